@@ -1,0 +1,40 @@
+/** Paths of the wire. Prefixes end in a slash; what follows one is the rest of the raw request target. */
+
+export const PATH = {
+  batch: "/v2/batch",
+  batchTrigger: "/v2/batch/trigger",
+  dlq: "/v2/dlq",
+  keys: "/v2/keys",
+  keysRotate: "/v2/keys/rotate",
+  workflowDlq: "/v2/workflows/dlq",
+  workflowDlqResume: "/v2/workflows/dlq/resume",
+  workflowDlqRestart: "/v2/workflows/dlq/restart",
+  workflowDlqCallback: "/v2/workflows/dlq/callback",
+  workflowLogs: "/v2/workflows/logs",
+  workflowEvents: "/v2/workflows/events",
+  workflowRuns: "/v2/workflows/runs",
+} as const;
+
+/** Prefixes that a destination follows, as raw text with its query. */
+export const DESTINATION_PREFIX = {
+  publish: "/v2/publish/",
+  trigger: "/v2/trigger/",
+  schedules: "/v2/schedules/",
+} as const;
+
+/** What follows `prefix` in a raw request target, or null; fixed segments match in any case of letters. */
+export function afterPrefix(target: string, prefix: string): string | null {
+  return target.slice(0, prefix.length).toLowerCase() === prefix.toLowerCase()
+    ? target.slice(prefix.length)
+    : null;
+}
+
+/** Path of a run. */
+export function runPath(runId: string): string {
+  return `${PATH.workflowRuns}/${encodeURIComponent(runId)}`;
+}
+
+/** Path of a workflow's dead letter. */
+export function deadLetterPath(dlqId: string): string {
+  return `${PATH.workflowDlq}/${encodeURIComponent(dlqId)}`;
+}
