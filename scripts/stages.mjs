@@ -1,0 +1,164 @@
+// The stages of a test run: each starts a program with Node 24 and turns what it says into counts.
+
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { childEnvironment, commandOf, exitCodeOf, root } from "./runtime.mjs";
+
+const stageMsMax = 20 * 60 * 1000;
+const killAfterMs = 10 * 1000;
+const isWindows = process.platform === "win32";
+
+/** Whole trees are signalled, because a stage may have started servers of its own. */
+function signalTree(child, signal) {
+  if (isWindows) return child.kill(signal);
+  try {
+    return process.kill(-child.pid, signal);
+  } catch {
+    // The group is already gone.
+    return false;
+  }
+}
+
+/** Starts a program in its own process group, copies its output, and gives its exit code and last lines. */
+function runProgram(nodePath, args) {
+  return new Promise((resolve) => {
+    let tail = "";
+    let isTimedOut = false;
+    const child = spawn(nodePath, args, {
+      cwd: root,
+      detached: !isWindows,
+      stdio: ["ignore", "pipe", "inherit"],
+      env: childEnvironment(nodePath),
+    });
+    child.stdout.on("data", (chunk) => {
+      process.stdout.write(chunk);
+      tail = (tail + chunk.toString("utf8")).slice(-4096);
+    });
+    const timer = setTimeout(() => {
+      isTimedOut = true;
+      signalTree(child, "SIGTERM");
+      setTimeout(() => signalTree(child, "SIGKILL"), killAfterMs).unref();
+    }, stageMsMax);
+    const stop = (signal) => {
+      signalTree(child, signal);
+      process.exitCode = exitCodeOf(null, signal);
+      child.once("close", () => process.exit());
+    };
+    process.on("SIGINT", stop).on("SIGTERM", stop);
+    const finish = (exitCode, fault) => {
+      clearTimeout(timer);
+      process.off("SIGINT", stop).off("SIGTERM", stop);
+      const timeFault = `took longer than ${stageMsMax / 1000} s`;
+      resolve({ exitCode, tail, fault: isTimedOut ? timeFault : fault });
+    };
+    child.once("error", (error) => finish(1, `did not start: ${error.message}`));
+    // What outlives the program would hold ports and files of the next stage.
+    child.once("exit", () => signalTree(child, "SIGKILL"));
+    child.once("close", (code, signal) =>
+      finish(exitCodeOf(code, signal), signal === null ? null : `was ended by ${signal}`),
+    );
+  });
+}
+
+function exitFault({ exitCode, fault }) {
+  return fault ?? (exitCode === 0 ? null : `ended with exit code ${exitCode}`);
+}
+
+/** A program that passes by exiting with 0. */
+export function checkStage(name, args) {
+  return {
+    name,
+    run: async (nodePath) => {
+      const fault = exitFault(await runProgram(nodePath, args));
+      return fault === null ? { passed: 1, failed: 0 } : { passed: 0, failed: 1, fault };
+    },
+  };
+}
+
+/** A program that counts for itself and prints `RESULT passed=N failed=N` as its last line. */
+export function countingStage(name, args) {
+  return {
+    name,
+    run: async (nodePath) => {
+      const outcome = await runProgram(nodePath, args);
+      const lastLine = outcome.tail.trimEnd().split("\n").at(-1) ?? "";
+      const match = /^RESULT passed=(\d+) failed=(\d+)\s*$/.exec(lastLine);
+      const passed = Number(match?.[1] ?? 0);
+      const failed = Number(match?.[2] ?? 0);
+      const fault =
+        exitFault(outcome) ??
+        (match === null ? "did not end with a RESULT line" : null) ??
+        (passed + failed === 0 ? "tested nothing" : null);
+      return fault === null ? { passed, failed } : { passed, failed: Math.max(1, failed), fault };
+    },
+  };
+}
+
+function readVitestReport(path) {
+  if (!existsSync(path)) return { passed: 0, failed: 0, skipped: 0, fault: "wrote no report" };
+  const report = JSON.parse(readFileSync(path, "utf8"));
+  // A file that fails before its first test is a failure that no test carries.
+  const brokenFiles = report.testResults.filter(
+    (file) => file.status === "failed" && !file.assertionResults.some((t) => t.status === "failed"),
+  ).length;
+  return {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests + brokenFiles,
+    skipped: report.numPendingTests + report.numTodoTests,
+    fault: brokenFiles > 0 ? `${brokenFiles} files failed outside of a test` : null,
+  };
+}
+
+/** Runs vitest with the given arguments: file patterns, `-t name` and the like. */
+export function vitestStage(name, vitestArgs) {
+  return {
+    name,
+    run: async (nodePath) => {
+      const directory = mkdtempSync(join(tmpdir(), "reprise-test-"));
+      const reportPath = join(directory, "report.json");
+      const reporters = [
+        "--reporter=default",
+        "--reporter=json",
+        `--outputFile.json=${reportPath}`,
+      ];
+      const args = [commandOf("vitest"), "run", ...reporters, ...vitestArgs];
+      const outcome = await runProgram(nodePath, args);
+      const counts = readVitestReport(reportPath);
+      rmSync(directory, { recursive: true, force: true });
+      // Vitest also fails for errors that no test caught; they must not disappear in a clean count.
+      const isUncounted = outcome.exitCode !== 0 && counts.failed === 0;
+      const fault = counts.fault ?? (isUncounted ? exitFault(outcome) : null);
+      return { ...counts, failed: isUncounted ? 1 : counts.failed, fault };
+    },
+  };
+}
+
+function printSummary(results) {
+  const width = Math.max(...results.map((result) => result.name.length));
+  console.log(`\n${"stage".padEnd(width)}    passed  failed      time`);
+  for (const { name, passed, failed, skipped, seconds, fault } of results) {
+    const counts = `${String(passed).padStart(8)}${String(failed).padStart(8)}`;
+    const notes = [skipped ? `${skipped} skipped` : null, fault].filter(Boolean).join("; ");
+    console.log(
+      `${name.padEnd(width)}  ${counts}${seconds.toFixed(1).padStart(8)} s  ${notes}`.trimEnd(),
+    );
+  }
+}
+
+/** Runs every stage, whatever the ones before it gave, and prints the table and the totals. Returns the exit code. */
+export async function runStages(nodePath, stages) {
+  const results = [];
+  for (const [index, stage] of stages.entries()) {
+    console.log(`\n== ${stage.name} (${index + 1} of ${stages.length})`);
+    const startedAt = Date.now();
+    const result = await stage.run(nodePath);
+    results.push({ ...result, name: stage.name, seconds: (Date.now() - startedAt) / 1000 });
+  }
+  printSummary(results);
+  const passed = results.reduce((sum, result) => sum + result.passed, 0);
+  const failed = results.reduce((sum, result) => sum + result.failed, 0);
+  console.log(`\n${passed} passed, ${failed} failed`);
+  return failed > 0 || passed === 0 ? 1 : 0;
+}

@@ -1,0 +1,53 @@
+// `npm test`: sets up, runs every stage and ends with the line `N passed, N failed`.
+// `npm test -- <file or pattern>` runs only vitest, with these arguments; `npm run check` leaves the long stages out.
+
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { commandOf, root, runMain } from "./runtime.mjs";
+import { setUp } from "./setup.mjs";
+import { checkStage, countingStage, runStages, vitestStage } from "./stages.mjs";
+
+const checks = () => [
+  checkStage("biome", [commandOf("@biomejs/biome", "biome"), "ci"]),
+  checkStage("tsc", [commandOf("typescript", "tsc"), "-b"]),
+  checkStage("knip", [commandOf("knip")]),
+];
+
+/** The programs that test more than one package can; each is a stage as soon as its source is there. */
+const programs = [
+  {
+    source: "tests/simulation/main.ts",
+    stage: countingStage("simulation", [
+      "tests/dist/simulation/main.js",
+      "--seeds",
+      "2000",
+      "--twice",
+    ]),
+  },
+  {
+    source: "tests/crash/main.ts",
+    stage: countingStage("crash", ["tests/dist/crash/main.js", "--cycles", "30"]),
+  },
+  {
+    source: "examples/failed-run/start.mjs",
+    stage: checkStage("example", ["examples/failed-run/start.mjs", "--once"]),
+  },
+];
+
+function chooseStages(args) {
+  if (args[0] === "--check") {
+    return [
+      ...checks(),
+      vitestStage("tidy and unit tests", ["packages/", "tests/tidy", ...args.slice(1)]),
+    ];
+  }
+  if (args.length > 0) return [vitestStage("tests", args)];
+  const present = programs.filter(({ source }) => existsSync(join(root, source)));
+  return [vitestStage("tests", []), ...present.map(({ stage }) => stage), ...checks()];
+}
+
+await runMain(async () => {
+  // A failed build does not end the run: vitest needs none, and the stage `tsc` counts the failure.
+  const { nodePath } = await setUp();
+  return runStages(nodePath, chooseStages(process.argv.slice(2)));
+});
