@@ -117,7 +117,8 @@ function waitUntilMs(text: string, now: number): number | null {
   if (day === undefined || year === undefined || !Number.isInteger(month) || month < 0) return null;
   if (hour === undefined || minute === undefined || second === undefined) return null;
   if (day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60) return null;
-  const at = daysSinceEpoch(year, month + 1, day) * DAY_MS + ((hour * 60 + minute) * 60 + second) * 1000;
+  const at =
+    daysSinceEpoch(year, month + 1, day) * DAY_MS + ((hour * 60 + minute) * 60 + second) * 1000;
   return Math.max(0, at - now);
 }
 

@@ -51,11 +51,17 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorEntry>> = {
   invalid_destination: { status: 400, summary: "The destination is not a URL to deliver to." },
   invalid_duration: { status: 400, summary: "A duration does not have the documented form." },
   invalid_retry_delay: { status: 400, summary: "The retry-delay expression is not valid." },
-  invalid_run_id: { status: 400, summary: "The workflow run id has characters or a length not allowed." },
+  invalid_run_id: {
+    status: 400,
+    summary: "The workflow run id has characters or a length not allowed.",
+  },
   invalid_cursor: { status: 400, summary: "The cursor was not issued by this endpoint." },
   invalid_step: { status: 412, summary: "The submitted step record is not valid." },
   step_limit_exceeded: { status: 412, summary: "The run has reached its limit of steps or bytes." },
-  run_ended: { status: 400, summary: "The workflow run has ended; nothing more is accepted for it." },
+  run_ended: {
+    status: 400,
+    summary: "The workflow run has ended; nothing more is accepted for it.",
+  },
   run_not_found: { status: 404, summary: "There is no such workflow run." },
   unauthorized: { status: 401, summary: "The token is missing or wrong." },
   forbidden: { status: 403, summary: "The token does not allow this." },
@@ -69,11 +75,20 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorEntry>> = {
   quota_exceeded: { status: 412, summary: "A value is above the limit that this server allows." },
   rate_limited: { status: 429, summary: "Too many requests; try again later." },
   dead_letter_not_found: { status: 404, summary: "There is no such dead letter." },
-  dead_letter_not_resumable: { status: 400, summary: "The dead letter cannot be resumed or restarted." },
-  callback_not_retryable: { status: 400, summary: "The failure callback is not in the failed state." },
+  dead_letter_not_resumable: {
+    status: 400,
+    summary: "The dead letter cannot be resumed or restarted.",
+  },
+  callback_not_retryable: {
+    status: 400,
+    summary: "The failure callback is not in the failed state.",
+  },
   callback_not_in_progress: { status: 400, summary: "The failure callback is not in progress." },
   not_a_workflow: { status: 400, summary: "The message does not belong to a workflow." },
-  storage_unavailable: { status: 503, summary: "The storage cannot be written now; nothing was changed." },
+  storage_unavailable: {
+    status: 503,
+    summary: "The storage cannot be written now; nothing was changed.",
+  },
   shutting_down: { status: 503, summary: "The server is stopping; nothing was changed." },
   internal: { status: 500, summary: "The server has a fault." },
 };

@@ -187,7 +187,8 @@ export function callbackHeaders(
 ): FlatHeaders {
   const found = emptyRecord<string>();
   for (const name in headers) {
-    if (name.startsWith(prefix)) found[CONFIG_PREFIX + name.slice(prefix.length)] = headers[name] as string; // Own key.
+    if (name.startsWith(prefix))
+      found[CONFIG_PREFIX + name.slice(prefix.length)] = headers[name] as string; // Own key.
   }
   return found;
 }

@@ -1,1 +1,16 @@
-export {};
+export * from "./destination.ts";
+export * from "./dev-identity.ts";
+export * from "./duration.ts";
+export * from "./errors.ts";
+export * from "./flow-control.ts";
+export * from "./headers.ts";
+export * from "./ids.ts";
+export * from "./json.ts";
+export * from "./limits.ts";
+export * from "./paths.ts";
+export * from "./publish.ts";
+export * from "./redaction.ts";
+export * from "./resources.ts";
+export * from "./signature.ts";
+export * from "./step.ts";
+export * from "./workflow-options.ts";

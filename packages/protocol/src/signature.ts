@@ -29,7 +29,15 @@ export function signatureClaims({ url, bodySha256, now, jwtId }: SignatureInput)
   // Rounded down: one verifier refuses an `iat` in the future.
   const iat = Math.floor(now / 1000);
   const exp = iat + SIGNATURE_LIFETIME_SECONDS;
-  return { iss: "Upstash", sub: url, exp, nbf: 0, iat, jti: jwtId, body: toBase64Url(bodySha256) };
+  return {
+    iss: "Upstash",
+    sub: url,
+    exp,
+    nbf: 0,
+    iat,
+    jti: jwtId,
+    body: toBase64UrlPadded(bodySha256),
+  };
 }
 
 /** base64url of `{"alg":"HS256","typ":"JWT"}`. */
