@@ -1,0 +1,255 @@
+import assert from "node:assert";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { Change, TableName, Tables } from "../core/rows.ts";
+import { columnTypeOf, columnTypes } from "./columns.ts";
+import { isStorageFailure } from "./sqlite-errors.ts";
+import { type SqlValue, toSql } from "./sqlite-query.ts";
+import type { LookupValue, Query } from "./store.ts";
+import { type LookupName, lookups } from "./tables.ts";
+
+/** List queries come in many shapes, so only the latest stay prepared. */
+const LIST_STATEMENTS_MAX = 100;
+
+/** The same words as in the partial index, or SQLite would not use it. */
+const IS_PENDING = "state IN ('scheduled', 'active')";
+
+/** What a lookup asks beside its columns. */
+const lookupConditions: Readonly<Record<string, string>> = {
+  "runs.liveById": "state = 'started'",
+};
+
+export interface MutableCounters {
+  rowsRead: number;
+  rowsWritten: number;
+  commits: number;
+}
+
+interface TableStatements {
+  readonly columns: readonly string[];
+  readonly get: StatementSync;
+  readonly insert: StatementSync;
+  readonly delete: StatementSync;
+  readonly lookups: ReadonlyMap<string, StatementSync>;
+  /** By the names of the columns that are set, in their order. */
+  readonly updates: Map<string, StatementSync>;
+}
+
+/** Reads and writes rows over one connection. Every statement of the hot path is prepared once and bound by position. */
+export class SqliteStatements {
+  readonly #database: DatabaseSync;
+  readonly #counters: MutableCounters;
+  readonly #tables: Readonly<Record<TableName, TableStatements>>;
+  readonly #lists = new Map<string, StatementSync>();
+  readonly #nextDueAt: StatementSync;
+  readonly #claimDue: StatementSync;
+  readonly #reserveKeys: StatementSync;
+
+  constructor(database: DatabaseSync, counters: MutableCounters) {
+    this.#database = database;
+    this.#counters = counters;
+    this.#tables = {
+      runs: prepareTable(database, "runs"),
+      runConfigs: prepareTable(database, "runConfigs"),
+      steps: prepareTable(database, "steps"),
+      messages: prepareTable(database, "messages"),
+      attempts: prepareTable(database, "attempts"),
+      deadLetters: prepareTable(database, "deadLetters"),
+      settings: prepareTable(database, "settings"),
+    };
+    const pending = `FROM messages WHERE ${IS_PENDING}`;
+    this.#nextDueAt = prepare(database, `SELECT dueAt ${pending} ORDER BY dueAt LIMIT 1`);
+    this.#claimDue = prepare(
+      database,
+      `SELECT ${columnList("messages")} ${pending} AND dueAt <= ? ORDER BY dueAt, key LIMIT ?`,
+    );
+    this.#reserveKeys = prepare(
+      database,
+      "UPDATE sequence SET nextKey = nextKey + ? WHERE key = 1 RETURNING nextKey",
+    );
+  }
+
+  get<T extends TableName>(table: T, keys: readonly number[]): Tables[T][] {
+    const { get, columns } = this.#tables[table];
+    const rows: Tables[T][] = [];
+    for (const key of unique(keys)) {
+      const values = get.get(key);
+      if (values !== undefined) rows.push(toRow<T>(columns, values));
+    }
+    this.#counters.rowsRead += rows.length;
+    return rows;
+  }
+
+  find<T extends TableName>(
+    table: T,
+    lookup: LookupName<T>,
+    values: readonly LookupValue[],
+  ): Tables[T][] {
+    const { columns, lookups: statements } = this.#tables[table];
+    const statement = statements.get(lookup);
+    assert(statement !== undefined, `table ${table} has no lookup ${lookup}`);
+    const rows: Tables[T][] = [];
+    const seen = values.length > 1 ? new Set<number>() : null;
+    for (const value of values) {
+      for (const found of statement.all(...value)) {
+        const row = toRow<T>(columns, found);
+        if (seen?.has(row.key)) continue;
+        seen?.add(row.key);
+        rows.push(row);
+      }
+    }
+    this.#counters.rowsRead += rows.length;
+    return rows;
+  }
+
+  list<T extends TableName>(table: T, query: Query<T>): Tables[T][] {
+    const { sql, parameters } = toSql(table, query);
+    const statement = this.#listStatement(`SELECT ${columnList(table)} FROM ${table}${sql}`);
+    return this.#rows<T>(table, statement.all(...parameters));
+  }
+
+  nextDueAt(): number | null {
+    // An array of one whole number, because the statement returns arrays and the column is INTEGER NOT NULL.
+    const values = this.#nextDueAt.get() as unknown as readonly [number] | undefined;
+    return values === undefined ? null : values[0];
+  }
+
+  claimDue(now: number, limit: number): Tables["messages"][] {
+    return this.#rows("messages", this.#claimDue.all(now, limit));
+  }
+
+  reserveKeys(count: number): number {
+    assert(Number.isSafeInteger(count) && count >= 0, "a count of keys is a whole number from 0");
+    // The table has exactly one row, and RETURNING gives its only number.
+    const values = this.#reserveKeys.get(count) as unknown as readonly [number] | undefined;
+    assert(values !== undefined, "the sequence has its one row since the first migration");
+    return values[0] - count;
+  }
+
+  write(changes: readonly Change[]): void {
+    for (const change of changes) {
+      try {
+        this.#counters.rowsWritten += this.#apply(change);
+      } catch (error) {
+        if (isStorageFailure(error)) throw error;
+        const key = change.type === "insert" ? change.row.key : change.key;
+        const text = error instanceof Error ? error.message : String(error);
+        throw new Error(`${change.type} of ${change.table} ${key} failed: ${text}`, {
+          cause: error,
+        });
+      }
+    }
+  }
+
+  #apply(change: Change): number {
+    const table = this.#tables[change.table];
+    switch (change.type) {
+      case "insert":
+        table.insert.run(...valuesOf(change.row, table.columns));
+        return 1;
+      case "update":
+        return this.#update(table, change);
+      case "delete":
+        return Number(table.delete.run(change.key).changes);
+    }
+  }
+
+  #update(table: TableStatements, change: Change & { readonly type: "update" }): number {
+    const names = Object.keys(change.set);
+    // Nothing to set must still notice that the row is missing.
+    if (names.length === 0) assert(table.get.get(change.key) !== undefined, "the row must exist");
+    if (names.length === 0) return 0;
+    const cacheKey = names.join();
+    let statement = table.updates.get(cacheKey);
+    if (statement === undefined) {
+      statement = prepareUpdate(this.#database, change.table, names);
+      table.updates.set(cacheKey, statement);
+    }
+    const { changes } = statement.run(...valuesOf(change.set, names), change.key);
+    assert(Number(changes) === 1, "the row must exist");
+    return 1;
+  }
+
+  #rows<T extends TableName>(table: T, found: readonly unknown[]): Tables[T][] {
+    const { columns } = this.#tables[table];
+    this.#counters.rowsRead += found.length;
+    return found.map((values) => toRow<T>(columns, values));
+  }
+
+  #listStatement(sql: string): StatementSync {
+    const known = this.#lists.get(sql);
+    const statement = known ?? prepare(this.#database, sql);
+    // Taken out and put back, so that the first entry is the one unused for longest.
+    this.#lists.delete(sql);
+    this.#lists.set(sql, statement);
+    const [oldest] = this.#lists.keys();
+    if (this.#lists.size > LIST_STATEMENTS_MAX && oldest !== undefined) this.#lists.delete(oldest);
+    return statement;
+  }
+}
+
+function prepareTable(database: DatabaseSync, table: TableName): TableStatements {
+  const columns = Object.keys(columnTypes[table]);
+  const places = columns.map(() => "?").join(",");
+  const select = `SELECT ${columnList(table)} FROM ${table} WHERE`;
+  return {
+    columns,
+    get: prepare(database, `${select} key = ?`),
+    insert: prepare(database, `INSERT INTO ${table} (${columnList(table)}) VALUES (${places})`),
+    delete: prepare(database, `DELETE FROM ${table} WHERE key = ?`),
+    lookups: new Map(
+      Object.entries<readonly string[]>(lookups[table]).map(([name, lookupColumns]) => {
+        const terms = lookupColumns.map((column) => `${column} = ?`);
+        const condition = lookupConditions[`${table}.${name}`];
+        if (condition !== undefined) terms.push(condition);
+        return [name, prepare(database, `${select} ${terms.join(" AND ")}`)];
+      }),
+    ),
+    updates: new Map(),
+  };
+}
+
+function prepareUpdate(
+  database: DatabaseSync,
+  table: TableName,
+  names: readonly string[],
+): StatementSync {
+  for (const name of names) {
+    const isColumn = name !== "key" && columnTypeOf(table, name) !== null;
+    assert(isColumn, `table ${table} has no column ${name} that an update may set`);
+  }
+  const terms = names.map((name) => `${name} = ?`);
+  return prepare(database, `UPDATE ${table} SET ${terms.join(", ")} WHERE key = ?`);
+}
+
+/** Rows come as arrays: the objects of `node:sqlite` have slow properties and cost more than twice as much. */
+function prepare(database: DatabaseSync, sql: string): StatementSync {
+  const statement = database.prepare(sql);
+  statement.setReturnArrays(true);
+  return statement;
+}
+
+function columnList(table: TableName): string {
+  return Object.keys(columnTypes[table]).join(", ");
+}
+
+function valuesOf(row: object, columns: readonly string[]): SqlValue[] {
+  // Rows and sets are flat and hold SQL values only: their types say so, and the database refuses anything else.
+  const source = row as Readonly<Record<string, SqlValue>>;
+  const values: SqlValue[] = [];
+  for (const column of columns) values.push(source[column] as SqlValue);
+  return values;
+}
+
+function toRow<T extends TableName>(columns: readonly string[], found: unknown): Tables[T] {
+  // The statement selected these columns in this order and returns arrays; the strict tables prove the types.
+  const values = found as readonly SqlValue[];
+  const row: Record<string, SqlValue> = {};
+  for (let index = 0; index < columns.length; index += 1) {
+    row[columns[index] as string] = values[index] as SqlValue;
+  }
+  return row as unknown as Tables[T];
+}
+
+function unique(keys: readonly number[]): Iterable<number> {
+  return keys.length > 1 ? new Set(keys) : keys;
+}
