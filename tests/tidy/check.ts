@@ -1,0 +1,34 @@
+// The tidy check: which rules hold for a file. Pure, so that each rule can be shown to find its violation.
+
+import {
+  coreImportRule,
+  floorRule,
+  packageImportRule,
+  relativeImportRule,
+} from "./import-rules.ts";
+import { coreRule, doorRule } from "./purity-rules.ts";
+import { anyRule, castRule, exportRule, focusRule, reminderRule, sizeRule } from "./shape-rules.ts";
+import { applyRules, parseSource, type Rule, type Violation } from "./source.ts";
+import { checkName, checkPlaces } from "./text-rules.ts";
+
+const typeScriptRules: readonly Rule[] = [
+  floorRule,
+  coreImportRule,
+  packageImportRule,
+  relativeImportRule,
+  coreRule,
+  doorRule,
+  sizeRule,
+  anyRule,
+  castRule,
+  exportRule,
+  reminderRule,
+  focusRule,
+];
+
+/** Finds what breaks the rules of the house in one file. */
+export function checkFile(path: string, text: string): readonly Violation[] {
+  const violations = [...checkName(path), ...checkPlaces(path, text)];
+  if (!/\.(ts|mjs)$/.test(path)) return violations;
+  return [...violations, ...applyRules(parseSource(path, text), typeScriptRules)];
+}
