@@ -1,7 +1,7 @@
 /** Durations: the form that requests use, and the forms in which an app asks for a later retry. */
 
 import { RepriseError } from "./errors.ts";
-import { type FlatHeaders, HEADER, quoted } from "./headers.ts";
+import { HEADER, quoted } from "./headers.ts";
 import { DAY_MS, DURATION_CHARS_MAX, RETRY_DELAY_MS_MAX } from "./limits.ts";
 
 /** Units of requests. A month is 30 days and a year 365 days: a duration has no calendar. */
@@ -145,11 +145,15 @@ export interface RetryAfter {
   readonly delayMs: number;
 }
 
+/** Headers of a response, in lower case; of several values of one name the first counts. */
+export type ResponseHeaders = Readonly<Record<string, string | readonly string[]>>;
+
 /** The wait that a failed response asks for: the first of its headers with a usable value, or null. */
-export function findRetryAfter(headers: FlatHeaders, now: number): RetryAfter | null {
+export function findRetryAfter(headers: ResponseHeaders, now: number): RetryAfter | null {
   for (const header of RETRY_AFTER_HEADERS) {
     const value = headers[header];
-    const delayMs = value === undefined ? null : parseRetryAfterMs(value, now);
+    const text = typeof value === "string" ? value : value?.[0];
+    const delayMs = text === undefined ? null : parseRetryAfterMs(text, now);
     if (delayMs !== null) return { header, delayMs };
   }
   return null;

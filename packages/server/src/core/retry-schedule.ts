@@ -1,0 +1,94 @@
+/** Decides what follows a failed attempt: another one, and when, or none. */
+
+import {
+  canonicalHeaderName,
+  DAY_MS,
+  findRetryAfter,
+  formatDuration,
+  HEADER,
+  isRepriseError,
+} from "@reprise/protocol";
+import { isSuccess, type Outcome, responseHeader } from "./outcome.ts";
+import { evaluateRetryDelayMs, parseRetryDelay } from "./retry-delay.ts";
+
+/** An attempt that has failed, and the settings of its message. */
+export interface FailedAttempt {
+  /** Epoch milliseconds. */
+  readonly now: number;
+  /** Retries already made; 0 when this was the first attempt. */
+  readonly retried: number;
+  /** Retries that the message may have. */
+  readonly retries: number;
+  /** The retry-delay expression, or null for the default backoff. */
+  readonly retryDelay: string | null;
+  readonly outcome: Outcome;
+}
+
+/** What follows, and a few words for people that say why. */
+export type RetryDecision =
+  | {
+      readonly type: "retry";
+      /** Epoch milliseconds. */
+      readonly dueAt: number;
+      readonly reason: string;
+    }
+  | { readonly type: "exhausted"; readonly reason: string }
+  | { readonly type: "nonRetryable"; readonly reason: string };
+
+/** Decides what follows `attempt`. A wait that the app asks for goes before the expression, that before the default. */
+export function nextAttempt(attempt: FailedAttempt): RetryDecision {
+  const { now, retried, retries, outcome } = attempt;
+  if (isNonRetryable(outcome)) {
+    return { type: "nonRetryable", reason: "failed: the app answered Upstash-NonRetryable-Error" };
+  }
+  if (retried >= retries) {
+    const spent = retries === 1 ? "the one retry is used up" : `all ${retries} retries are used up`;
+    return {
+      type: "exhausted",
+      reason: `failed: ${retries === 0 ? "no retries are allowed" : spent}`,
+    };
+  }
+  const { delayMs, origin } = chooseDelay(attempt);
+  const reason = `retry ${retried + 1} of ${retries} in ${formatDuration(delayMs)}, ${origin}`;
+  return { type: "retry", dueAt: now + delayMs, reason };
+}
+
+/** The header decides, on any answer that is no success; status 489 without it is a failure like others. */
+function isNonRetryable(outcome: Outcome): boolean {
+  if (outcome.type !== "response" || isSuccess(outcome)) return false;
+  return responseHeader(outcome, HEADER.nonRetryable)?.trim().toLowerCase() === "true";
+}
+
+interface ChosenDelay {
+  readonly delayMs: number;
+  readonly origin: string;
+}
+
+function chooseDelay({ now, retried, retryDelay, outcome }: FailedAttempt): ChosenDelay {
+  const asked = outcome.type === "response" ? findRetryAfter(outcome.headers, now) : null;
+  if (asked !== null) {
+    return { delayMs: asked.delayMs, origin: `as ${canonicalHeaderName(asked.header)} asks` };
+  }
+  const computedMs = retryDelay === null ? null : evaluatedMs(retryDelay, retried);
+  if (computedMs !== null)
+    return { delayMs: computedMs, origin: "by the retry delay of the message" };
+  return { delayMs: defaultRetryDelayMs(retried), origin: "by the default backoff" };
+}
+
+/** Null for an expression that an earlier version accepted and this one refuses: its message must not strand. */
+function evaluatedMs(text: string, retried: number): number | null {
+  try {
+    return evaluateRetryDelayMs(parseRetryDelay(text), retried);
+  } catch (error) {
+    if (isRepriseError(error)) return null;
+    throw error;
+  }
+}
+
+/**
+ * The default backoff: `min(86400, e^(2.5 n))` seconds before retry `n`, in milliseconds, whole seconds.
+ * @param retried retries already made; `n` is one more.
+ */
+export function defaultRetryDelayMs(retried: number): number {
+  return Math.min(DAY_MS, Math.floor(Math.exp(2.5 * (retried + 1))) * 1000);
+}
