@@ -46,6 +46,7 @@ export const columnTypes: {
     kind: "TEXT",
     state: "TEXT",
     runKey: "INTEGER",
+    stepPosition: "INTEGER",
     deadLetterKey: "INTEGER",
     createdAt: "INTEGER",
     dueAt: "INTEGER",

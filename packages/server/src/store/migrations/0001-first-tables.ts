@@ -55,6 +55,7 @@ CREATE TABLE messages (
   kind TEXT NOT NULL,
   state TEXT NOT NULL,
   runKey INTEGER,
+  stepPosition INTEGER,
   deadLetterKey INTEGER,
   createdAt INTEGER NOT NULL,
   dueAt INTEGER NOT NULL,

@@ -1,0 +1,79 @@
+import type { ErrorCause } from "../core/outcome.ts";
+
+/** What went wrong with a request, for machines and for people. */
+export interface Failure {
+  readonly cause: ErrorCause;
+  readonly message: string;
+}
+
+const CAUSE_OF_CODE: ReadonlyMap<string, ErrorCause> = new Map([
+  ["ENOTFOUND", "dns"],
+  ["EAI_AGAIN", "dns"],
+  ["EAI_FAIL", "dns"],
+  ["EAI_NODATA", "dns"],
+  ["EAI_NONAME", "dns"],
+  ["ECONNREFUSED", "refused"],
+  ["ECONNRESET", "reset"],
+  ["ECONNABORTED", "reset"],
+  ["EPIPE", "reset"],
+  ["UND_ERR_SOCKET", "reset"],
+  ["UND_ERR_ABORTED", "reset"],
+  ["ETIMEDOUT", "timeout"],
+  ["UND_ERR_CONNECT_TIMEOUT", "timeout"],
+  ["UND_ERR_HEADERS_TIMEOUT", "timeout"],
+  ["UND_ERR_BODY_TIMEOUT", "timeout"],
+  ["EHOSTUNREACH", "unreachable"],
+  ["EHOSTDOWN", "unreachable"],
+  ["ENETUNREACH", "unreachable"],
+  ["ENETDOWN", "unreachable"],
+  ["EADDRNOTAVAIL", "unreachable"],
+  ["UND_ERR_HEADERS_OVERFLOW", "protocol"],
+  ["UND_ERR_RES_CONTENT_LENGTH_MISMATCH", "protocol"],
+  ["UND_ERR_INVALID_ARG", "invalid_request"],
+  ["UND_ERR_REQ_CONTENT_LENGTH_MISMATCH", "invalid_request"],
+  ["UND_ERR_NOT_SUPPORTED", "invalid_request"],
+  ["EPROTO", "tls"],
+  ["CERT_HAS_EXPIRED", "tls"],
+  ["CERT_NOT_YET_VALID", "tls"],
+  ["CERT_REVOKED", "tls"],
+  ["CERT_UNTRUSTED", "tls"],
+  ["CERT_REJECTED", "tls"],
+  ["CERT_SIGNATURE_FAILURE", "tls"],
+  ["DEPTH_ZERO_SELF_SIGNED_CERT", "tls"],
+  ["SELF_SIGNED_CERT_IN_CHAIN", "tls"],
+  ["UNABLE_TO_GET_ISSUER_CERT", "tls"],
+  ["UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "tls"],
+  ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "tls"],
+  ["HOSTNAME_MISMATCH", "tls"],
+  ["INVALID_CA", "tls"],
+]);
+
+/** Families of codes: Node's and OpenSSL's for TLS, llhttp's for a response that is not HTTP. */
+const CAUSE_OF_PREFIX: readonly (readonly [prefix: string, cause: ErrorCause])[] = [
+  ["ERR_TLS_", "tls"],
+  ["ERR_SSL_", "tls"],
+  ["HPE_", "protocol"],
+];
+
+/** Says why a request failed, from the error that the HTTP client gave. */
+export function toFailure(error: Error): Failure {
+  const reason = firstReason(error);
+  const code = "code" in reason && typeof reason.code === "string" ? reason.code : "";
+  const text = reason.message || code || reason.name;
+  return { cause: causeOf(reason, code), message: text };
+}
+
+function causeOf(reason: Error, code: string): ErrorCause {
+  // Undici has one code for every trouble with a socket, but for these two the peer answered, only not as HTTP wants:
+  // an unasked 100 and an unasked upgrade.
+  if (reason.message === "bad response" || reason.message === "bad upgrade") return "protocol";
+  const cause = CAUSE_OF_CODE.get(code);
+  if (cause !== undefined) return cause;
+  return CAUSE_OF_PREFIX.find(([prefix]) => code.startsWith(prefix))?.[1] ?? "unknown";
+}
+
+/** A name with several addresses fails with one error for each; the first speaks for all. */
+function firstReason(error: Error): Error {
+  const inner = error instanceof AggregateError ? error.errors[0] : null;
+  return inner instanceof Error ? inner : error;
+}
