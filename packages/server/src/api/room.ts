@@ -1,0 +1,42 @@
+import type { Engine } from "../engine/engine.ts";
+import type { SigningKeys } from "../engine/signer.ts";
+import type { Host } from "../host/host.ts";
+import type { Store } from "../store/store.ts";
+
+/** What the routes work with. Writes go through the engine; reads go straight to the store. */
+export interface ApiRoom {
+  readonly engine: Engine;
+  readonly store: Store;
+  readonly host: Host;
+  readonly credentials: Credentials;
+  readonly settings: ApiSettings;
+}
+
+export interface Credentials {
+  /** Whether `token` is a full-scope token of this server. */
+  readonly isToken: (token: string) => boolean;
+  readonly signingKeys: () => SigningKeys;
+  /** Makes the next key the current one and a new next key; resolves when both are on disk. */
+  readonly rotateSigningKeys: () => Promise<SigningKeys>;
+  /** Secret under which cursors are authenticated. */
+  readonly cursorSecret: Uint8Array;
+}
+
+export interface ApiSettings {
+  readonly bodyBytesMax: number;
+  readonly batchBytesMax: number;
+  readonly retriesMax: number;
+  /** Proxies whose `X-Forwarded-For` is believed; empty believes nobody. */
+  readonly trustedProxies: readonly string[];
+}
+
+/** Facts about a request that a web `Request` does not carry; the adapter of the transport provides them. */
+export interface Peer {
+  readonly address: string;
+  /** The request target exactly as it was received: URL parsing would collapse `..` and decode. */
+  readonly rawTarget: string;
+  /** Header names and values as received, `[name, value, ...]`; shows repeated headers. */
+  readonly rawHeaders: readonly string[];
+}
+
+export type ApiEnv = { readonly Bindings: Peer };

@@ -1,0 +1,141 @@
+import type { Outcome } from "./outcome.ts";
+import type { FlowControl, MessageConfig, RunConfig } from "./run-config.ts";
+import type { StepFacts } from "./step.ts";
+
+/** Wishes addressed to rows. The engine loads what a command names; the core decides; nothing else changes a row. */
+export type Command =
+  | StartRun
+  | SubmitStep
+  | FinishRun
+  | CancelRun
+  | StartDelivery
+  | EndDelivery
+  | ReviveRun
+  | RetryCallback
+  | CancelCallback
+  | DeleteDeadLetter;
+
+export type CommandType = Command["type"];
+
+/** Starts a run, or finds that a live one has this id. */
+export interface StartRun {
+  readonly type: "startRun";
+  readonly runId: string;
+  readonly url: string;
+  readonly payload: Uint8Array;
+  readonly config: RunConfig;
+  /** What the first delivery brings along besides the run's settings. */
+  readonly messageConfig: MessageConfig;
+  readonly callerIp: string;
+  readonly dueAt: number;
+  /** The SDK of an endpoint that had been unknown triggers its own run again. */
+  readonly isTriggeredBySdk: boolean;
+}
+
+/** One record of a plan, a result, a sleep; a batch of them is executed as one. */
+export interface SubmitStep {
+  readonly type: "submitStep";
+  readonly runId: string;
+  readonly facts: StepFacts;
+  /** For a plan: the id behind its whole group; for others null. */
+  readonly groupNextStepId: number | null;
+  readonly body: Uint8Array;
+  readonly messageConfig: MessageConfig;
+  readonly dueAt: number;
+}
+
+export interface FinishRun {
+  readonly type: "finishRun";
+  readonly runId: string;
+  /** What the route function returned, or null for nothing. */
+  readonly response: Uint8Array | null;
+}
+
+export interface CancelRun {
+  readonly type: "cancelRun";
+  readonly runId: string;
+  /** Restricts the cancel to the run with this key, when ids have been used again. */
+  readonly runKey?: number;
+}
+
+/** A message has become due, or its lease has ended. */
+export interface StartDelivery {
+  readonly type: "startDelivery";
+  readonly messageKey: number;
+  /** True when no attempt of an `active` message can still be running: its lease has ended, or its process has. */
+  readonly isOrphan: boolean;
+}
+
+export interface EndDelivery {
+  readonly type: "endDelivery";
+  readonly messageKey: number;
+  readonly leaseToken: number;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly requestHeaders: Readonly<Record<string, string>>;
+  readonly outcome: Outcome;
+}
+
+/** Resumes a dead run from its failing step, or restarts it from its payload, as a new run. */
+export interface ReviveRun {
+  readonly type: "reviveRun";
+  readonly mode: "resume" | "restart";
+  readonly deadLetterKey: number;
+  readonly newRunId: string;
+  readonly overrides: Overrides;
+}
+
+/** Absent fields keep the run's value. */
+export interface Overrides {
+  readonly retries?: number;
+  readonly retryDelay?: string;
+  readonly delayMs?: number;
+  readonly flowControl?: FlowControl;
+  readonly labels?: readonly string[];
+  readonly failureCallbackUrl?: string;
+}
+
+export interface RetryCallback {
+  readonly type: "retryCallback";
+  readonly deadLetterKey: number;
+}
+
+export interface CancelCallback {
+  readonly type: "cancelCallback";
+  readonly deadLetterKey: number;
+}
+
+export interface DeleteDeadLetter {
+  readonly type: "deleteDeadLetter";
+  readonly deadLetterKey: number;
+}
+
+/** What each command answers. */
+export interface Answers {
+  readonly startRun: StartRunAnswer;
+  readonly submitStep: SubmitStepAnswer;
+  readonly finishRun: { readonly wasLive: boolean };
+  readonly cancelRun: { readonly wasLive: boolean };
+  readonly startDelivery: null;
+  readonly endDelivery: null;
+  readonly reviveRun: RunAnswer;
+  readonly retryCallback: RunAnswer;
+  readonly cancelCallback: RunAnswer;
+  readonly deleteDeadLetter: null;
+}
+
+export interface RunAnswer {
+  readonly runKey: number;
+  readonly workflowRunId: string;
+  readonly workflowCreatedAt: number;
+}
+
+export interface StartRunAnswer extends RunAnswer {
+  readonly messageKey: number;
+  readonly deduplicated: boolean;
+}
+
+export interface SubmitStepAnswer {
+  readonly messageKey: number;
+  readonly deduplicated: boolean;
+}

@@ -1,0 +1,57 @@
+import {
+  DELIVERY_USER_AGENT,
+  HEADER,
+  isForwardable,
+  isPersistable,
+  messageId,
+} from "@reprise/protocol";
+import type { MessageRow, RunRow } from "./rows.ts";
+import type { MessageConfig, RunConfig } from "./run-config.ts";
+
+/** What the headers of one attempt are made from. */
+export interface DeliverySource {
+  readonly message: MessageRow;
+  readonly run: RunRow;
+  readonly config: RunConfig;
+  /** What the message brought along: the step's for `step`, its own for others. */
+  readonly own: MessageConfig;
+}
+
+/**
+ * The headers of one attempt but for the signature: the run's user headers, then the message's, then those that only the
+ * server may set. Names in lower case.
+ * @see docs/protocol.md#headers-on-deliveries
+ */
+export function deliveryHeaders({
+  message,
+  run,
+  config,
+  own,
+}: DeliverySource): Record<string, string> {
+  const headers: Record<string, string> = { [HEADER.userAgent]: DELIVERY_USER_AGENT };
+  const isFailureCall = message.kind === "failureCall";
+  if (!isFailureCall) {
+    for (const name in config.forward) {
+      if (isPersistable(name)) headers[name] = config.forward[name] ?? "";
+    }
+  }
+  for (const name in own.forward) {
+    if (isForwardable(name)) headers[name] = own.forward[name] ?? "";
+  }
+  headers[HEADER.contentType] = "application/json";
+  headers[HEADER.workflowRunId] = run.id;
+  headers[HEADER.workflowCreatedAt] = String(run.createdAt);
+  if (!isFailureCall) {
+    headers[HEADER.workflowUrl] = run.url;
+    headers[HEADER.workflowInit] = "false";
+  }
+  if (message.kind === "hop") {
+    headers[HEADER.workflowUnknownSdk] = "true";
+    delete headers[HEADER.workflowSdkVersion];
+  }
+  headers[HEADER.messageId] = messageId(message.key);
+  headers[HEADER.retried] = String(message.retried);
+  headers[HEADER.callerIp] = run.callerIp;
+  headers["x-forwarded-proto"] = message.url.startsWith("https:") ? "https" : "http";
+  return headers;
+}

@@ -1,0 +1,204 @@
+import { HEADER } from "@reprise/protocol";
+import { toAttempt } from "./attempt.ts";
+import type { EndDelivery } from "./commands.ts";
+import { failRun } from "./fail-run.ts";
+import { decideEndFailureCall } from "./failure-call.ts";
+import { isCurrentAttempt, scheduleRetry } from "./message.ts";
+import { isSuccess, type Outcome, responseHeader } from "./outcome.ts";
+import { nextAttempt } from "./retry-schedule.ts";
+import type { DeadLetterRow, MessageRow, RunRow, StepRow } from "./rows.ts";
+import { effectiveConfig, parseMessageConfig, type RunConfig } from "./run-config.ts";
+import { STATUS_TEXT } from "./status-text.ts";
+import { type Context, insert, remove, type Transition, unchanged, update } from "./transition.ts";
+
+export interface EndDeliveryState {
+  readonly message: MessageRow | null;
+  readonly run: RunRow | null;
+  readonly config: RunConfig | null;
+  /** The record that a `step` message delivers. */
+  readonly step: StepRow | null;
+  /** True when the work of this delivery has been accepted already. */
+  readonly hasContinuation: boolean;
+  /** The run's messages that are not delivered yet, this one included. Loaded when the attempt has failed. */
+  readonly openMessages: readonly MessageRow[];
+  /** The run's first record. Loaded when the attempt has failed. */
+  readonly initialStep: StepRow | null;
+  /** What a `failureCall` reports about. */
+  readonly deadLetter: DeadLetterRow | null;
+}
+
+/** A message of a run that is alive, together with what belongs to it. */
+export interface LiveDelivery {
+  readonly message: MessageRow;
+  readonly run: RunRow;
+  readonly config: RunConfig;
+  readonly state: EndDeliveryState;
+  readonly command: EndDelivery;
+}
+
+/** What became of an attempt. `move` is the sentence that people read. */
+export type Verdict =
+  | { readonly type: "delivered"; readonly error: string | null; readonly move: string }
+  | {
+      readonly type: "retry";
+      readonly error: string;
+      readonly dueAt: number;
+      readonly move: string;
+    }
+  | { readonly type: "failed"; readonly error: string; readonly move: string };
+
+/** Whether the decision needs more than the message: everything but the success of a later step does. */
+export function needsRun(message: MessageRow, outcome: Outcome): boolean {
+  return message.kind !== "step" || message.stepPosition === 0 || !isSuccess(outcome);
+}
+
+/** Decides what an attempt's outcome means for its message and its run. See docs/state-machines.md#message. */
+export function decideEndDelivery(
+  state: EndDeliveryState,
+  command: EndDelivery,
+  context: Context,
+): Transition<null> {
+  const { message, run, config, deadLetter } = state;
+  if (message === null || !isCurrentAttempt(message, command.leaseToken)) return unchanged(null);
+  if (message.kind === "failureCall") {
+    return decideEndFailureCall({ message, deadLetter }, command, context);
+  }
+  if (!needsRun(message, command.outcome)) {
+    return settle(message, command, { type: "delivered", error: null, move: "delivered" });
+  }
+  if (run === null || config === null || run.state !== "started") {
+    const error = errorText(command.outcome);
+    return settle(message, command, {
+      type: "delivered",
+      error,
+      move: "the run had ended already",
+    });
+  }
+  const delivery: LiveDelivery = { message, run, config, state, command };
+  const verdict = judge(delivery, context);
+  switch (verdict.type) {
+    case "delivered":
+      return settle(message, command, verdict);
+    case "retry":
+      return retry(message, command, verdict);
+    case "failed":
+      return failRun(delivery, verdict, context);
+  }
+}
+
+function judge(delivery: LiveDelivery, context: Context): Verdict {
+  const { message, state, command } = delivery;
+  const { outcome } = command;
+  // A success behind the first record has been settled without a look at the run.
+  if (isSuccess(outcome)) {
+    const fault = firstDeliveryFault(delivery);
+    if (fault !== null) return { type: "failed", error: fault, move: `failed: ${fault}` };
+    if (message.kind === "hop" && delivery.config.hop === "pending") {
+      return judgeFailure(
+        delivery,
+        "the endpoint answered without triggering the run again",
+        context,
+      );
+    }
+    return { type: "delivered", error: null, move: "delivered" };
+  }
+  const error = errorText(outcome) ?? "";
+  if (state.hasContinuation) {
+    return {
+      type: "delivered",
+      error,
+      move: "delivered: its continuation had been accepted before the answer",
+    };
+  }
+  return judgeFailure(delivery, error, context);
+}
+
+function judgeFailure(
+  { message, config, state, command }: LiveDelivery,
+  error: string,
+  context: Context,
+): Verdict {
+  const own = parseMessageConfig(state.step?.config ?? message.config);
+  const { retryDelay } = effectiveConfig(config, own, context.attemptTimeoutMs);
+  return judgeAttempt({ message, retryDelay, outcome: command.outcome, error }, context.now);
+}
+
+/** Retry or failure of one failed attempt, by the message's own budget. */
+export function judgeAttempt(
+  attempt: {
+    readonly message: MessageRow;
+    readonly retryDelay: string | null;
+    readonly outcome: Outcome;
+    readonly error: string;
+  },
+  now: number,
+): Verdict {
+  const { message, retryDelay, outcome, error } = attempt;
+  const { retried, retries } = message;
+  const next = nextAttempt({ now, retried, retries, retryDelay, outcome });
+  return next.type === "retry"
+    ? { type: "retry", error, dueAt: next.dueAt, move: next.reason }
+    : { type: "failed", error, move: next.reason };
+}
+
+/** Texts that applications match literally (workflow protocol, 4.4 and 4.7). */
+const NOT_A_WORKFLOW =
+  "detected a non-workflow destination for trigger/invoke. make sure you are sending the request to the correct endpoint";
+const SDK_TOO_OLD = "trigger rest api is only usable with sdk versions after v1.0.0 major version";
+
+/** What is wrong with the first 2xx of a run: it must come from a workflow, and over REST from a new enough SDK. */
+function firstDeliveryFault({ config, command, message }: LiveDelivery): string | null {
+  const { outcome } = command;
+  if (outcome.type !== "response") return null;
+  if (config.requiresSdkHeader && message.kind !== "hop") {
+    const version = responseHeader(outcome, HEADER.workflowSdk);
+    if (version !== null || responseHeader(outcome, HEADER.workflowSdkVersion) !== null) {
+      return isVersionOne(version) ? null : SDK_TOO_OLD;
+    }
+  }
+  if (config.isDetecting && responseHeader(outcome, HEADER.workflowSdkVersion) === null) {
+    return NOT_A_WORKFLOW;
+  }
+  return null;
+}
+
+function isVersionOne(version: string | null): boolean {
+  const major = /^v?(\d{1,6})\./.exec(version ?? "")?.[1];
+  return major !== undefined && Number(major) >= 1;
+}
+
+/** The attempt is recorded and the message is done. */
+function settle(message: MessageRow, command: EndDelivery, verdict: Verdict): Transition<null> {
+  return {
+    changes: [
+      insert("attempts", toAttempt(message, command, verdict)),
+      remove("messages", message.key),
+    ],
+    effects: [],
+    answer: null,
+  };
+}
+
+/** The attempt is recorded and the message waits for the next one. */
+export function retry(
+  message: MessageRow,
+  command: EndDelivery,
+  verdict: Verdict & { readonly type: "retry" },
+): Transition<null> {
+  return {
+    changes: [
+      insert("attempts", toAttempt(message, command, verdict)),
+      update("messages", message, scheduleRetry(message, verdict.dueAt)),
+    ],
+    effects: [{ type: "wake", dueAt: verdict.dueAt }],
+    answer: null,
+  };
+}
+
+/** `500 Internal Server Error`, or what went wrong before a response arrived; null for a 2xx. */
+export function errorText(outcome: Outcome): string | null {
+  if (outcome.type === "error") return outcome.message;
+  if (outcome.status >= 200 && outcome.status < 300) return null;
+  const text = STATUS_TEXT[outcome.status];
+  return text === undefined ? String(outcome.status) : `${outcome.status} ${text}`;
+}

@@ -1,0 +1,96 @@
+import { toAttempt } from "./attempt.ts";
+import type { LiveDelivery, Verdict } from "./end-delivery.ts";
+import { createFailureCall } from "./failure-call.ts";
+import { failMessage } from "./message.ts";
+import type { DeadLetterRow, RunRow } from "./rows.ts";
+import { dropScheduled } from "./run.ts";
+import { effectiveConfig, parseMessageConfig } from "./run-config.ts";
+import { deliverOrWake } from "./start-run.ts";
+import { type Context, insert, type Transition, update } from "./transition.ts";
+
+/**
+ * A message of a live run is out of attempts: the run fails, with its dead letter and its failure call in one transaction,
+ * so that neither can be lost or doubled. The failed message stays; the resume starts from it.
+ */
+export function failRun(
+  delivery: LiveDelivery,
+  verdict: Verdict,
+  context: Context,
+): Transition<null> {
+  const { message, run, config, state, command } = delivery;
+  const own = parseMessageConfig(state.step?.config ?? message.config);
+  const { failureCallback } = effectiveConfig(config, own, context.attemptTimeoutMs);
+  const deadLetter = toDeadLetter(delivery, verdict, context);
+  const failed: RunRow = {
+    ...run,
+    state: "failed",
+    completedAt: context.now,
+    deadLetterKey: deadLetter.key,
+  };
+  const call =
+    failureCallback === null
+      ? null
+      : createFailureCall(
+          {
+            deadLetter,
+            run: failed,
+            failureCallback,
+            message,
+            payload: state.initialStep?.body ?? new Uint8Array(),
+          },
+          context,
+        );
+  const others = state.openMessages.filter((open) => open.key !== message.key);
+  return {
+    changes: [
+      insert("attempts", toAttempt(message, command, verdict)),
+      update("messages", message, failMessage(message)),
+      ...dropScheduled(others),
+      update("runs", run, failed),
+      insert("deadLetters", {
+        ...deadLetter,
+        callbackState: call === null ? null : "CALLBACK_INPROGRESS",
+        callbackUrl: call?.url ?? null,
+        callbackMessageKey: call?.key ?? null,
+      }),
+      ...(call === null ? [] : [insert("messages", call)]),
+    ],
+    effects: call === null ? [] : [deliverOrWake(call)],
+    answer: null,
+  };
+}
+
+function toDeadLetter(
+  { message, run, command }: LiveDelivery,
+  verdict: Verdict,
+  context: Context,
+): DeadLetterRow {
+  const { outcome } = command;
+  const response = outcome.type === "response" ? outcome : null;
+  return {
+    key: context.newKey(),
+    state: "open",
+    runKey: run.key,
+    messageKey: message.key,
+    createdAt: context.now,
+    closedAt: null,
+    nextRunKey: null,
+    runId: run.id,
+    runCreatedAt: run.createdAt,
+    url: run.url,
+    callerIp: run.callerIp,
+    labels: run.labels,
+    flowControlKey: run.flowControlKey,
+    responseStatus: response?.status ?? 0,
+    responseHeaders: response === null ? null : JSON.stringify(response.headers),
+    responseBody: response === null ? new TextEncoder().encode(verdict.error ?? "") : response.body,
+    isTruncated: response?.isTruncated === true ? 1 : 0,
+    reason: verdict.error ?? verdict.move,
+    callbackState: null,
+    callbackUrl: null,
+    callbackMessageKey: null,
+    callbackResponseStatus: null,
+    callbackResponseHeaders: null,
+    callbackResponseBody: null,
+  };
+}

@@ -1,0 +1,207 @@
+import { deadLetterId, HEADER, messageId, RepriseError, toHeaderMap } from "@reprise/protocol";
+import { toAttempt } from "./attempt.ts";
+import type { CancelCallback, EndDelivery, RetryCallback, RunAnswer } from "./commands.ts";
+import { deadLetterNotFound } from "./dead-letter.ts";
+import { errorText, judgeAttempt, retry, type Verdict } from "./end-delivery.ts";
+import { createMessage } from "./message.ts";
+import { isSuccess, responseHeader } from "./outcome.ts";
+import type { CallbackState, DeadLetterRow, MessageRow, RunRow, StepRow } from "./rows.ts";
+import { runAnswer } from "./run.ts";
+import {
+  effectiveConfig,
+  type FailureCallback,
+  parseMessageConfig,
+  type RunConfig,
+} from "./run-config.ts";
+import { deliverOrWake } from "./start-run.ts";
+import { type Context, insert, remove, type Transition, update } from "./transition.ts";
+
+/**
+ * The failure call: a message that tells the failure function or the failure URL about a dead letter. Its states on the dead
+ * letter: in progress -> success, fail or canceled; fail -> in progress again by hand. See docs/state-machines.md#failure-call.
+ */
+
+export interface FailureCall {
+  readonly deadLetter: DeadLetterRow;
+  readonly run: RunRow;
+  readonly failureCallback: FailureCallback;
+  /** The message that failed. */
+  readonly message: Pick<MessageRow, "key" | "retried" | "retries" | "createdAt" | "dueAt">;
+  /** The run's initial payload. */
+  readonly payload: Uint8Array;
+}
+
+export function createFailureCall(call: FailureCall, context: Context): MessageRow {
+  const { config, url } = call.failureCallback;
+  return createMessage(
+    {
+      key: context.newKey(),
+      kind: "failureCall",
+      runKey: call.run.key,
+      stepPosition: null,
+      deadLetterKey: call.deadLetter.key,
+      createdAt: context.now,
+      dueAt: context.now,
+      retries: config.retries ?? call.message.retries,
+      url,
+      config: JSON.stringify(config),
+      body: new TextEncoder().encode(JSON.stringify(failureCallBody(call, context))),
+    },
+    config.timeoutMs ?? context.attemptTimeoutMs,
+  );
+}
+
+/** The documented fields of a failure callback and those that the SDKs read (workflow protocol, 9.5). */
+function failureCallBody({ deadLetter, run, message, payload }: FailureCall, context: Context) {
+  const labels = run.labels === null ? null : run.labels.slice(1, -1).split(",");
+  return {
+    status: deadLetter.responseStatus,
+    header: toHeaderMap(parseHeaders(deadLetter.responseHeaders)),
+    body: context.toBase64(deadLetter.responseBody ?? new Uint8Array()),
+    retried: message.retried,
+    maxRetries: message.retries,
+    dlqId: deadLetterId({ failedAt: deadLetter.createdAt, key: deadLetter.key }),
+    sourceMessageId: messageId(message.key),
+    url: run.url,
+    method: "POST",
+    sourceHeader: { "Content-Type": ["application/json"] },
+    sourceBody: context.toBase64(payload),
+    notBefore: message.createdAt,
+    createdAt: message.createdAt,
+    callerIP: run.callerIp,
+    workflowRunId: run.id,
+    workflowCreatedAt: run.createdAt,
+    workflowUrl: run.url,
+    ...(labels === null ? {} : { label: labels[0], labels }),
+  };
+}
+
+function parseHeaders(json: string | null): Record<string, string[]> {
+  // Written by `JSON.stringify` of an outcome's headers.
+  return json === null ? {} : (JSON.parse(json) as Record<string, string[]>);
+}
+
+export function decideEndFailureCall(
+  {
+    message,
+    deadLetter,
+  }: { readonly message: MessageRow; readonly deadLetter: DeadLetterRow | null },
+  command: EndDelivery,
+  context: Context,
+): Transition<null> {
+  const verdict = judgeFailureCall(message, command, context);
+  if (verdict.type === "retry") return retry(message, command, verdict);
+  const isNewest = deadLetter !== null && deadLetter.callbackMessageKey === message.key;
+  return {
+    changes: [
+      insert("attempts", toAttempt(message, command, verdict)),
+      remove("messages", message.key),
+      ...(isNewest
+        ? [update("deadLetters", deadLetter, withAnswer(deadLetter, command, verdict))]
+        : []),
+    ],
+    effects: [],
+    answer: null,
+  };
+}
+
+function judgeFailureCall(message: MessageRow, command: EndDelivery, context: Context): Verdict {
+  const { outcome } = command;
+  if (isSuccess(outcome)) return { type: "delivered", error: null, move: "delivered" };
+  const retryDelay = parseMessageConfig(message.config).retryDelay ?? null;
+  const error = errorText(outcome) ?? "";
+  return judgeAttempt({ message, retryDelay, outcome, error }, context.now);
+}
+
+function withAnswer(
+  deadLetter: DeadLetterRow,
+  command: EndDelivery,
+  verdict: Verdict,
+): DeadLetterRow {
+  const response = command.outcome.type === "response" ? command.outcome : null;
+  return {
+    ...deadLetter,
+    callbackState: callbackState(command, verdict),
+    callbackResponseStatus: response?.status ?? 0,
+    callbackResponseHeaders: response === null ? null : JSON.stringify(response.headers),
+    callbackResponseBody: response?.body ?? new TextEncoder().encode(verdict.error ?? ""),
+  };
+}
+
+/** A 2xx with the "not found" header means that the endpoint has no failure function: then there is no state. */
+function callbackState({ outcome }: EndDelivery, verdict: Verdict): CallbackState | null {
+  if (verdict.type !== "delivered") return "CALLBACK_FAIL";
+  const hasFunction =
+    outcome.type !== "response" ||
+    responseHeader(outcome, HEADER.failureFunctionNotFound) !== "true";
+  return hasFunction ? "CALLBACK_SUCCESS" : null;
+}
+
+export interface CallbackCommandState {
+  readonly deadLetter: DeadLetterRow | null;
+  readonly run: RunRow | null;
+  readonly config: RunConfig | null;
+  readonly failedMessage: MessageRow | null;
+  readonly failedStep: StepRow | null;
+  readonly initialStep: StepRow | null;
+  readonly callbackMessage: MessageRow | null;
+}
+
+/** Calls the failure function or URL again, once its own retries are used up. */
+export function decideRetryCallback(
+  state: CallbackCommandState,
+  command: RetryCallback,
+  context: Context,
+): Transition<RunAnswer> {
+  const { deadLetter, run, config, failedMessage, failedStep, initialStep } = state;
+  if (deadLetter?.state !== "open" || run === null || config === null || failedMessage === null) {
+    throw deadLetterNotFound(command.deadLetterKey);
+  }
+  const own = parseMessageConfig(failedStep?.config ?? failedMessage.config);
+  const { failureCallback } = effectiveConfig(config, own, context.attemptTimeoutMs);
+  if (deadLetter.callbackState !== "CALLBACK_FAIL" || failureCallback === null) {
+    throw new RepriseError("callback_not_retryable", {
+      message: `the failure callback can be called again only after it has failed; its state is ${deadLetter.callbackState ?? "none"}`,
+      details: { state: deadLetter.callbackState },
+    });
+  }
+  const payload = initialStep?.body ?? new Uint8Array();
+  const call = createFailureCall(
+    { deadLetter, run, failureCallback, message: failedMessage, payload },
+    context,
+  );
+  const after: DeadLetterRow = {
+    ...deadLetter,
+    callbackState: "CALLBACK_INPROGRESS",
+    callbackMessageKey: call.key,
+    callbackUrl: call.url,
+  };
+  return {
+    changes: [update("deadLetters", deadLetter, after), insert("messages", call)],
+    effects: [deliverOrWake(call)],
+    answer: runAnswer(run),
+  };
+}
+
+/** Ends a failure call that is pending or retrying; an attempt in flight ends by itself and is ignored. */
+export function decideCancelCallback(
+  { deadLetter, run, callbackMessage }: CallbackCommandState,
+  command: CancelCallback,
+): Transition<RunAnswer> {
+  if (deadLetter?.state !== "open" || run === null) throw deadLetterNotFound(command.deadLetterKey);
+  if (deadLetter.callbackState !== "CALLBACK_INPROGRESS") {
+    throw new RepriseError("callback_not_in_progress", {
+      message: `only a failure callback in progress can be cancelled; its state is ${deadLetter.callbackState ?? "none"}`,
+      details: { state: deadLetter.callbackState },
+    });
+  }
+  const after: DeadLetterRow = { ...deadLetter, callbackState: "CALLBACK_CANCELED" };
+  return {
+    changes: [
+      update("deadLetters", deadLetter, after),
+      ...(callbackMessage === null ? [] : [remove("messages", callbackMessage.key)]),
+    ],
+    effects: [],
+    answer: runAnswer(run),
+  };
+}

@@ -1,0 +1,56 @@
+import type { MessageRow } from "./rows.ts";
+import { ATTEMPTS_PER_MESSAGE_MAX } from "./rows.ts";
+
+/**
+ * The lifecycle of a message: `scheduled` -> `active` -> gone (delivered), back to `scheduled` (retry) or `failed`.
+ * See docs/state-machines.md#message.
+ */
+
+/** Time after an attempt's own limit in which its outcome may still be recorded before the lease ends. */
+const LEASE_MARGIN_MS = 60_000;
+
+export type NewMessage = Omit<MessageRow, "state" | "leaseToken" | "retried">;
+
+/** A new message: `active` when it is due at once, so that no second transaction has to find it; else `scheduled`. */
+export function createMessage(fields: NewMessage, attemptTimeoutMs: number): MessageRow {
+  const message: MessageRow = { ...fields, state: "scheduled", leaseToken: 0, retried: 0 };
+  return fields.dueAt <= fields.createdAt
+    ? startAttempt(message, fields.createdAt, attemptTimeoutMs)
+    : message;
+}
+
+/** Takes the message for one attempt. The lease token fences every outcome of an earlier attempt. */
+export function startAttempt(
+  message: MessageRow,
+  now: number,
+  attemptTimeoutMs: number,
+): MessageRow {
+  return {
+    ...message,
+    state: "active",
+    leaseToken: message.leaseToken + 1,
+    dueAt: now + attemptTimeoutMs + LEASE_MARGIN_MS,
+  };
+}
+
+/** Whether an outcome that carries `leaseToken` still speaks for this message. */
+export function isCurrentAttempt(message: MessageRow | null, leaseToken: number): boolean {
+  return message !== null && message.state === "active" && message.leaseToken === leaseToken;
+}
+
+/** Puts the message back until `dueAt`, one failed attempt richer. */
+export function scheduleRetry(message: MessageRow, dueAt: number): MessageRow {
+  return { ...message, state: "scheduled", retried: message.retried + 1, dueAt };
+}
+
+/** Keeps the message for the dead letter that refers to it. */
+export function failMessage(message: MessageRow): MessageRow {
+  return { ...message, state: "failed" };
+}
+
+/** Key of the attempt that `message` is in; attempts of one message are neighbours. */
+export function attemptKey(message: MessageRow): number {
+  return (
+    message.key * ATTEMPTS_PER_MESSAGE_MAX + Math.min(message.retried, ATTEMPTS_PER_MESSAGE_MAX - 1)
+  );
+}

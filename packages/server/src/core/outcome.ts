@@ -1,0 +1,39 @@
+/** What one HTTP request led to. */
+export type Outcome = ResponseOutcome | ErrorOutcome;
+
+export interface ResponseOutcome {
+  readonly type: "response";
+  readonly status: number;
+  /** Lower-case names; several values of one name in order. */
+  readonly headers: Readonly<Record<string, readonly string[]>>;
+  readonly body: Uint8Array;
+  /** True when the body was longer than what is kept of it. */
+  readonly isTruncated: boolean;
+}
+
+export interface ErrorOutcome {
+  readonly type: "error";
+  readonly cause: ErrorCause;
+  readonly message: string;
+}
+
+/** Why no response arrived, for machines. */
+export type ErrorCause =
+  | "dns"
+  | "refused"
+  | "reset"
+  | "tls"
+  | "timeout"
+  | "protocol"
+  | "unreachable"
+  | "invalid_request"
+  | "unknown";
+
+export function isSuccess(outcome: Outcome): outcome is ResponseOutcome {
+  return outcome.type === "response" && outcome.status >= 200 && outcome.status < 300;
+}
+
+/** First value of a response header, or null. */
+export function responseHeader(outcome: ResponseOutcome, lowerCaseName: string): string | null {
+  return outcome.headers[lowerCaseName]?.[0] ?? null;
+}

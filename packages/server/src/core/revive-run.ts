@@ -1,0 +1,146 @@
+import type { Overrides, ReviveRun, RunAnswer } from "./commands.ts";
+import { closeDeadLetter, deadLetterNotFound } from "./dead-letter.ts";
+import { createMessage } from "./message.ts";
+import type { DeadLetterRow, MessageRow, RunRow, StepRow } from "./rows.ts";
+import { runAnswer } from "./run.ts";
+import { effectiveConfig, parseMessageConfig, type RunConfig } from "./run-config.ts";
+import { deliverOrWake, firstMessage, labelColumn } from "./start-run.ts";
+import { INITIAL_SLOT, isPlanSlot } from "./step.ts";
+import { type Context, insert, type Transition } from "./transition.ts";
+
+export interface ReviveRunState {
+  readonly deadLetter: DeadLetterRow | null;
+  readonly run: RunRow | null;
+  readonly config: RunConfig | null;
+  /** Every record of the run, in order of position; for a restart the first is enough. */
+  readonly steps: readonly StepRow[];
+  readonly failedMessage: MessageRow | null;
+}
+
+/**
+ * Makes a new run out of a dead one. A resume keeps every recorded result and delivers what was open: each plan without a
+ * result, or else the last record. A restart keeps the payload alone. The dead letter closes in the same transaction, so two
+ * people who press the button get one run and one refusal.
+ */
+export function decideReviveRun(
+  state: ReviveRunState,
+  command: ReviveRun,
+  context: Context,
+): Transition<RunAnswer> {
+  const { deadLetter, run, config, failedMessage } = state;
+  if (deadLetter?.state !== "open" || run === null || config === null) {
+    throw deadLetterNotFound(command.deadLetterKey);
+  }
+  const kept = command.mode === "resume" ? state.steps : state.steps.slice(0, 1);
+  const revivedConfig = withOverrides(config, kept, command.overrides, context);
+  const revived = toRun({ run, config: revivedConfig, kept }, command, context);
+  const steps = kept.map((step) => copyStep(step, revived, command, context));
+  const messages = openSteps(steps).map((step) =>
+    toMessage({ run: revived, config: revivedConfig, step }, command.overrides, context),
+  );
+  const end = {
+    state: command.mode === "resume" ? "resumed" : "restarted",
+    nextRunKey: revived.key,
+  } as const;
+  return {
+    changes: [
+      ...closeDeadLetter(deadLetter, failedMessage, end, context),
+      insert("runs", revived),
+      insert("runConfigs", { key: revived.key, config: JSON.stringify(revivedConfig) }),
+      ...steps.map((step) => insert("steps", step)),
+      ...messages.map((message) => insert("messages", message)),
+    ],
+    effects: messages.map(deliverOrWake),
+    answer: runAnswer(revived),
+  };
+}
+
+/** A run whose messages brought their own settings takes those of its last message, so that overrides hold for what remains. */
+function withOverrides(
+  config: RunConfig,
+  kept: readonly StepRow[],
+  overrides: Overrides,
+  context: Context,
+): RunConfig {
+  const last = parseMessageConfig(kept.at(-1)?.config ?? null);
+  const effective = effectiveConfig(config, last, context.attemptTimeoutMs);
+  const failureCallback = effective.failureCallback;
+  return {
+    ...config,
+    isPersistent: true,
+    retries: overrides.retries ?? effective.retries,
+    retryDelay: overrides.retryDelay ?? effective.retryDelay,
+    flowControl: overrides.flowControl ?? config.flowControl,
+    labels: overrides.labels ?? config.labels,
+    failureCallback:
+      overrides.failureCallbackUrl === undefined
+        ? failureCallback
+        : { url: overrides.failureCallbackUrl, config: failureCallback?.config ?? { forward: {} } },
+  };
+}
+
+function toRun(
+  source: { readonly run: RunRow; readonly config: RunConfig; readonly kept: readonly StepRow[] },
+  command: ReviveRun,
+  context: Context,
+): RunRow {
+  const { run, config, kept } = source;
+  return {
+    ...run,
+    key: context.newKey(),
+    id: command.newRunId,
+    state: "started",
+    createdAt: context.now,
+    completedAt: null,
+    stepCount: kept.length,
+    bodyBytes: kept.reduce((sum, step) => sum + step.body.byteLength, 0),
+    labels: labelColumn(config.labels),
+    flowControlKey: config.flowControl?.key ?? null,
+    response: null,
+    deadLetterKey: null,
+    sourceRunKey: run.key,
+  };
+}
+
+function copyStep(step: StepRow, revived: RunRow, command: ReviveRun, context: Context): StepRow {
+  const dueAt = command.mode === "restart" ? context.now : step.dueAt;
+  return { ...step, key: context.newKey(), runKey: revived.key, dueAt };
+}
+
+/** What has to be delivered for the run to go on: every plan whose result is missing, else the last record. */
+function openSteps(steps: readonly StepRow[]): readonly StepRow[] {
+  const slots = new Set(steps.map((step) => step.slot));
+  const openPlans = steps.filter((step) => isPlanSlot(step.slot) && !slots.has(step.slot + 1));
+  return openPlans.length > 0 ? openPlans : steps.slice(-1);
+}
+
+/** A sleep that was pending keeps its remaining time; a delay asked for by the caller is the least wait. */
+function toMessage(
+  {
+    run,
+    config,
+    step,
+  }: { readonly run: RunRow; readonly config: RunConfig; readonly step: StepRow },
+  overrides: Overrides,
+  context: Context,
+): MessageRow {
+  const dueAt = Math.max(step.dueAt, context.now + (overrides.delayMs ?? 0));
+  if (step.slot === INITIAL_SLOT)
+    return firstMessage({ run, step: { ...step, dueAt }, config }, context);
+  return createMessage(
+    {
+      key: step.key,
+      kind: "step",
+      runKey: run.key,
+      stepPosition: step.position,
+      deadLetterKey: null,
+      createdAt: context.now,
+      dueAt,
+      retries: config.retries,
+      url: run.url,
+      config: null,
+      body: null,
+    },
+    config.timeoutMs ?? context.attemptTimeoutMs,
+  );
+}

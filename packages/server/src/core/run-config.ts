@@ -1,0 +1,102 @@
+import { RETRIES_DEFAULT } from "@reprise/protocol";
+
+/**
+ * What a run and its messages were started with. Both are stored as JSON and never searched; columns that filters need
+ * stand in the rows themselves.
+ */
+
+export interface FlowControl {
+  readonly key: string;
+  readonly parallelism?: number;
+  readonly rate?: number;
+  readonly periodMs?: number;
+}
+
+/** Where a failure is reported, and what the report's message brings along. */
+export interface FailureCallback {
+  readonly url: string;
+  readonly config: MessageConfig;
+}
+
+export interface Invoker {
+  readonly workflowRunId: string;
+  readonly workflowUrl: string;
+  readonly workflowRunCreatedAt: number;
+}
+
+/** What one message brought along itself; absent fields fall back to the run's. */
+export interface MessageConfig {
+  /** Headers for the destination, lower-case names. */
+  readonly forward: Readonly<Record<string, string>>;
+  readonly contentType?: string;
+  readonly method?: string;
+  readonly retries?: number;
+  readonly retryDelay?: string;
+  readonly timeoutMs?: number;
+  readonly flowControl?: FlowControl;
+  readonly failureCallback?: FailureCallback;
+}
+
+export interface RunConfig {
+  /** True when the trigger's settings hold for the whole run (`WF_TriggerOnConfig`); else each message lives by its own. */
+  readonly isPersistent: boolean;
+  readonly retries: number;
+  readonly retryDelay: string | null;
+  readonly timeoutMs: number | null;
+  readonly flowControl: FlowControl | null;
+  readonly labels: readonly string[];
+  readonly redact: readonly string[];
+  /** User headers for every delivery to the workflow, lower-case names; never `upstash-workflow-*`. */
+  readonly forward: Readonly<Record<string, string>>;
+  readonly failureCallback: FailureCallback | null;
+  readonly featureSet: readonly string[];
+  /** The first 2xx must come from a workflow (`WF_DetectTrigger`), or the run fails at once. */
+  readonly isDetecting: boolean;
+  /** Started over REST: the first 2xx must also name an SDK of version 1.0.0 or later. */
+  readonly requiresSdkHeader: boolean;
+  /** First contact with an endpoint whose SDK the caller did not know: `pending` until the SDK has triggered again. */
+  readonly hop: "none" | "pending" | "done";
+  readonly invoker: Invoker | null;
+}
+
+export const emptyMessageConfig: MessageConfig = { forward: {} };
+
+export function parseRunConfig(json: string): RunConfig {
+  // The text was written by `JSON.stringify` of a RunConfig; nobody else writes this column.
+  return JSON.parse(json) as RunConfig;
+}
+
+export function parseMessageConfig(json: string | null): MessageConfig {
+  // As above: this column holds nothing but a stringified MessageConfig.
+  return json === null ? emptyMessageConfig : (JSON.parse(json) as MessageConfig);
+}
+
+/** Settings that decide about attempts, after the run's and the message's own have been merged. */
+export interface Effective {
+  readonly retries: number;
+  readonly retryDelay: string | null;
+  readonly timeoutMs: number;
+  readonly failureCallback: FailureCallback | null;
+}
+
+/** A persistent run's settings win, which is what the trigger asked for; otherwise the message's own hold. */
+export function effectiveConfig(
+  run: RunConfig,
+  message: MessageConfig,
+  timeoutMsDefault: number,
+): Effective {
+  if (run.isPersistent) {
+    return {
+      retries: run.retries,
+      retryDelay: run.retryDelay,
+      timeoutMs: run.timeoutMs ?? timeoutMsDefault,
+      failureCallback: run.failureCallback,
+    };
+  }
+  return {
+    retries: message.retries ?? RETRIES_DEFAULT,
+    retryDelay: message.retryDelay ?? null,
+    timeoutMs: message.timeoutMs ?? timeoutMsDefault,
+    failureCallback: message.failureCallback ?? null,
+  };
+}

@@ -1,0 +1,70 @@
+import { RepriseError } from "@reprise/protocol";
+import type { CancelRun, FinishRun, RunAnswer } from "./commands.ts";
+import type { Change, MessageRow, RunRow } from "./rows.ts";
+import { type Context, remove, type Transition, unchanged, update } from "./transition.ts";
+
+/**
+ * The end of a run: `started` -> `succeeded`, `canceled` or `failed` (fail-run.ts). No state is ever left again.
+ * See docs/state-machines.md#run.
+ */
+
+export interface EndRunState {
+  readonly live: RunRow | null;
+  /** The run's messages that are not delivered yet. */
+  readonly openMessages: readonly MessageRow[];
+}
+
+/** Finishing a run that has ended already changes nothing: the SDK repeats the request when an answer was lost. */
+export function decideFinishRun(
+  { live, openMessages }: EndRunState,
+  command: FinishRun,
+  context: Context,
+): Transition<{ readonly wasLive: boolean }> {
+  if (live === null) return unchanged({ wasLive: false });
+  const ended: RunRow = {
+    ...live,
+    state: "succeeded",
+    completedAt: context.now,
+    response: command.response,
+  };
+  return endWith(live, ended, openMessages);
+}
+
+/** A cancelled run gets no dead letter and no failure call. */
+export function decideCancelRun(
+  { live, openMessages }: EndRunState,
+  command: CancelRun,
+  context: Context,
+): Transition<{ readonly wasLive: boolean }> {
+  if (live === null || (command.runKey !== undefined && command.runKey !== live.key)) {
+    return unchanged({ wasLive: false });
+  }
+  return endWith(live, { ...live, state: "canceled", completedAt: context.now }, openMessages);
+}
+
+function endWith(live: RunRow, ended: RunRow, openMessages: readonly MessageRow[]) {
+  return {
+    changes: [update("runs", live, ended), ...dropScheduled(openMessages)],
+    effects: [],
+    answer: { wasLive: true },
+  };
+}
+
+/** Deliveries that have not started are dropped; those in flight end by themselves and are then ignored. */
+export function dropScheduled(openMessages: readonly MessageRow[]): readonly Change[] {
+  return openMessages
+    .filter((message) => message.state === "scheduled" && message.kind !== "failureCall")
+    .map((message) => remove("messages", message.key));
+}
+
+export function runAnswer(run: RunRow): RunAnswer {
+  return { runKey: run.key, workflowRunId: run.id, workflowCreatedAt: run.createdAt };
+}
+
+/** The one refusal with status 400 on endpoints that a running workflow calls: the SDK then ends quietly. */
+export function runEnded(runId: string): RepriseError {
+  return new RepriseError("run_ended", {
+    message: `workflow run ${runId} has ended or does not exist; nothing more is accepted for it`,
+    details: { workflowRunId: runId },
+  });
+}

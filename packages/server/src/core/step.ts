@@ -1,0 +1,41 @@
+import type { StepRow } from "./rows.ts";
+
+/**
+ * Slots make "first accepted wins" a unique key: 0 is the initial payload, 2t the plan for step t, 2n + 1 the result of step n.
+ */
+export const INITIAL_SLOT = 0;
+
+export function planSlot(targetStep: number): number {
+  return 2 * targetStep;
+}
+
+export function resultSlot(stepId: number): number {
+  return 2 * stepId + 1;
+}
+
+/** What the engine needs to know of a submitted record; the bytes themselves are never rewritten. */
+export interface StepFacts {
+  /** The step's id; for a plan the id of the step that it plans. */
+  readonly stepId: number;
+  readonly isPlan: boolean;
+  /** Size of the parallel group; 1 when sequential. */
+  readonly concurrent: number;
+}
+
+export function slotOf(facts: StepFacts): number {
+  return facts.isPlan ? planSlot(facts.stepId) : resultSlot(facts.stepId);
+}
+
+export function isPlanSlot(slot: number): boolean {
+  return slot !== INITIAL_SLOT && slot % 2 === 0;
+}
+
+/**
+ * The slots that prove that the delivery of `step` has done its work, even when its response says otherwise: for a plan the
+ * result of the planned step; for any other record the result of, or a plan for, the step behind it.
+ */
+export function continuationSlots(step: Pick<StepRow, "slot" | "nextStepId">): readonly number[] {
+  return isPlanSlot(step.slot)
+    ? [step.slot + 1]
+    : [resultSlot(step.nextStepId), planSlot(step.nextStepId)];
+}

@@ -1,0 +1,122 @@
+import { RepriseError, RUN_BYTES_MAX, RUN_RECORDS_MAX } from "@reprise/protocol";
+import type { SubmitStep, SubmitStepAnswer } from "./commands.ts";
+import { createMessage } from "./message.ts";
+import type { DeadLetterRow, MessageRow, RunRow, StepRow } from "./rows.ts";
+import { runEnded } from "./run.ts";
+import { effectiveConfig, type RunConfig } from "./run-config.ts";
+import { deliverOrWake } from "./start-run.ts";
+import { planSlot, slotOf } from "./step.ts";
+import { type Context, insert, type Transition, unchanged, update } from "./transition.ts";
+
+export interface SubmitStepState {
+  /** The live run of this id, else the newest one. */
+  readonly run: RunRow | null;
+  readonly config: RunConfig | null;
+  /** The dead letter of a failed run. */
+  readonly deadLetter: DeadLetterRow | null;
+  /** What is recorded in the command's own slot. */
+  readonly recorded: StepRow | null;
+  /** For a result within a parallel group: its plan. */
+  readonly plan: StepRow | null;
+}
+
+/**
+ * Appends one record to the run's list and makes it a message. The first record of a slot wins for ever; a later one is
+ * answered like the first. While a failed run waits in the dead letter queue, results of its other branches are recorded
+ * for the resume, but not delivered.
+ */
+export function decideSubmitStep(
+  state: SubmitStepState,
+  command: SubmitStep,
+  context: Context,
+): Transition<SubmitStepAnswer> {
+  const { run, config, deadLetter, recorded } = state;
+  if (run === null || config === null) throw runEnded(command.runId);
+  const isLive = run.state === "started";
+  const isWaitingForResume = run.state === "failed" && deadLetter?.state === "open";
+  if (!isLive && !isWaitingForResume) throw runEnded(command.runId);
+  if (recorded !== null) return unchanged({ messageKey: recorded.key, deduplicated: true });
+  checkLimits(run, command);
+
+  const step = toStep(run, state.plan, command, context);
+  const grown: RunRow = {
+    ...run,
+    stepCount: run.stepCount + 1,
+    bodyBytes: run.bodyBytes + command.body.byteLength,
+  };
+  const append = [update("runs", run, grown), insert("steps", step)];
+  const answer = { messageKey: step.key, deduplicated: false };
+  if (!isLive) return { changes: append, effects: [], answer };
+  const message = toMessage(
+    run,
+    step,
+    effectiveConfig(config, command.messageConfig, context.attemptTimeoutMs),
+  );
+  return {
+    changes: [...append, insert("messages", message)],
+    effects: [deliverOrWake(message)],
+    answer,
+  };
+}
+
+function toStep(run: RunRow, plan: StepRow | null, command: SubmitStep, context: Context): StepRow {
+  const { facts } = command;
+  return {
+    key: context.newKey(),
+    runKey: run.key,
+    position: run.stepCount,
+    slot: slotOf(facts),
+    nextStepId: command.groupNextStepId ?? plan?.nextStepId ?? facts.stepId + 1,
+    createdAt: context.now,
+    dueAt: Math.max(command.dueAt, context.now),
+    callType: "step",
+    config: JSON.stringify(command.messageConfig),
+    body: command.body,
+  };
+}
+
+function toMessage(
+  run: RunRow,
+  step: StepRow,
+  { retries, timeoutMs }: { readonly retries: number; readonly timeoutMs: number },
+): MessageRow {
+  return createMessage(
+    {
+      key: step.key,
+      kind: "step",
+      runKey: run.key,
+      stepPosition: step.position,
+      deadLetterKey: null,
+      createdAt: step.createdAt,
+      dueAt: step.dueAt,
+      retries,
+      url: run.url,
+      config: null,
+      body: null,
+    },
+    timeoutMs,
+  );
+}
+
+/** The slots that {@link decideSubmitStep} has to know: the command's own, and the plan of a parallel result. */
+export function neededSlots({ facts }: SubmitStep): readonly number[] {
+  const own = slotOf(facts);
+  return facts.isPlan || facts.concurrent === 1 ? [own] : [own, planSlot(facts.stepId)];
+}
+
+function checkLimits(run: RunRow, command: SubmitStep): void {
+  if (run.stepCount >= RUN_RECORDS_MAX) {
+    throw tooLarge(run.id, `has ${run.stepCount} records; the limit is ${RUN_RECORDS_MAX}`);
+  }
+  const bytes = run.bodyBytes + command.body.byteLength;
+  if (bytes > RUN_BYTES_MAX) {
+    throw tooLarge(run.id, `would hold ${bytes} bytes; the limit is ${RUN_BYTES_MAX}`);
+  }
+}
+
+function tooLarge(runId: string, fact: string): RepriseError {
+  return new RepriseError("step_limit_exceeded", {
+    message: `workflow run ${runId} ${fact}`,
+    details: { workflowRunId: runId },
+  });
+}

@@ -1,0 +1,54 @@
+import type { Change, TableName, Tables } from "./rows.ts";
+
+/**
+ * What the core answers to a command: rows to write, work for after the commit, and what the caller is told.
+ * A transition is data; nothing has happened yet.
+ */
+export interface Transition<Answer> {
+  readonly changes: readonly Change[];
+  readonly effects: readonly Effect[];
+  readonly answer: Answer;
+}
+
+/** Work that starts once the rows are on disk. */
+export type Effect =
+  /** Hand an `active` message to the dispatcher. */
+  | { readonly type: "deliver"; readonly messageKey: number; readonly leaseToken: number }
+  /** A message waits for `dueAt`: the scheduler must be awake by then. */
+  | { readonly type: "wake"; readonly dueAt: number };
+
+/** What a decision may know about the world. */
+export interface Context {
+  /** Epoch milliseconds. */
+  readonly now: number;
+  /** Draws the next unused key; keys rise. */
+  readonly newKey: () => number;
+  /** Limit of one attempt for messages that set none. */
+  readonly attemptTimeoutMs: number;
+  /** Standard base64 with padding; from the engine, because the runtime's own codec is many times faster. */
+  readonly toBase64: (bytes: Uint8Array) => string;
+}
+
+/** A transition that changes nothing. */
+export function unchanged<Answer>(answer: Answer): Transition<Answer> {
+  return { changes: [], effects: [], answer };
+}
+
+export function insert<T extends TableName>(table: T, row: Tables[T]): Change {
+  // The table decides the row's type; the compiler cannot follow the union back.
+  return { type: "insert", table, row } as Change;
+}
+
+/** An update with the columns in which `after` differs from `before`. */
+export function update<T extends TableName>(table: T, before: Tables[T], after: Tables[T]): Change {
+  const set: Record<string, unknown> = {};
+  for (const column in after) {
+    if (after[column] !== before[column]) set[column] = after[column];
+  }
+  // As above.
+  return { type: "update", table, key: before.key, set } as Change;
+}
+
+export function remove(table: TableName, key: number): Change {
+  return { type: "delete", table, key };
+}

@@ -1,0 +1,138 @@
+import type { Answers, Command } from "../core/commands.ts";
+import { decideDeleteDeadLetter } from "../core/dead-letter.ts";
+import { decideEndDelivery, type EndDeliveryState } from "../core/end-delivery.ts";
+import { decideCancelCallback, decideRetryCallback } from "../core/failure-call.ts";
+import { decideReviveRun } from "../core/revive-run.ts";
+import type { DeadLetterRow, MessageRow } from "../core/rows.ts";
+import { decideCancelRun, decideFinishRun } from "../core/run.ts";
+import { decideStartDelivery } from "../core/start-delivery.ts";
+import { decideStartRun } from "../core/start-run.ts";
+import { continuationSlots, INITIAL_SLOT, planSlot, slotOf } from "../core/step.ts";
+import { decideSubmitStep } from "../core/submit-step.ts";
+import type { Context, Transition } from "../core/transition.ts";
+import type { WorkingSet } from "./working-set.ts";
+
+export interface DecisionRoom {
+  readonly work: WorkingSet;
+  readonly context: Context;
+}
+
+/** Picks the rows of one command out of the working set and asks the core. */
+export function decide(command: Command, room: DecisionRoom): Transition<Answers[Command["type"]]> {
+  const { work, context } = room;
+  switch (command.type) {
+    case "startRun": {
+      const live = work.liveRun(command.runId);
+      const initialStep = live === null ? null : work.stepInSlot(live.key, INITIAL_SLOT);
+      const liveConfig = live === null ? null : work.config(live.key);
+      return decideStartRun({ live, liveConfig, initialStep }, command, context);
+    }
+    case "submitStep": {
+      const run = work.newestRun(command.runId);
+      const { facts } = command;
+      const isParallelResult = !facts.isPlan && facts.concurrent > 1;
+      const state = {
+        run,
+        config: run === null ? null : work.config(run.key),
+        deadLetter: run?.deadLetterKey == null ? null : work.get("deadLetters", run.deadLetterKey),
+        recorded: run === null ? null : work.stepInSlot(run.key, slotOf(facts)),
+        plan:
+          run === null || !isParallelResult
+            ? null
+            : work.stepInSlot(run.key, planSlot(facts.stepId)),
+      };
+      return decideSubmitStep(state, command, context);
+    }
+    case "finishRun":
+      return decideFinishRun(endRunState(command.runId, work), command, context);
+    case "cancelRun":
+      return decideCancelRun(endRunState(command.runId, work), command, context);
+    case "startDelivery": {
+      const message = work.get("messages", command.messageKey);
+      return decideStartDelivery({ message, ...belongings(message, room) }, command, context);
+    }
+    case "endDelivery": {
+      const message = work.get("messages", command.messageKey);
+      return decideEndDelivery(endDeliveryState(message, room), command, context);
+    }
+    default:
+      return decideAboutDeadLetter(command, room);
+  }
+}
+
+type DeadLetterCommand = Extract<Command, { readonly deadLetterKey: number }>;
+
+function decideAboutDeadLetter(
+  command: DeadLetterCommand,
+  room: DecisionRoom,
+): Transition<Answers[DeadLetterCommand["type"]]> {
+  const { work, context } = room;
+  const deadLetter = work.get("deadLetters", command.deadLetterKey);
+  switch (command.type) {
+    case "reviveRun": {
+      const steps = deadLetter === null ? [] : work.allSteps(deadLetter.runKey);
+      return decideReviveRun({ ...deadLetterState(deadLetter, room), steps }, command, context);
+    }
+    case "retryCallback":
+      return decideRetryCallback(callbackState(deadLetter, room), command, context);
+    case "cancelCallback":
+      return decideCancelCallback(callbackState(deadLetter, room), command);
+    case "deleteDeadLetter":
+      return decideDeleteDeadLetter(deadLetterState(deadLetter, room), command, context);
+  }
+}
+
+function endRunState(runId: string, work: WorkingSet) {
+  const live = work.liveRun(runId);
+  return { live, openMessages: live === null ? [] : work.openMessages(live.key) };
+}
+
+/** The run, configuration and record of a message, as far as they were loaded. */
+function belongings(message: MessageRow | null, { work }: DecisionRoom) {
+  const runKey = message?.runKey ?? null;
+  return {
+    run: runKey === null ? null : work.peek("runs", runKey),
+    config: runKey === null ? null : work.config(runKey),
+    step: message?.kind === "step" ? work.peek("steps", message.key) : null,
+  };
+}
+
+function endDeliveryState(message: MessageRow | null, room: DecisionRoom): EndDeliveryState {
+  const { work } = room;
+  const own = belongings(message, room);
+  const { run, step } = own;
+  const runKey = run?.key ?? null;
+  const isKnown = message !== null && runKey !== null;
+  return {
+    message,
+    ...own,
+    hasContinuation:
+      isKnown &&
+      step !== null &&
+      continuationSlots(step).some((slot) => work.stepInSlot(runKey, slot) !== null),
+    openMessages: isKnown ? work.openMessages(runKey) : [],
+    initialStep: isKnown ? work.stepInSlot(runKey, INITIAL_SLOT) : null,
+    deadLetter:
+      message?.deadLetterKey == null ? null : work.get("deadLetters", message.deadLetterKey),
+  };
+}
+
+function deadLetterState(deadLetter: DeadLetterRow | null, { work }: DecisionRoom) {
+  return {
+    deadLetter,
+    run: deadLetter === null ? null : work.peek("runs", deadLetter.runKey),
+    config: deadLetter === null ? null : work.config(deadLetter.runKey),
+    failedMessage: deadLetter === null ? null : work.get("messages", deadLetter.messageKey),
+  };
+}
+
+function callbackState(deadLetter: DeadLetterRow | null, room: DecisionRoom) {
+  const { work } = room;
+  const callbackKey = deadLetter?.callbackMessageKey ?? null;
+  return {
+    ...deadLetterState(deadLetter, room),
+    failedStep: deadLetter === null ? null : work.get("steps", deadLetter.messageKey),
+    initialStep: deadLetter === null ? null : work.stepInSlot(deadLetter.runKey, INITIAL_SLOT),
+    callbackMessage: callbackKey === null ? null : work.get("messages", callbackKey),
+  };
+}

@@ -1,0 +1,291 @@
+import { RepriseError } from "@reprise/protocol";
+import type { Answers, Command, EndDelivery } from "../core/commands.ts";
+import type { Context } from "../core/transition.ts";
+import type { Host, Timer } from "../host/host.ts";
+import type { Store } from "../store/store.ts";
+import { ConfigCache } from "./config-cache.ts";
+import { Dispatcher, type DispatcherLimits } from "./dispatcher.ts";
+import { type Group, type GroupRoom, type Outbox, runGroup } from "./group.ts";
+import { History } from "./history.ts";
+import { Inbox, type Request } from "./inbox.ts";
+import { KeyRange } from "./key-range.ts";
+import type { SigningKeys } from "./signer.ts";
+
+export interface EngineOptions {
+  readonly host: Host;
+  readonly store: Store;
+  readonly keys: () => SigningKeys;
+  readonly limits: EngineLimits;
+}
+
+export interface EngineLimits extends DispatcherLimits {
+  /** Limit of one attempt for messages that set none. */
+  readonly attemptTimeoutMs: number;
+  /** Requests that one transaction takes together. */
+  readonly groupRequestsMax: number;
+  /** Bodies that one transaction takes together. */
+  readonly groupBytesMax: number;
+  /** Requests that may wait for a transaction; more are refused with 503. */
+  readonly inboxRequestsMax: number;
+  readonly configCacheEntriesMax: number;
+  readonly historyCharsMax: number;
+  /** How long bookkeeping that nobody waits for may wait for a transaction to ride along with. */
+  readonly lingerMs: number;
+  /** Pause before work is tried again that the store has refused. */
+  readonly storeRetryMs: number;
+  readonly claimMax: number;
+}
+
+/**
+ * Applies commands. What arrives while a transaction runs becomes the next one together (group commit); nothing is answered
+ * and nothing is delivered before the transaction that holds it is on disk.
+ */
+export class Engine {
+  readonly #options: EngineOptions;
+  readonly #inbox: Inbox;
+  readonly #configs: ConfigCache;
+  readonly #keyRange: KeyRange;
+  readonly #dispatcher: Dispatcher;
+  /** Message key -> lease token of the attempts that this process is making, or is about to. */
+  readonly #inFlight = new Map<number, number>();
+  readonly history: History;
+  #isRunning = false;
+  #isStopped = false;
+  #isClaimWanted = false;
+  #isRecoveryWanted = true;
+  #alarm: { readonly dueAt: number; readonly timer: Timer } | null = null;
+  #linger: Timer | null = null;
+  #onIdle: (() => void) | null = null;
+
+  constructor(options: EngineOptions) {
+    const { host, store, limits, keys } = options;
+    this.#options = options;
+    this.#inbox = new Inbox(limits);
+    this.#configs = new ConfigCache(limits.configCacheEntriesMax);
+    this.#keyRange = new KeyRange();
+    this.history = new History(store, limits.historyCharsMax);
+    this.#dispatcher = new Dispatcher({
+      host,
+      history: this.history,
+      keys,
+      limits,
+      onEnd: (command) => this.#submitQuietly(command),
+      onUnsent: (messageKey) => this.#giveBack(messageKey),
+    });
+  }
+
+  /** Takes over what an earlier process left behind and begins to deliver. */
+  start(): void {
+    this.#pump();
+  }
+
+  /**
+   * Executes commands as one: all of them or none. Resolves after they are on disk.
+   * @throws RepriseError when one of them is refused; then none has changed anything.
+   */
+  async execute<C extends Command>(commands: readonly C[]): Promise<readonly Answers[C["type"]][]> {
+    if (this.#isStopped) throw shuttingDown();
+    const answers = await this.#inbox.add(commands, () => this.#pump());
+    // The inbox answers each command in its place with what `decide` gave for its type.
+    return answers as readonly Answers[C["type"]][];
+  }
+
+  /** Refuses new commands, lets attempts in flight end within `drainMs`, and records what they led to. */
+  async stop(drainMs: number): Promise<void> {
+    const { host } = this.#options;
+    this.#isStopped = true;
+    this.#alarm?.timer.cancel();
+    await new Promise<void>((resolve) => {
+      const timer = host.setTimer(host.now() + drainMs, resolve);
+      void this.#dispatcher.stop().then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+    this.#linger?.cancel();
+    this.#pump();
+    if (this.#isRunning) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+  }
+
+  /** Outcomes of attempts: nobody waits for them, so they ride in the next transaction instead of starting one. */
+  #submitQuietly(command: EndDelivery): void {
+    const { host, limits } = this.#options;
+    this.#inbox.addQuiet([command]);
+    if (this.#isRunning || this.#linger !== null) return;
+    this.#linger = host.setTimer(host.now() + limits.lingerMs, () => {
+      this.#linger = null;
+      this.#pump();
+    });
+  }
+
+  /** A message that this process could not deliver is due again, under the same number. */
+  #giveBack(messageKey: number): void {
+    const { host, limits } = this.#options;
+    if (this.#isStopped) return;
+    host.setTimer(host.now() + limits.storeRetryMs, () => {
+      this.#inFlight.delete(messageKey);
+      this.#inbox.addQuiet([{ type: "startDelivery", messageKey, isOrphan: true }]);
+      this.#pump();
+    });
+  }
+
+  #pump(): void {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    const { host } = this.#options;
+    let isHealthy = true;
+    while (isHealthy && this.#hasWork()) {
+      // Requests of this turn of the event loop join the group.
+      await host.nextTurn();
+      isHealthy = await this.#runOne();
+    }
+    this.#isRunning = false;
+    if (!isHealthy) this.#tryAgainLater();
+    else if (this.#hasWork()) this.#pump();
+    else {
+      if (!this.#isStopped) await this.#setAlarm();
+      this.#onIdle?.();
+    }
+  }
+
+  #hasWork(): boolean {
+    return (
+      this.#inbox.size > 0 || (!this.#isStopped && (this.#isClaimWanted || this.#isRecoveryWanted))
+    );
+  }
+
+  async #runOne(): Promise<boolean> {
+    this.#linger?.cancel();
+    this.#linger = null;
+    const requests = this.#inbox.take();
+    const group: Group = {
+      requests,
+      isClaiming: this.#isClaimWanted && !this.#isStopped,
+      isRecovering: this.#isRecoveryWanted && !this.#isStopped,
+    };
+    try {
+      const outbox = await runGroup(group, this.#room());
+      if (group.isClaiming && !outbox.hasMoreDue) this.#isClaimWanted = false;
+      if (group.isRecovering) this.#isRecoveryWanted = false;
+      this.#afterCommit(outbox);
+      return true;
+    } catch (cause) {
+      this.#afterFailure(requests, cause);
+      return false;
+    }
+  }
+
+  #room(): GroupRoom {
+    const { host, store, limits } = this.#options;
+    return {
+      store,
+      configs: this.#configs,
+      keyRange: this.#keyRange,
+      inFlight: this.#inFlight,
+      claimMax: limits.claimMax,
+      onFault: (error) => host.log("error", "decision_failed", { cause: String(error) }),
+      context: {
+        now: host.now(),
+        newKey: () => this.#keyRange.next(),
+        attemptTimeoutMs: limits.attemptTimeoutMs,
+        toBase64: (bytes) =>
+          Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64"),
+      } satisfies Context,
+    };
+  }
+
+  #afterCommit(outbox: Outbox): void {
+    this.history.append(outbox.newSteps);
+    for (const [runKey, config] of outbox.newConfigs) this.#configs.set(runKey, config);
+    for (const key of outbox.endedMessages) this.#inFlight.delete(key);
+    for (const { messageKey, leaseToken } of outbox.endedAttempts) {
+      if (this.#inFlight.get(messageKey) === leaseToken) this.#inFlight.delete(messageKey);
+    }
+    for (const delivery of outbox.deliveries) {
+      this.#inFlight.set(delivery.message.key, delivery.message.leaseToken);
+      this.#dispatcher.deliver(delivery);
+    }
+    for (const runKey of outbox.endedRuns) this.#dropWaiting(runKey);
+    for (const answer of outbox.answers) answer();
+    this.#configs.trim();
+    if (outbox.wakeAt !== null) this.#wakeBy(outbox.wakeAt);
+  }
+
+  /** Deliveries of an ended run that had not begun: their messages go with the next transaction. */
+  #dropWaiting(runKey: number): void {
+    this.history.forget(runKey);
+    for (const messageKey of this.#dispatcher.drop(runKey)) {
+      this.#inFlight.delete(messageKey);
+      this.#inbox.addQuiet([{ type: "startDelivery", messageKey, isOrphan: true }]);
+    }
+  }
+
+  /**
+   * Nobody knows whether the transaction is on disk. Callers hear 503 and may ask again; outcomes are tried again; what may
+   * have become `active` without anybody delivering it is looked for.
+   */
+  #afterFailure(requests: readonly Request[], cause: unknown): void {
+    const { host } = this.#options;
+    this.history.clear();
+    this.#configs.clear();
+    this.#keyRange.clear();
+    this.#isRecoveryWanted = true;
+    const refusal = new RepriseError("storage_unavailable", {
+      message: "the storage cannot be written now; try again",
+      cause,
+    });
+    host.log("error", "transaction_failed", { requests: requests.length, cause: String(cause) });
+    for (const request of requests) {
+      if (request.isQuiet) this.#inbox.putBack(request);
+      else request.reject(refusal);
+    }
+  }
+
+  #tryAgainLater(): void {
+    const { host, limits } = this.#options;
+    if (this.#isStopped) {
+      this.#onIdle?.();
+      return;
+    }
+    this.#linger ??= host.setTimer(host.now() + limits.storeRetryMs, () => {
+      this.#linger = null;
+      this.#pump();
+    });
+  }
+
+  #wakeBy(dueAt: number): void {
+    const { host } = this.#options;
+    if (this.#isStopped || (this.#alarm !== null && this.#alarm.dueAt <= dueAt)) return;
+    this.#alarm?.timer.cancel();
+    const timer = host.setTimer(dueAt, () => {
+      this.#alarm = null;
+      this.#isClaimWanted = true;
+      this.#pump();
+    });
+    this.#alarm = { dueAt, timer };
+  }
+
+  async #setAlarm(): Promise<void> {
+    if (this.#alarm !== null) return;
+    try {
+      const dueAt = await this.#options.store.nextDueAt();
+      if (dueAt !== null) this.#wakeBy(dueAt);
+    } catch {
+      // The store cannot be read: the next try finds out what is due.
+      this.#isClaimWanted = true;
+      this.#tryAgainLater();
+    }
+  }
+}
+
+function shuttingDown(): RepriseError {
+  return new RepriseError("shutting_down", { message: "the server is stopping; try again" });
+}

@@ -1,0 +1,84 @@
+import { RepriseError } from "@reprise/protocol";
+import type { Answers, Command } from "../core/commands.ts";
+
+export type AnyAnswer = Answers[Command["type"]];
+
+/** Commands that stand or fall together. */
+export interface Request {
+  readonly commands: readonly Command[];
+  /** Nobody waits for it, so it starts no transaction of its own, and it is tried again when the store refuses. */
+  readonly isQuiet: boolean;
+  readonly resolve: (answers: readonly AnyAnswer[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface InboxLimits {
+  readonly groupRequestsMax: number;
+  readonly groupBytesMax: number;
+  readonly inboxRequestsMax: number;
+}
+
+/** Requests that wait for the next transaction, in order of arrival. */
+export class Inbox {
+  readonly #limits: InboxLimits;
+  #requests: Request[] = [];
+
+  constructor(limits: InboxLimits) {
+    this.#limits = limits;
+  }
+
+  get size(): number {
+    return this.#requests.length;
+  }
+
+  /** @throws RepriseError `storage_unavailable` when more requests wait than the server can hold. */
+  add(commands: readonly Command[], onAdded: () => void): Promise<readonly AnyAnswer[]> {
+    if (this.#requests.length >= this.#limits.inboxRequestsMax) {
+      return Promise.reject(
+        new RepriseError("storage_unavailable", {
+          message: `${this.#requests.length} requests wait for the storage; try again`,
+        }),
+      );
+    }
+    return new Promise((resolve, reject) => {
+      this.#requests.push({ commands, isQuiet: false, resolve, reject });
+      onAdded();
+    });
+  }
+
+  addQuiet(commands: readonly Command[]): void {
+    this.#requests.push({ commands, isQuiet: true, resolve: ignore, reject: ignore });
+  }
+
+  putBack(request: Request): void {
+    this.#requests.unshift(request);
+  }
+
+  /** The next group, bounded by count and bytes; at least one request. */
+  take(): readonly Request[] {
+    const { groupRequestsMax, groupBytesMax } = this.#limits;
+    let bytes = 0;
+    let count = 0;
+    for (const request of this.#requests) {
+      bytes += bytesOf(request);
+      if (count > 0 && (count >= groupRequestsMax || bytes > groupBytesMax)) break;
+      count++;
+    }
+    const taken = this.#requests.slice(0, count);
+    this.#requests = this.#requests.slice(count);
+    return taken;
+  }
+}
+
+function bytesOf({ commands }: Request): number {
+  let bytes = 0;
+  for (const command of commands) {
+    if (command.type === "submitStep") bytes += command.body.byteLength;
+    else if (command.type === "startRun") bytes += command.payload.byteLength;
+  }
+  return bytes;
+}
+
+function ignore(): void {
+  // Nobody waits for a quiet request.
+}

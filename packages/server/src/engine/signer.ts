@@ -1,0 +1,26 @@
+import { createHmac, hash } from "node:crypto";
+import {
+  compactJwt,
+  newJwtId,
+  type RandomBytes,
+  signatureClaims,
+  signingInput,
+} from "@reprise/protocol";
+
+export interface SigningKeys {
+  readonly current: string;
+  readonly next: string;
+}
+
+/** Signs one attempt with the current key: `Upstash-Signature`, a JWT over the exact URL and the hash of the body. */
+export function signDelivery(
+  delivery: { readonly url: string; readonly body: Uint8Array | string; readonly now: number },
+  signingKey: string,
+  randomBytes: RandomBytes,
+): string {
+  const bodySha256 = hash("sha256", delivery.body, "buffer");
+  const jwtId = newJwtId(randomBytes);
+  const claims = signatureClaims({ url: delivery.url, bodySha256, now: delivery.now, jwtId });
+  const input = signingInput(claims);
+  return compactJwt(input, createHmac("sha256", signingKey).update(input).digest());
+}
