@@ -48,11 +48,10 @@ const CAUSE_OF_CODE: ReadonlyMap<string, ErrorCause> = new Map([
   ["INVALID_CA", "tls"],
 ]);
 
-/** Families of codes: Node's and OpenSSL's for TLS, llhttp's for a response that is not HTTP. */
+/** Families of codes of Node and OpenSSL. */
 const CAUSE_OF_PREFIX: readonly (readonly [prefix: string, cause: ErrorCause])[] = [
   ["ERR_TLS_", "tls"],
   ["ERR_SSL_", "tls"],
-  ["HPE_", "protocol"],
 ];
 
 /** Says why a request failed, from the error that the HTTP client gave. */
@@ -67,6 +66,8 @@ function causeOf(reason: Error, code: string): ErrorCause {
   // Undici has one code for every trouble with a socket, but for these two the peer answered, only not as HTTP wants:
   // an unasked 100 and an unasked upgrade.
   if (reason.message === "bad response" || reason.message === "bad upgrade") return "protocol";
+  // The parser's errors carry a code only at times, but always this name.
+  if (reason.name === "HTTPParserError") return "protocol";
   const cause = CAUSE_OF_CODE.get(code);
   if (cause !== undefined) return cause;
   return CAUSE_OF_PREFIX.find(([prefix]) => code.startsWith(prefix))?.[1] ?? "unknown";

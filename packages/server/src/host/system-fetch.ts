@@ -1,4 +1,4 @@
-import { type Dispatcher, Pool } from "undici";
+import { buildConnector, Client, type Dispatcher } from "undici";
 import type { ErrorCause, Outcome } from "../core/outcome.ts";
 import { toFailure } from "./error-cause.ts";
 import type { OutgoingRequest } from "./host.ts";
@@ -26,21 +26,25 @@ interface Target {
 }
 
 interface Origin {
-  readonly pool: Pool;
+  readonly name: string;
+  /** One connection each, which comes and goes; those that are not idle have one exchange under way. */
+  readonly clients: Set<Client>;
+  readonly idle: Client[];
   readonly waiting: Set<Exchange>;
-  inFlight: number;
   lastUsedAt: number;
-  isPumping: boolean;
 }
 
 /**
- * HTTP requests over connections that stay open, a bounded number to each origin. Uses undici's dispatcher, because
- * `fetch` costs several times as much. Follows no redirect, repeats nothing, decodes nothing.
+ * HTTP requests over connections that stay open, a bounded number to each origin. Follows no redirect, repeats nothing,
+ * decodes nothing. Uses undici's dispatcher, because `fetch` costs several times as much, and its single clients rather
+ * than its pool: what waits in the pool's queue cannot be taken back at its deadline, and a request that the pool
+ * refuses (a header that cannot be sent) blocks one of the pool's clients for ever.
  */
 export class SystemFetch {
   readonly #options: SystemFetchOptions;
   readonly #origins = new Map<string, Origin>();
   readonly #targets = new Map<string, Target | string>();
+  readonly #connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS, allowH2: false });
   #sweep: NodeJS.Timeout | null = null;
   #isClosed = false;
 
@@ -58,10 +62,7 @@ export class SystemFetch {
       const exchange = new Exchange(request, target.path, {
         settle: resolve,
         leave: () => origin.waiting.delete(exchange),
-        release: () => {
-          origin.inFlight -= 1;
-          this.#pump(origin);
-        },
+        release: (client, isClean) => this.#release(origin, client, isClean),
       });
       origin.waiting.add(exchange);
       this.#pump(origin);
@@ -77,22 +78,36 @@ export class SystemFetch {
     for (const { waiting } of origins) {
       for (const exchange of [...waiting]) exchange.giveUp("the HTTP client is closed");
     }
-    await Promise.all(origins.map(({ pool }) => pool.destroy()));
+    await Promise.all(origins.flatMap(({ clients }) => [...clients].map((one) => one.destroy())));
   }
 
-  /** Starts what may start. Undici's own queue stays empty: what waits there cannot be taken back at its deadline. */
+  /** Starts what may start. */
   #pump(origin: Origin): void {
-    // An exchange that fails while it starts comes back here; the loop below already takes care of the next one.
-    if (origin.isPumping) return;
-    origin.isPumping = true;
     for (const exchange of origin.waiting) {
-      if (origin.inFlight >= this.#options.connectionsPerOrigin) break;
+      const client = origin.idle.pop() ?? this.#openClient(origin);
+      if (client === null) return;
       origin.waiting.delete(exchange);
-      origin.inFlight += 1;
-      exchange.start(origin.pool);
+      exchange.start(client);
     }
-    origin.isPumping = false;
+  }
+
+  #openClient(origin: Origin): Client | null {
+    if (origin.clients.size >= this.#options.connectionsPerOrigin) return null;
+    const client = openClient(origin.name, this.#connect);
+    origin.clients.add(client);
+    return client;
+  }
+
+  #release(origin: Origin, client: Client, isClean: boolean): void {
     origin.lastUsedAt = Date.now();
+    if (isClean) origin.idle.push(client);
+    else origin.clients.delete(client);
+    if (isClean && origin.waiting.size === 0) return;
+    // The client is still at work on the event that led here and must not be changed under its feet.
+    queueMicrotask(() => {
+      if (!isClean) void client.destroy();
+      if (!this.#isClosed) this.#pump(origin);
+    });
   }
 
   #targetOf(url: string): Target | string {
@@ -109,11 +124,11 @@ export class SystemFetch {
     if (known !== undefined) return known;
     if (this.#origins.size >= this.#options.originsMax) this.#closeLongestIdle();
     const origin: Origin = {
-      pool: openPool(name, this.#options.connectionsPerOrigin),
+      name,
+      clients: new Set(),
+      idle: [],
       waiting: new Set(),
-      inFlight: 0,
       lastUsedAt: Date.now(),
-      isPumping: false,
     };
     this.#origins.set(name, origin);
     this.#sweep ??= setInterval(() => this.#closeIdle(), this.#options.idleMs).unref();
@@ -137,18 +152,18 @@ export class SystemFetch {
   #closeOrigin(name: string, origin: Origin): void {
     this.#origins.delete(name);
     // Nothing is under way, so there is nobody to tell about an error.
-    void origin.pool.destroy();
+    for (const client of origin.idle) void client.destroy();
   }
 }
 
 function isIdle(origin: Origin): boolean {
-  return origin.inFlight === 0 && origin.waiting.size === 0;
+  return origin.idle.length === origin.clients.size && origin.waiting.size === 0;
 }
 
-function openPool(origin: string, connections: number): Pool {
-  return new Pool(origin, {
-    connections,
-    connect: { timeout: CONNECT_TIMEOUT_MS },
+function openClient(origin: string, connect: buildConnector.connector): Client {
+  return new Client(origin, {
+    connect,
+    pipelining: 1,
     // The deadline of each request covers head and body; undici's own timers only watch for silence.
     headersTimeout: 0,
     bodyTimeout: 0,
@@ -179,8 +194,8 @@ interface ExchangeOwner {
   settle(outcome: Outcome): void;
   /** Called when the exchange gives up before it was started. */
   leave(): void;
-  /** Called once after a start, when the connection is free again or gone. */
-  release(): void;
+  /** Called once after a start. After anything but a complete response the connection is of no more use. */
+  release(client: Client, isClean: boolean): void;
 }
 
 /** One request and its response. Lives on after its outcome while a rest of the body is read and thrown away. */
@@ -190,9 +205,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #owner: ExchangeOwner;
   readonly #deadline: NodeJS.Timeout;
   #controller: Dispatcher.DispatchController | null = null;
-  #isStarted = false;
+  #client: Client | null = null;
   #isSettled = false;
-  #isReleased = false;
   #status = 0;
   #headers: Readonly<Record<string, readonly string[]>> = {};
   #chunks: Uint8Array[] = [];
@@ -206,10 +220,10 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#deadline = setTimeout(() => this.#onDeadline(), timeoutMs);
   }
 
-  start(pool: Pool): void {
-    this.#isStarted = true;
+  start(client: Client): void {
+    this.#client = client;
     const { method, headers, body } = this.#request;
-    pool.dispatch({ path: this.#path, method, headers, body }, this);
+    client.dispatch({ path: this.#path, method, headers, body }, this);
   }
 
   /** Ends an exchange that waits for its start. */
@@ -252,19 +266,19 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    this.#release();
+    this.#release(true);
     this.#settle(this.#response(false));
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#release();
+    this.#release(false);
     const { cause, message } = toFailure(error);
     this.#fail(cause, message);
   }
 
   #onDeadline(): void {
     const { timeoutMs } = this.#request;
-    if (!this.#isStarted) {
+    if (this.#client === null) {
       this.#owner.leave();
       this.#fail("timeout", `no connection became free within ${timeoutMs} ms`);
       return;
@@ -297,11 +311,12 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#owner.settle(outcome);
   }
 
-  #release(): void {
-    if (this.#isReleased) return;
-    this.#isReleased = true;
+  #release(isClean: boolean): void {
+    const client = this.#client;
+    if (client === null) return;
+    this.#client = null;
     clearTimeout(this.#deadline);
-    this.#owner.release();
+    this.#owner.release(client, isClean);
   }
 }
 

@@ -70,7 +70,7 @@ function setTimer(dueAt: number, callback: () => void): Timer {
 
 /** A closed pipe or a full disk behind standard error must not stop deliveries, so its errors end here. */
 function standardError(): (line: string) => void {
-  process.stderr.on("error", () => {});
+  if (process.stderr.listenerCount("error") === 0) process.stderr.on("error", () => {});
   return (line) => void process.stderr.write(`${line}\n`);
 }
 
