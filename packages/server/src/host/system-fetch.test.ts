@@ -42,24 +42,20 @@ async function openHttp(handler: Parameters<typeof createServer>[1]): Promise<st
 
 /** A server that says what no HTTP server would. `talk` gets the socket once a request's head is there. */
 async function openTcp(talk: (socket: Socket, head: string) => void): Promise<string> {
-  const sockets = new Set<Socket>();
   const server = createTcpServer((socket) => {
-    sockets.add(socket);
     // The client under test resets connections on purpose.
     socket.on("error", () => {});
-    socket.on("close", () => sockets.delete(socket));
     let head = "";
     socket.on("data", (chunk) => {
       head += chunk.toString("latin1");
-      if (head.includes("\r\n\r\n")) talk(socket, head.slice(0));
-      if (head.includes("\r\n\r\n")) head = "";
+      if (!head.includes("\r\n\r\n")) return;
+      talk(socket, head);
+      head = "";
     });
   });
   const url = await listen(server);
-  cleanups.push(async () => {
-    for (const socket of sockets) socket.destroy();
-    await new Promise((resolve) => server.close(resolve));
-  });
+  // Waits for the connections, which the client under test closes: it is cleaned up first.
+  cleanups.push(() => new Promise((resolve) => server.close(resolve)));
   return url;
 }
 
@@ -198,7 +194,7 @@ test.each([
   ["a garbage status line", "HELO there\r\n\r\n"],
   ["an impossible status", "HTTP/1.1 99999 No\r\n\r\n"],
   ["two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"],
-  ["a bad chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n"],
+  ["a bad chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello"],
   ["a head that is too long", `HTTP/1.1 200 OK\r\nX-Long: ${"a".repeat(20_000)}\r\n\r\n`],
   ["an unasked 100", "HTTP/1.1 100 Continue\r\n\r\n"],
   ["an unasked upgrade", "HTTP/1.1 101 Go\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"],

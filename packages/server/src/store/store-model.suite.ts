@@ -1,0 +1,208 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Change, MessageRow } from "../core/rows.ts";
+import { insert, messageRow, remove, sortedKeysOf, update } from "./rows.suite.ts";
+import type { OpenStore } from "./store.suite.ts";
+import type { Condition, Query, Store } from "./store.ts";
+
+const RUNS = 200;
+
+/** What a store is, in the shortest words: rows by key. */
+type Model = Map<number, MessageRow>;
+
+type Action =
+  | { readonly type: "write"; readonly changes: readonly Change[]; readonly isUndone: boolean }
+  | { readonly type: "claim"; readonly now: number; readonly limit: number }
+  | { readonly type: "list"; readonly query: Query<"messages"> }
+  | { readonly type: "find"; readonly runKey: number };
+
+const key = fc.integer({ min: 1, max: 12 });
+const url = fc.constantFrom("", "a", "a%", "a_", "aé", "a\u{1F600}", "A", "b\0c");
+const columns = {
+  state: fc.constantFrom("scheduled", "active", "failed"),
+  runKey: fc.option(fc.integer({ min: 1, max: 3 })),
+  dueAt: fc.integer({ min: 0, max: 9 }),
+  url,
+  config: fc.option(fc.constantFrom(",a,", ",a,b,", ",ab,", ",,", "")),
+  body: fc.option(fc.uint8Array({ maxLength: 4 })),
+} as const;
+
+const change: fc.Arbitrary<Change> = fc.oneof(
+  fc.tuple(key, fc.record(columns)).map(([at, more]) => insert("messages", messageRow(at, more))),
+  fc
+    .tuple(key, fc.record(columns, { requiredKeys: [] }))
+    .map(([at, set]) => update("messages", at, set)),
+  key.map((at) => remove("messages", at)),
+);
+
+const condition: fc.Arbitrary<Condition<"messages">> = fc.oneof(
+  fc.record({
+    type: fc.constant("in" as const),
+    column: fc.constantFrom("state" as const, "runKey" as const, "key" as const),
+    values: fc.array(fc.constantFrom("active", "failed", 1, 2, 7, null), { maxLength: 3 }),
+  }),
+  fc.record(
+    {
+      type: fc.constant("range" as const),
+      column: fc.constantFrom("dueAt" as const, "runKey" as const),
+      from: fc.integer({ min: 0, max: 9 }),
+      to: fc.integer({ min: 0, max: 9 }),
+    },
+    { requiredKeys: ["type", "column"] },
+  ),
+  fc.record({
+    type: fc.constant("prefix" as const),
+    column: fc.constant("url" as const),
+    prefix: url,
+  }),
+  fc.record({
+    type: fc.constant("contains" as const),
+    column: fc.constant("config" as const),
+    values: fc.array(fc.constantFrom("a", "b", "ab", "", "a,b"), { maxLength: 2 }),
+  }),
+);
+
+const action: fc.Arbitrary<Action> = fc.oneof(
+  fc.record({
+    type: fc.constant("write" as const),
+    changes: fc.array(change, { maxLength: 6 }),
+    isUndone: fc.boolean(),
+  }),
+  fc.record({ type: fc.constant("claim" as const), now: columns.dueAt, limit: fc.nat(5) }),
+  fc.record({
+    type: fc.constant("list" as const),
+    query: fc.record(
+      {
+        where: fc.array(condition, { maxLength: 3 }),
+        order: fc.constantFrom("ascending" as const, "descending" as const),
+        afterKey: key,
+        limit: fc.nat(12),
+      },
+      { requiredKeys: ["where", "order", "limit"] },
+    ),
+  }),
+  fc.record({ type: fc.constant("find" as const), runKey: fc.integer({ min: 1, max: 3 }) }),
+);
+
+/** Random histories, checked against a map. */
+export function modelSuite(open: OpenStore): void {
+  describe("random histories", () => {
+    test("a store does what a map of rows would do", { timeout: 60_000 }, async () => {
+      const store = await open();
+      await fc.assert(
+        fc.asyncProperty(fc.array(action, { maxLength: 20 }), async (actions) => {
+          await clear(store);
+          let model: Model = new Map();
+          for (const each of actions) model = await perform(store, model, each);
+          const rows = await store.get("messages", [...Array(13).keys()]);
+          expect(new Map(rows.map((row) => [row.key, row]))).toEqual(model);
+        }),
+        { numRuns: RUNS },
+      );
+      await store.close();
+    });
+  });
+}
+
+async function clear(store: Store): Promise<void> {
+  const rows = await store.list("messages", { where: [], order: "ascending", limit: 100 });
+  await store.transaction((current) =>
+    current.write(rows.map((row) => remove("messages", row.key))),
+  );
+}
+
+async function perform(store: Store, model: Model, action: Action): Promise<Model> {
+  switch (action.type) {
+    case "write":
+      return performWrite(store, model, action);
+    case "claim": {
+      const claimed = await store.transaction((current) =>
+        current.claimDue(action.now, action.limit),
+      );
+      expect(claimed).toEqual(dueRows(model, action.now).slice(0, action.limit));
+      expect(await store.nextDueAt()).toBe(dueRows(model, 99)[0]?.dueAt ?? null);
+      return model;
+    }
+    case "list":
+      expect(await store.list("messages", action.query)).toEqual(listRows(model, action.query));
+      return model;
+    case "find": {
+      const found = await store.find("messages", "byRun", [[action.runKey]]);
+      const expected = [...model.values()].filter((row) => row.runKey === action.runKey);
+      expect(sortedKeysOf(found)).toEqual(sortedKeysOf(expected));
+      return model;
+    }
+  }
+}
+
+async function performWrite(
+  store: Store,
+  model: Model,
+  { changes, isUndone }: Action & { readonly type: "write" },
+): Promise<Model> {
+  const next = applyAll(model, changes);
+  const writing = store.transaction(async (current) => {
+    await current.write(changes);
+    if (isUndone) throw new Error("undone");
+  });
+  if (next !== null && !isUndone) {
+    await writing;
+    return next;
+  }
+  await expect(writing).rejects.toThrow(next === null ? /failed/ : "undone");
+  return model;
+}
+
+/** The model after all changes, or null when one of them is a bug. */
+function applyAll(model: Model, changes: readonly Change[]): Model | null {
+  const next: Model = new Map(model);
+  for (const each of changes) {
+    if (each.table !== "messages") throw new Error("only messages are changed here");
+    const rowKey = each.type === "insert" ? each.row.key : each.key;
+    const row = next.get(rowKey);
+    if (each.type === "delete") next.delete(rowKey);
+    else if (each.type === "insert" && row === undefined) next.set(rowKey, each.row);
+    else if (each.type === "update" && row !== undefined) next.set(rowKey, { ...row, ...each.set });
+    else return null;
+  }
+  return next;
+}
+
+function dueRows(model: Model, now: number): MessageRow[] {
+  return [...model.values()]
+    .filter((row) => row.state !== "failed" && row.dueAt <= now)
+    .sort((a, b) => a.dueAt - b.dueAt || a.key - b.key);
+}
+
+function listRows(
+  model: Model,
+  { where, order, afterKey, limit }: Query<"messages">,
+): MessageRow[] {
+  const sign = order === "ascending" ? 1 : -1;
+  return [...model.values()]
+    .filter((row) => where.every((each) => meets(row, each)))
+    .filter((row) => afterKey === undefined || (row.key - afterKey) * sign > 0)
+    .sort((a, b) => (a.key - b.key) * sign)
+    .slice(0, limit);
+}
+
+function meets(row: MessageRow, condition: Condition<"messages">): boolean {
+  const value = row[condition.column];
+  switch (condition.type) {
+    case "in":
+      return condition.values.some((each) => each === value);
+    case "range": {
+      const { from, to } = condition;
+      if (typeof value !== "number") return from === undefined && to === undefined;
+      return value >= (from ?? value) && value <= (to ?? value);
+    }
+    case "prefix":
+      return typeof value === "string" && value.startsWith(condition.prefix);
+    case "contains":
+      return typeof value === "string" && condition.values.some((each) => holds(value, each));
+  }
+}
+
+function holds(list: string, value: string): boolean {
+  return value !== "" && list.split(",").slice(1, -1).includes(value);
+}
