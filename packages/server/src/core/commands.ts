@@ -1,5 +1,6 @@
+import type { FlowControl } from "@reprise/protocol";
 import type { Outcome } from "./outcome.ts";
-import type { FlowControl, MessageConfig, RunConfig } from "./run-config.ts";
+import type { MessageConfig, RunConfig } from "./run-config.ts";
 import type { StepFacts } from "./step.ts";
 
 /** Wishes addressed to rows. The engine loads what a command names; the core decides; nothing else changes a row. */

@@ -1,16 +1,9 @@
-import { RETRIES_DEFAULT } from "@reprise/protocol";
+import { type FlowControl, RETRIES_DEFAULT, type Redaction } from "@reprise/protocol";
 
 /**
  * What a run and its messages were started with. Both are stored as JSON and never searched; columns that filters need
  * stand in the rows themselves.
  */
-
-export interface FlowControl {
-  readonly key: string;
-  readonly parallelism?: number;
-  readonly rate?: number;
-  readonly periodMs?: number;
-}
 
 /** Where a failure is reported, and what the report's message brings along. */
 export interface FailureCallback {
@@ -45,7 +38,7 @@ export interface RunConfig {
   readonly timeoutMs: number | null;
   readonly flowControl: FlowControl | null;
   readonly labels: readonly string[];
-  readonly redact: readonly string[];
+  readonly redaction: Redaction | null;
   /** User headers for every delivery to the workflow, lower-case names; never `upstash-workflow-*`. */
   readonly forward: Readonly<Record<string, string>>;
   readonly failureCallback: FailureCallback | null;

@@ -1,6 +1,6 @@
-import type { Answers, Command } from "../core/commands.ts";
+import type { Answers, Command, EndDelivery } from "../core/commands.ts";
 import { decideDeleteDeadLetter } from "../core/dead-letter.ts";
-import { decideEndDelivery, type EndDeliveryState } from "../core/end-delivery.ts";
+import { decideEndDelivery, type EndDeliveryState, needsRun } from "../core/end-delivery.ts";
 import { decideCancelCallback, decideRetryCallback } from "../core/failure-call.ts";
 import { decideReviveRun } from "../core/revive-run.ts";
 import type { DeadLetterRow, MessageRow } from "../core/rows.ts";
@@ -53,7 +53,7 @@ export function decide(command: Command, room: DecisionRoom): Transition<Answers
     }
     case "endDelivery": {
       const message = work.get("messages", command.messageKey);
-      return decideEndDelivery(endDeliveryState(message, room), command, context);
+      return decideEndDelivery(endDeliveryState(message, command, room), command, context);
     }
     default:
       return decideAboutDeadLetter(command, room);
@@ -97,12 +97,16 @@ function belongings(message: MessageRow | null, { work }: DecisionRoom) {
   };
 }
 
-function endDeliveryState(message: MessageRow | null, room: DecisionRoom): EndDeliveryState {
+function endDeliveryState(
+  message: MessageRow | null,
+  command: EndDelivery,
+  room: DecisionRoom,
+): EndDeliveryState {
   const { work } = room;
   const own = belongings(message, room);
   const { run, step } = own;
   const runKey = run?.key ?? null;
-  const isKnown = message !== null && runKey !== null;
+  const isKnown = message !== null && runKey !== null && needsRun(message, command.outcome);
   return {
     message,
     ...own,

@@ -93,8 +93,7 @@ export class Engine {
   /** Refuses new commands, lets attempts in flight end within `drainMs`, and records what they led to. */
   async stop(drainMs: number): Promise<void> {
     const { host } = this.#options;
-    this.#isStopped = true;
-    this.#alarm?.timer.cancel();
+    // Steps of attempts in flight are still taken: refusing them would cost the app a retry.
     await new Promise<void>((resolve) => {
       const timer = host.setTimer(host.now() + drainMs, resolve);
       void this.#dispatcher.stop().then(() => {
@@ -102,6 +101,8 @@ export class Engine {
         resolve();
       });
     });
+    this.#isStopped = true;
+    this.#alarm?.timer.cancel();
     this.#linger?.cancel();
     this.#pump();
     if (this.#isRunning) {

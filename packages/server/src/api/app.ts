@@ -1,0 +1,49 @@
+import { RepriseError } from "@reprise/protocol";
+import { Hono } from "hono";
+import { checkToken } from "./auth.ts";
+import { errorResponse } from "./errors.ts";
+import { checkTransport, peerOf } from "./request.ts";
+import type { ApiEnv, ApiRoom, Peer } from "./room.ts";
+import { batchRoutes } from "./routes/batch.ts";
+import { keyRoutes } from "./routes/keys.ts";
+import { publishRoutes } from "./routes/publish.ts";
+import { runRoutes } from "./routes/runs.ts";
+import { triggerRoutes } from "./routes/trigger.ts";
+
+/** The API as a function from request to response; the transport tells what a `Request` cannot. */
+export interface Api {
+  fetch(request: Request, peer?: Peer): Promise<Response>;
+}
+
+export function createApi(room: ApiRoom): Api {
+  const app = new Hono<ApiEnv>({ getPath: pathOf });
+  app.get("/livez", (c) => c.json({ status: "ok" }));
+  app.get("/readyz", async (c) => {
+    await room.store.nextDueAt();
+    return c.json({ status: "ok" });
+  });
+  app.use("/v2/*", async (c, next) => {
+    checkTransport(c.env);
+    checkToken(c.req.raw, c.env, room.credentials);
+    await next();
+  });
+  for (const routes of [batchRoutes, triggerRoutes, publishRoutes, runRoutes, keyRoutes]) {
+    app.route("/", routes(room));
+  }
+  app.notFound((c) => {
+    throw new RepriseError("not_found", {
+      message: `there is nothing at ${c.req.method} ${c.req.path}`,
+    });
+  });
+  app.onError((error) => errorResponse(error, room.host));
+  return {
+    fetch: async (request, peer) => app.fetch(request, peer ?? peerOf(request)),
+  };
+}
+
+/** The path without the query, from the target as received where there is one. */
+function pathOf(request: Request, options?: { readonly env?: ApiEnv["Bindings"] }): string {
+  const target = options?.env?.rawTarget ?? request.url;
+  const query = target.indexOf("?");
+  return query === -1 ? target : target.slice(0, query);
+}

@@ -1,0 +1,43 @@
+import { RepriseError, TOKEN_BYTES_MAX } from "@reprise/protocol";
+import type { Credentials, Peer } from "./room.ts";
+
+/**
+ * Checks the bearer token of a request, from the `Authorization` header or the query parameter `qstash_token`.
+ * @throws RepriseError `unauthorized` when it is missing, wrong, given twice, or different in the two places.
+ */
+export function checkToken(request: Request, peer: Peer, credentials: Credentials): void {
+  const tokens = [...headerTokens(request, peer), ...queryTokens(peer)];
+  const token = tokens[0];
+  if (token === undefined) {
+    throw unauthorized("send the token as `Authorization: Bearer <token>`");
+  }
+  if (tokens.some((other) => other !== token)) throw unauthorized("two different tokens were sent");
+  if (token.length > TOKEN_BYTES_MAX || !credentials.isToken(token)) {
+    throw unauthorized("invalid token");
+  }
+}
+
+function headerTokens(request: Request, peer: Peer): readonly string[] {
+  let count = 0;
+  for (let index = 0; index < peer.rawHeaders.length; index += 2) {
+    if (peer.rawHeaders[index]?.toLowerCase() === "authorization") count++;
+  }
+  if (count > 1) throw unauthorized("the Authorization header was sent more than once");
+  const header = request.headers.get("authorization");
+  if (header === null) return [];
+  const match = /^bearer +(\S+) *$/i.exec(header);
+  if (match?.[1] === undefined) {
+    throw unauthorized("the Authorization header must have the form `Bearer <token>`");
+  }
+  return [match[1]];
+}
+
+function queryTokens({ rawTarget }: Peer): readonly string[] {
+  const start = rawTarget.indexOf("?");
+  if (start === -1 || !rawTarget.includes("qstash_token=", start)) return [];
+  return new URLSearchParams(rawTarget.slice(start + 1)).getAll("qstash_token");
+}
+
+function unauthorized(reason: string): RepriseError {
+  return new RepriseError("unauthorized", { message: `unable to authenticate: ${reason}` });
+}

@@ -1,0 +1,22 @@
+import { isRepriseError, RepriseError } from "@reprise/protocol";
+import type { Host } from "../host/host.ts";
+
+/** The answer to a refusal: one line of JSON, because clients show it to people as it is. */
+export function errorResponse(error: unknown, host: Host): Response {
+  const refusal = isRepriseError(error) ? error : fault(error, host);
+  const headers = new Headers({ "content-type": "application/json" });
+  if (refusal.status === 503) headers.set("retry-after", "1");
+  if (refusal.status === 405) headers.set("allow", String(refusal.details.allow ?? ""));
+  const body = JSON.stringify({ error: refusal.message, code: refusal.code });
+  return new Response(body, { status: refusal.status, headers });
+}
+
+/** A fault of ours. The caller learns nothing of its inside; the log does. */
+function fault(error: unknown, host: Host): RepriseError {
+  const stack = error instanceof Error ? error.stack : String(error);
+  host.log("error", "request_failed", { cause: stack });
+  return new RepriseError("internal", {
+    message: "the server has a fault; its log says more",
+    cause: error,
+  });
+}

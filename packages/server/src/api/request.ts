@@ -1,0 +1,79 @@
+import {
+  type FlatHeaders,
+  flatHeaders,
+  flatHeadersFromRaw,
+  HEADER_COUNT_MAX,
+  RepriseError,
+  URL_BYTES_MAX,
+} from "@reprise/protocol";
+import type { ApiSettings, Peer } from "./room.ts";
+
+/** Facts of a request that came without a transport: two functions face each other, in tests and in the simulation. */
+export function peerOf(request: Request): Peer {
+  const { pathname, search } = new URL(request.url);
+  return { address: "127.0.0.1", rawTarget: pathname + search, rawHeaders: [] };
+}
+
+/**
+ * Refuses what the transport lets through: see docs/errors.md.
+ * @throws RepriseError `uri_too_long`, `headers_too_large` or `invalid_request`.
+ */
+export function checkTransport({ rawTarget, rawHeaders }: Peer): void {
+  if (rawTarget.length > 2 * URL_BYTES_MAX) {
+    throw new RepriseError("uri_too_long", {
+      message: `the request target must have at most ${2 * URL_BYTES_MAX} characters, got ${rawTarget.length}`,
+    });
+  }
+  if (!rawTarget.startsWith("/")) {
+    throw new RepriseError("invalid_request", {
+      message: "the request target must be a path that starts with /",
+    });
+  }
+  if (rawHeaders.length / 2 >= HEADER_COUNT_MAX) {
+    throw new RepriseError("headers_too_large", {
+      message: `a request must have fewer than ${HEADER_COUNT_MAX} headers`,
+    });
+  }
+}
+
+/** The headers of a request as one flat set. */
+export function requestHeaders(request: Request, peer: Peer): FlatHeaders {
+  return peer.rawHeaders.length > 0
+    ? flatHeadersFromRaw(peer.rawHeaders)
+    : flatHeaders(request.headers);
+}
+
+/**
+ * The whole body.
+ * @throws RepriseError `body_too_large` as soon as more than `bytesMax` are announced or have arrived.
+ */
+export async function readBody(request: Request, bytesMax: number): Promise<Uint8Array> {
+  const announced = request.headers.get("content-length");
+  if (announced !== null) {
+    if (Number(announced) > bytesMax) throw bodyTooLarge(bytesMax);
+    return new Uint8Array(await request.arrayBuffer());
+  }
+  if (request.body === null) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body) {
+    size += chunk.byteLength;
+    if (size > bytesMax) throw bodyTooLarge(bytesMax);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, size);
+}
+
+function bodyTooLarge(bytesMax: number): RepriseError {
+  return new RepriseError("body_too_large", {
+    message: `the body must have at most ${bytesMax} bytes`,
+    details: { limit: bytesMax },
+  });
+}
+
+/** The caller's address; behind a trusted proxy the one that the proxy names. */
+export function callerIp(request: Request, peer: Peer, settings: ApiSettings): string {
+  if (!settings.trustedProxies.includes(peer.address)) return peer.address;
+  const forwarded = request.headers.get("x-forwarded-for")?.split(",").at(-1)?.trim();
+  return forwarded === undefined || forwarded === "" ? peer.address : forwarded;
+}

@@ -1,0 +1,150 @@
+import {
+  asSubmissionError,
+  BATCH_ITEMS_MAX,
+  checkHeaders,
+  type FlatHeaders,
+  flatHeadersFromRecord,
+  isJsonObject,
+  isRepriseError,
+  messageId,
+  parseDestination,
+  parseJson,
+  RepriseError,
+} from "@reprise/protocol";
+import { Hono } from "hono";
+import type { Answers, StartRun, SubmitStep } from "../../core/commands.ts";
+import { callerIp, readBody } from "../request.ts";
+import type { ApiEnv, ApiRoom } from "../room.ts";
+import { readOptions, type Submission, toStartRun, toSubmitStep } from "../workflow-message.ts";
+
+/** `POST /v2/batch`: how the SDK starts runs and submits steps. All items are executed as one. */
+export function batchRoutes(room: ApiRoom): Hono<ApiEnv> {
+  return new Hono<ApiEnv>().post("/v2/batch", async (c) => {
+    const body = await readBody(c.req.raw, room.settings.batchBytesMax);
+    const ip = callerIp(c.req.raw, c.env, room.settings);
+    const items = parseItems(body);
+    const isSubmission = items.some((item) => item.headers["upstash-workflow-init"] === "false");
+    try {
+      const commands = planGroups(items.map((item, index) => toCommand(item, index, ip, room)));
+      const answers = await room.engine.execute(commands);
+      return c.json(answers.map(toItemAnswer));
+    } catch (error) {
+      throw isSubmission ? asSubmissionError(error) : error;
+    }
+  });
+}
+
+interface Item {
+  readonly destination: string;
+  readonly headers: FlatHeaders;
+  readonly body: Uint8Array;
+}
+
+const encoder = new TextEncoder();
+
+/** Reads the array of `{destination, headers, body}`; a fault names the item. */
+function parseItems(bytes: Uint8Array): readonly Item[] {
+  const list = parseJson(bytes, "the body");
+  if (!Array.isArray(list)) {
+    throw new RepriseError("invalid_json", {
+      message: "the body must be a JSON array of messages",
+    });
+  }
+  if (list.length === 0 || list.length > BATCH_ITEMS_MAX) {
+    throw new RepriseError("invalid_request", {
+      message: `a batch must have 1 to ${BATCH_ITEMS_MAX} items, got ${list.length}`,
+    });
+  }
+  return list.map((value: unknown, index) => inItem(index, () => parseItem(value)));
+}
+
+export function parseItem(value: unknown): Item {
+  if (!isJsonObject(value)) throw invalidItem("must be an object");
+  const { destination, headers, body } = value;
+  if (typeof destination !== "string") throw invalidItem("destination must be a text");
+  if (headers !== undefined && headers !== null && !isJsonObject(headers)) {
+    throw invalidItem("headers must be an object");
+  }
+  if (body !== undefined && body !== null && typeof body !== "string") {
+    throw invalidItem("body must be a text");
+  }
+  const set = flatHeadersFromRecord(headers ?? {});
+  checkHeaders(set);
+  return { destination, headers: set, body: encoder.encode(body ?? "") };
+}
+
+function invalidItem(fault: string): RepriseError {
+  return new RepriseError("invalid_request", { message: fault });
+}
+
+/** Runs `read` and lets its refusal say which item it was. */
+export function inItem<R>(index: number, read: () => R): R {
+  try {
+    return read();
+  } catch (error) {
+    if (!isRepriseError(error)) throw error;
+    const { code, message, details } = error;
+    throw new RepriseError(code, { message: `item ${index}: ${message}`, details, cause: error });
+  }
+}
+
+function toCommand(item: Item, index: number, ip: string, room: ApiRoom): StartRun | SubmitStep {
+  return inItem(index, () => {
+    const destination = parseDestination(item.destination);
+    if (destination.kind !== "url") throw notOffered("messages to URL groups");
+    const submission = {
+      url: destination.url,
+      headers: item.headers,
+      body: item.body,
+      callerIp: ip,
+    };
+    return toWorkflowCommand(submission, room);
+  });
+}
+
+/** A message that starts a run or submits to one. */
+export function toWorkflowCommand(submission: Submission, room: ApiRoom): StartRun | SubmitStep {
+  const options = readOptions(submission.headers, room);
+  switch (options.workflow.isInit) {
+    case true:
+      return toStartRun(submission, options, room);
+    case false:
+      return toSubmitStep(submission, options, room);
+    case null:
+      throw notOffered("plain messages");
+  }
+}
+
+function notOffered(what: string): RepriseError {
+  return new RepriseError("invalid_request", {
+    message: `this version does not offer ${what}; send the headers of a workflow message`,
+  });
+}
+
+/** Plans of one group come in one batch: the step behind the group follows the last of them. */
+export function planGroups(
+  commands: readonly (StartRun | SubmitStep)[],
+): readonly (StartRun | SubmitStep)[] {
+  let last = 0;
+  for (const command of commands) {
+    if (command.type === "submitStep" && command.facts.isPlan)
+      last = Math.max(last, command.facts.stepId);
+  }
+  if (last === 0) return commands;
+  return commands.map((command) =>
+    command.type === "submitStep" && command.facts.isPlan
+      ? { ...command, groupNextStepId: last + 1 }
+      : command,
+  );
+}
+
+/** The answer to one message, in its place. */
+export function toItemAnswer(answer: Answers["startRun" | "submitStep"]) {
+  return {
+    messageId: messageId(answer.messageKey),
+    ...(answer.deduplicated ? { deduplicated: true } : {}),
+    ...("workflowRunId" in answer
+      ? { workflowRunId: answer.workflowRunId, workflowCreatedAt: answer.workflowCreatedAt }
+      : {}),
+  };
+}

@@ -1,0 +1,216 @@
+import {
+  FEATURE,
+  type FlatHeaders,
+  HEADER,
+  isPersistable,
+  type MessageOptions,
+  mergeHeaders,
+  newRunId,
+  parseMessageOptions,
+  parseStepRecord,
+  RETRIES_DEFAULT,
+  RepriseError,
+  type StepRecord,
+  WORKFLOW_PROTOCOL_VERSION,
+} from "@reprise/protocol";
+import type { StartRun, SubmitStep } from "../core/commands.ts";
+import { parseRetryDelay } from "../core/retry-delay.ts";
+import type { FailureCallback, MessageConfig, RunConfig } from "../core/run-config.ts";
+import type { ApiRoom } from "./room.ts";
+
+/** Turns what came over the wire into commands: everything is checked here, before anything is stored. */
+
+export interface Submission {
+  readonly url: string;
+  readonly headers: FlatHeaders;
+  readonly body: Uint8Array;
+  readonly callerIp: string;
+}
+
+export function readOptions(headers: FlatHeaders, room: ApiRoom): MessageOptions {
+  return parseMessageOptions(headers, {
+    now: room.host.now(),
+    checkRetryDelay: (expression) => void parseRetryDelay(expression),
+  });
+}
+
+/** A run that an SDK starts: `client.trigger`, or the endpoint itself on its first invocation. */
+export function toStartRun(
+  submission: Submission,
+  options: MessageOptions,
+  room: ApiRoom,
+): StartRun {
+  const { workflow } = options;
+  const isPersistent = workflow.features.has(FEATURE.triggerOnConfig);
+  const { forwardHeaders } = options;
+  const config: RunConfig = {
+    ...commonConfig(options, room),
+    isPersistent,
+    forward: pick(forwardHeaders, isPersistable),
+    failureCallback: toFailureCallback(options, room),
+    featureSet: [...workflow.features],
+    isDetecting: workflow.features.has(FEATURE.detectTrigger),
+    requiresSdkHeader: false,
+    hop: "none",
+  };
+  return {
+    type: "startRun",
+    runId: workflow.runId ?? newRunId((count) => room.host.randomBytes(count)),
+    url: submission.url,
+    payload: submission.body,
+    config,
+    messageConfig: isPersistent
+      ? { forward: pick(forwardHeaders, (name) => !isPersistable(name)) }
+      : toMessageConfig(options, room),
+    callerIp: submission.callerIp,
+    dueAt: options.dueAt,
+    isTriggeredBySdk: workflow.isTriggeredBySdk,
+  };
+}
+
+/** A run that somebody starts over REST: the server supplies what an SDK would have sent. */
+export function toRestStartRun(
+  submission: Submission,
+  options: MessageOptions,
+  room: ApiRoom,
+): StartRun {
+  const { workflow, labels } = options;
+  const forward = {
+    ...pick(options.forwardHeaders, isPersistable),
+    ...(labels.length === 0 ? {} : { [HEADER.label]: labels.join(",") }),
+  };
+  const config: RunConfig = {
+    ...commonConfig(options, room),
+    isPersistent: true,
+    forward,
+    failureCallback: restFailureCallback(submission.url, { options, forward }, room),
+    featureSet: [
+      FEATURE.lazyFetch,
+      FEATURE.initialBody,
+      FEATURE.detectTrigger,
+      FEATURE.triggerOnConfig,
+    ],
+    isDetecting: true,
+    requiresSdkHeader: true,
+    hop: workflow.isSdkUnknown ? "pending" : "none",
+  };
+  return {
+    type: "startRun",
+    runId: workflow.runId ?? newRunId((count) => room.host.randomBytes(count)),
+    url: submission.url,
+    payload: submission.body,
+    config,
+    messageConfig: {
+      forward: {
+        ...pick(options.forwardHeaders, (name) => !isPersistable(name)),
+        [HEADER.workflowSdkVersion]: WORKFLOW_PROTOCOL_VERSION,
+      },
+    },
+    callerIp: submission.callerIp,
+    dueAt: options.dueAt,
+    isTriggeredBySdk: false,
+  };
+}
+
+function commonConfig(options: MessageOptions, room: ApiRoom) {
+  const retries = options.retries ?? RETRIES_DEFAULT;
+  if (retries > room.settings.retriesMax) {
+    throw new RepriseError("quota_exceeded", {
+      message: `quota maxRetries exceeded, current limit: ${room.settings.retriesMax} (Upstash-Retries is ${retries})`,
+    });
+  }
+  return {
+    retries,
+    retryDelay: options.retryDelay,
+    timeoutMs: options.timeoutMs,
+    flowControl: options.flowControl,
+    labels: options.labels,
+    redaction: options.redaction,
+    invoker: null,
+  };
+}
+
+/** What a message brings along itself. */
+export function toMessageConfig(options: MessageOptions, room: ApiRoom): MessageConfig {
+  const { method, contentType, retries, retryDelay, timeoutMs, flowControl } = options;
+  const failureCallback = toFailureCallback(options, room);
+  return {
+    forward: options.forwardHeaders,
+    ...(method === "POST" ? {} : { method }),
+    ...(contentType === null || contentType === "application/json" ? {} : { contentType }),
+    ...(retries === null ? {} : { retries }),
+    ...(retryDelay === null ? {} : { retryDelay }),
+    ...(timeoutMs === null ? {} : { timeoutMs }),
+    ...(flowControl === null ? {} : { flowControl }),
+    ...(failureCallback === null ? {} : { failureCallback }),
+  };
+}
+
+function toFailureCallback(
+  { failureCallback }: MessageOptions,
+  room: ApiRoom,
+): FailureCallback | null {
+  if (failureCallback === null) return null;
+  const { url, headers } = failureCallback;
+  return { url, config: toMessageConfig(readOptions(headers, room), room) };
+}
+
+/** Without a failure URL the workflow's own failure function is told, with the headers by which its SDK knows the call. */
+function restFailureCallback(
+  url: string,
+  run: { readonly options: MessageOptions; readonly forward: FlatHeaders },
+  room: ApiRoom,
+): FailureCallback {
+  const given = toFailureCallback(run.options, room);
+  const marks = {
+    [HEADER.workflowIsFailure]: "true",
+    [HEADER.workflowFailureCallback]: "true",
+  };
+  const config = given?.config ?? { forward: run.forward };
+  return {
+    url: given?.url ?? url,
+    config: { ...config, forward: mergeHeaders(marks, config.forward) },
+  };
+}
+
+/** A record that a running workflow submits. */
+export function toSubmitStep(
+  submission: Submission,
+  options: MessageOptions,
+  room: ApiRoom,
+): SubmitStep & { readonly record: StepRecord } {
+  const { workflow } = options;
+  if (workflow.runId === null) {
+    throw new RepriseError("invalid_header", {
+      message: "Upstash-Workflow-RunId must be given with Upstash-Workflow-Init: false",
+    });
+  }
+  if (workflow.callType !== "step") {
+    throw new RepriseError("invalid_step", {
+      message: `this version does not offer steps that call others (Upstash-Workflow-CallType: ${workflow.callType})`,
+    });
+  }
+  const record = parseStepRecord(submission.body);
+  const isPlan = record.stepId === 0;
+  return {
+    type: "submitStep",
+    runId: workflow.runId,
+    facts: {
+      // A record without a step id is a plan, and a plan has a target: `parseStepRecord` checks it.
+      stepId: isPlan ? (record.targetStep ?? 0) : record.stepId,
+      isPlan,
+      concurrent: record.concurrent,
+    },
+    groupNextStepId: null,
+    body: submission.body,
+    messageConfig: toMessageConfig(options, room),
+    dueAt: options.dueAt,
+    record,
+  };
+}
+
+function pick(headers: FlatHeaders, isWanted: (name: string) => boolean): Record<string, string> {
+  const picked: Record<string, string> = {};
+  for (const name in headers) if (isWanted(name)) picked[name] = headers[name] ?? "";
+  return picked;
+}

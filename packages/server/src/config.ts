@@ -1,0 +1,250 @@
+import {
+  ATTEMPT_TIMEOUT_MS_DEFAULT,
+  ATTEMPT_TIMEOUT_MS_MAX,
+  BATCH_BYTES_MAX,
+  BODY_BYTES_MAX,
+  DEV_IDENTITY,
+  isDevSecret,
+  parseDurationMs,
+  RETRIES_MAX,
+  RepriseError,
+  STORED_RESPONSE_BYTES_MAX,
+} from "@reprise/protocol";
+import type { SigningKeys } from "./engine/signer.ts";
+import type { LogLevel } from "./host/host.ts";
+
+/** Everything that an operator can set, checked. */
+export interface ServerConfig {
+  readonly mode: "development" | "production";
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  /** Directory of the database, or `:memory:`. */
+  readonly dataDir: string;
+  /** Null: made at the first start and kept in the data directory. */
+  readonly token: string | null;
+  /** Null: made at the first start and kept in the database. */
+  readonly signingKeys: SigningKeys | null;
+  readonly logLevel: LogLevel;
+  readonly trustedProxies: readonly string[];
+  readonly bodyBytesMax: number;
+  readonly retriesMax: number;
+  readonly attemptTimeoutMs: number;
+  readonly responseBytesMax: number;
+  /** Deliveries in flight to one origin. */
+  readonly perOriginMax: number;
+  /** Time that attempts in flight get to end when the server stops. */
+  readonly drainMs: number;
+}
+
+export const LIMITS = {
+  batchBytesMax: BATCH_BYTES_MAX,
+  groupRequestsMax: 512,
+  groupBytesMax: 32 * 1024 * 1024,
+  inboxRequestsMax: 20_000,
+  configCacheEntriesMax: 10_000,
+  historyCharsMax: 64 * 1024 * 1024,
+  inlineCharsMax: 4 * 1024 * 1024,
+  lingerMs: 20,
+  storeRetryMs: 1_000,
+  claimMax: 500,
+} as const;
+
+const DEFAULTS = {
+  host: "127.0.0.1",
+  port: 8080,
+  dataDir: ".reprise/data",
+  logLevel: "info",
+  trustedProxies: [],
+  bodyBytesMax: BODY_BYTES_MAX,
+  retriesMax: RETRIES_MAX,
+  attemptTimeoutMs: ATTEMPT_TIMEOUT_MS_DEFAULT,
+  responseBytesMax: STORED_RESPONSE_BYTES_MAX,
+  perOriginMax: 50,
+  drainMs: 30_000,
+} as const;
+
+/** Development: the published token and keys, on loopback only, so that apps with `QSTASH_DEV=true` just work. */
+export function devServerConfig(options: {
+  readonly host?: string;
+  readonly port?: number;
+  readonly dataDir?: string;
+  readonly logLevel?: LogLevel;
+}): ServerConfig {
+  const host = options.host ?? DEFAULTS.host;
+  if (!isLoopback(host)) {
+    throw new RepriseError("invalid_request", {
+      message: `development mode uses a published token and listens on loopback only, got --host ${host}; use \`reprise start\``,
+    });
+  }
+  return {
+    ...DEFAULTS,
+    mode: "development",
+    host,
+    port: options.port ?? DEFAULTS.port,
+    dataDir: options.dataDir ?? ".reprise/dev",
+    logLevel: options.logLevel ?? "warn",
+    token: DEV_IDENTITY.token,
+    signingKeys: {
+      current: DEV_IDENTITY.currentSigningKey,
+      next: DEV_IDENTITY.nextSigningKey,
+    },
+  };
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Production: settings from `REPRISE_*` variables.
+ * @throws RepriseError `invalid_request` that lists every fault at once, one a line.
+ */
+export function parseServerConfig(env: Environment): ServerConfig {
+  const faults: string[] = [];
+  const reader = new EnvironmentReader(env, faults);
+  const config: ServerConfig = {
+    mode: "production",
+    host: reader.text("REPRISE_HOST") ?? DEFAULTS.host,
+    port: reader.whole("REPRISE_PORT", { min: 0, max: 65_535 }) ?? DEFAULTS.port,
+    dataDir: reader.text("REPRISE_DATA_DIR") ?? DEFAULTS.dataDir,
+    token: readToken(reader, faults),
+    signingKeys: readSigningKeys(reader, faults),
+    logLevel: reader.choice("REPRISE_LOG_LEVEL", ["debug", "info", "warn", "error"]) ?? "info",
+    trustedProxies: reader.list("REPRISE_TRUSTED_PROXIES"),
+    bodyBytesMax:
+      reader.whole("REPRISE_BODY_BYTES_MAX", { min: 1024, max: BATCH_BYTES_MAX }) ??
+      DEFAULTS.bodyBytesMax,
+    retriesMax:
+      reader.whole("REPRISE_RETRIES_MAX", { min: 0, max: RETRIES_MAX }) ?? DEFAULTS.retriesMax,
+    attemptTimeoutMs:
+      reader.duration("REPRISE_ATTEMPT_TIMEOUT", ATTEMPT_TIMEOUT_MS_MAX) ??
+      DEFAULTS.attemptTimeoutMs,
+    responseBytesMax:
+      reader.whole("REPRISE_RESPONSE_BYTES_MAX", { min: 1024, max: BATCH_BYTES_MAX }) ??
+      DEFAULTS.responseBytesMax,
+    perOriginMax:
+      reader.whole("REPRISE_PER_ORIGIN_MAX", { min: 1, max: 10_000 }) ?? DEFAULTS.perOriginMax,
+    drainMs: reader.duration("REPRISE_DRAIN_TIMEOUT", 3_600_000) ?? DEFAULTS.drainMs,
+  };
+  reader.refuseUnknown();
+  if (faults.length > 0) {
+    throw new RepriseError("invalid_request", {
+      message: `the configuration has ${faults.length} fault${faults.length === 1 ? "" : "s"}:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`,
+    });
+  }
+  return config;
+}
+
+function readToken(reader: EnvironmentReader, faults: string[]): string | null {
+  const token = reader.text("REPRISE_TOKEN");
+  if (token === null) return null;
+  if (isDevSecret(token)) faults.push("REPRISE_TOKEN must not be a published development token");
+  else if (token.length < 24) faults.push("REPRISE_TOKEN must have at least 24 characters");
+  else if (!hasUserId(token)) {
+    faults.push(
+      'REPRISE_TOKEN must be base64 of a JSON object such as {"UserID":"me","Password":"..."}: SDKs read it',
+    );
+  }
+  return token;
+}
+
+function hasUserId(token: string): boolean {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(token, "base64").toString("utf8"));
+    return typeof value === "object" && value !== null && "UserID" in value && value.UserID !== "";
+  } catch {
+    return false; // Not base64 of JSON: that is the question.
+  }
+}
+
+function readSigningKeys(reader: EnvironmentReader, faults: string[]): SigningKeys | null {
+  const current = reader.text("REPRISE_CURRENT_SIGNING_KEY");
+  const next = reader.text("REPRISE_NEXT_SIGNING_KEY");
+  if (current === null && next === null) return null;
+  if (current === null || next === null) {
+    faults.push("REPRISE_CURRENT_SIGNING_KEY and REPRISE_NEXT_SIGNING_KEY must be given together");
+    return null;
+  }
+  for (const [name, key] of [
+    ["REPRISE_CURRENT_SIGNING_KEY", current],
+    ["REPRISE_NEXT_SIGNING_KEY", next],
+  ] as const) {
+    if (isDevSecret(key)) faults.push(`${name} must not be a published development key`);
+    else if (key.length < 24) faults.push(`${name} must have at least 24 characters`);
+  }
+  if (current === next) faults.push("REPRISE_NEXT_SIGNING_KEY must differ from the current key");
+  return { current, next };
+}
+
+/** Reads variables and collects every fault, so that an operator sees them all at once. */
+class EnvironmentReader {
+  readonly #env: Environment;
+  readonly #faults: string[];
+  readonly #known = new Set<string>();
+
+  constructor(env: Environment, faults: string[]) {
+    this.#env = env;
+    this.#faults = faults;
+  }
+
+  text(name: string): string | null {
+    this.#known.add(name);
+    const value = this.#env[name]?.trim();
+    return value === undefined || value === "" ? null : value;
+  }
+
+  list(name: string): readonly string[] {
+    return (this.text(name) ?? "")
+      .split(",")
+      .map((item) => item.trim())
+      .filter((item) => item !== "");
+  }
+
+  whole(name: string, range: { readonly min: number; readonly max: number }): number | null {
+    const value = this.text(name);
+    if (value === null) return null;
+    const number = /^\d{1,15}$/.test(value) ? Number(value) : -1;
+    if (number >= range.min && number <= range.max) return number;
+    this.#faults.push(
+      `${name} must be a whole number from ${range.min} to ${range.max}, got ${value}`,
+    );
+    return null;
+  }
+
+  duration(name: string, msMax: number): number | null {
+    const value = this.text(name);
+    if (value === null) return null;
+    try {
+      const ms = parseDurationMs(value, name);
+      if (ms > 0 && ms <= msMax) return ms;
+      this.#faults.push(
+        `${name} must be longer than 0 and at most ${msMax / 1000} seconds, got ${value}`,
+      );
+    } catch (error) {
+      this.#faults.push(error instanceof Error ? error.message : String(error));
+    }
+    return null;
+  }
+
+  choice<T extends string>(name: string, allowed: readonly T[]): T | null {
+    const value = this.text(name);
+    if (value === null) return null;
+    const found = allowed.find((item) => item === value);
+    if (found === undefined) {
+      this.#faults.push(`${name} must be one of ${allowed.join(", ")}, got ${value}`);
+    }
+    return found ?? null;
+  }
+
+  /** A misspelt setting would silently keep its default. */
+  refuseUnknown(): void {
+    for (const name of Object.keys(this.#env)) {
+      if (name.startsWith("REPRISE_") && !this.#known.has(name)) {
+        this.#faults.push(`${name} is not a setting; known are ${[...this.#known].join(", ")}`);
+      }
+    }
+  }
+}

@@ -1,0 +1,165 @@
+import type { IncomingMessage, Server } from "node:http";
+import { join } from "node:path";
+import { createAdaptorServer } from "@hono/node-server";
+import { HEADER_BYTES_MAX, HEADER_COUNT_MAX, type RepriseError } from "@reprise/protocol";
+import { type Api, createApi } from "./api/app.ts";
+import { LIMITS, type ServerConfig } from "./config.ts";
+import { openCredentials } from "./credentials.ts";
+import { Engine } from "./engine/engine.ts";
+import type { Host } from "./host/host.ts";
+import { createSystemHost } from "./host/system-host.ts";
+import { openSqliteStore } from "./store/sqlite.ts";
+import type { Store } from "./store/store.ts";
+
+export interface RunningServer {
+  /** Base URL for clients. */
+  readonly url: string;
+  readonly port: number;
+  readonly config: ServerConfig;
+  readonly token: string;
+  readonly tokenFile: string | null;
+  readonly signingKeys: { readonly current: string; readonly next: string };
+  /** Stops taking requests, lets attempts in flight end, and closes the store. */
+  close(): Promise<void>;
+}
+
+/** What surrounds the server; tests and tools replace parts of it. */
+export interface Surroundings {
+  /** Called when the storage cannot be trusted any more: the process has to end. */
+  readonly onBroken?: (error: RepriseError) => void;
+}
+
+/**
+ * Opens the store, takes over what an earlier process left, and listens.
+ * @throws RepriseError when the data directory is in use or unusable; the system's error when the port is.
+ */
+export async function startServer(
+  config: ServerConfig,
+  surroundings: Surroundings = {},
+): Promise<RunningServer> {
+  const host = createSystemHost({
+    logLevel: config.logLevel,
+    connectionsPerOrigin: config.perOriginMax,
+  });
+  const path = config.dataDir === ":memory:" ? ":memory:" : join(config.dataDir, "reprise.db");
+  const store = await openSqliteStore({
+    path,
+    ...(surroundings.onBroken === undefined ? {} : { onBroken: surroundings.onBroken }),
+  });
+  try {
+    return await serve({ config, host, store });
+  } catch (error) {
+    await store.close();
+    await host.close();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly config: ServerConfig;
+  readonly host: Host & { close(): Promise<void> };
+  readonly store: Store;
+}
+
+async function serve({ config, host, store }: Parts): Promise<RunningServer> {
+  const credentials = await openCredentials(config, store, host);
+  const engine = createEngine({ config, host, store }, credentials.signingKeys);
+  const api = createApi({
+    engine,
+    store,
+    host,
+    credentials,
+    settings: {
+      bodyBytesMax: config.bodyBytesMax,
+      batchBytesMax: LIMITS.batchBytesMax,
+      retriesMax: config.retriesMax,
+      trustedProxies: config.trustedProxies,
+    },
+  });
+  const server = createHttpServer(api);
+  const port = await listen(server, config);
+  engine.start();
+  return {
+    url: `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`,
+    port,
+    config,
+    token: credentials.token,
+    tokenFile: credentials.tokenFile,
+    signingKeys: credentials.signingKeys(),
+    close: async () => {
+      // Requests are answered while attempts end: a step that finishes now must still be recorded.
+      await engine.stop(config.drainMs);
+      await closeServer(server, host);
+      await store.close();
+      await host.close();
+    },
+  };
+}
+
+/** The engine with the limits of a configuration; the simulation builds its own. */
+export function createEngine(
+  { config, host, store }: { config: ServerConfig; host: Host; store: Store },
+  keys: () => { readonly current: string; readonly next: string },
+): Engine {
+  return new Engine({
+    host,
+    store,
+    keys,
+    limits: {
+      ...LIMITS,
+      attemptTimeoutMs: config.attemptTimeoutMs,
+      perOriginMax: config.perOriginMax,
+      responseBytesMax: config.responseBytesMax,
+    },
+  });
+}
+
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 300_000;
+
+function createHttpServer(api: Api): Server {
+  const server = createAdaptorServer({
+    fetch: (request, env) => {
+      // The adapter's bindings for HTTP/1.1 hold Node's request.
+      const { incoming } = env as { readonly incoming: IncomingMessage };
+      return api.fetch(request, {
+        address: incoming.socket.remoteAddress?.replace(/^::ffff:/, "") ?? "",
+        rawTarget: incoming.url ?? "/",
+        rawHeaders: incoming.rawHeaders,
+      });
+    },
+    serverOptions: {
+      maxHeaderSize: HEADER_BYTES_MAX,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      requireHostHeader: true,
+    },
+  }) as Server; // Without a `createServer` of another kind the adapter makes a node:http server.
+  server.maxHeadersCount = HEADER_COUNT_MAX;
+  return server;
+}
+
+function listen(server: Server, { host, port }: ServerConfig): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      const address = server.address();
+      resolve(typeof address === "object" && address !== null ? address.port : port);
+    });
+  });
+}
+
+const CLOSE_MS = 1_000;
+
+/** Answers that are on their way are finished; connections that clients keep open are cut. */
+function closeServer(server: Server, host: Host): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = host.setTimer(host.now() + CLOSE_MS, () => server.closeAllConnections());
+    server.close(() => {
+      timer.cancel();
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
