@@ -12,6 +12,7 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** The oldest Node that runs the server: `node:sqlite` of older ones carries an SQLite with a WAL corruption bug. */
 const oldestRuntime = [24, 16];
 const oldestSetUp = [18, 0];
+const parentPollMs = 250;
 
 /** A fault that the reader can repair; its message is printed without a stack trace. */
 export class SetUpError extends Error {}
@@ -72,21 +73,41 @@ export function exitCodeOf(code, signal) {
   return signal === null ? (code ?? 1) : 128 + (constants.signals[signal] ?? 0);
 }
 
+/**
+ * Calls `stop` with the signal that asks this process to end; returns how to stop listening.
+ * npm passes SIGTERM on to its shell, which dies without passing it on, so the loss of the parent counts as one.
+ */
+export function onStopRequest(stop) {
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
+  for (const signal of signals) process.on(signal, stop);
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    stop("SIGTERM");
+  }, parentPollMs);
+  // Without npm above, the starter may well leave on purpose: `node scripts/run.mjs start &` in a script.
+  if (process.env.npm_lifecycle_event === undefined) clearInterval(watch);
+  watch.unref();
+  return () => {
+    clearInterval(watch);
+    for (const signal of signals) process.off(signal, stop);
+  };
+}
+
 /** Runs a program in the foreground: it shares our terminal, gets our signals, and we end as it ends. */
 export function runInForeground(nodePath, args) {
   return new Promise((resolve, reject) => {
     const child = spawn(nodePath, args, { stdio: "inherit", env: childEnvironment(nodePath) });
-    const forward = (signal) => {
+    const hasTerminal = [process.stdin, process.stdout, process.stderr].some((s) => s.isTTY);
+    const ignoreStops = onStopRequest((signal) => {
       // A terminal sends Ctrl-C to the whole foreground group, so the child already has it; a second
       // SIGINT would read as "stop at once".
-      if (signal === "SIGINT" && process.stdin.isTTY) return;
-      child.kill(signal);
-    };
-    const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
-    for (const signal of signals) process.on(signal, forward);
+      if (signal !== "SIGINT" || !hasTerminal) child.kill(signal);
+    });
     child.on("error", reject);
     child.on("exit", (code, signal) => {
-      for (const name of signals) process.off(name, forward);
+      ignoreStops();
       resolve(exitCodeOf(code, signal));
     });
   });

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { childEnvironment, commandOf, exitCodeOf, root } from "./runtime.mjs";
+import { childEnvironment, commandOf, exitCodeOf, onStopRequest, root } from "./runtime.mjs";
 
 const stageMsMax = 20 * 60 * 1000;
 const killAfterMs = 10 * 1000;
@@ -41,15 +41,14 @@ function runProgram(nodePath, args) {
       signalTree(child, "SIGTERM");
       setTimeout(() => signalTree(child, "SIGKILL"), killAfterMs).unref();
     }, stageMsMax);
-    const stop = (signal) => {
+    const ignoreStops = onStopRequest((signal) => {
       signalTree(child, signal);
       process.exitCode = exitCodeOf(null, signal);
       child.once("close", () => process.exit());
-    };
-    process.on("SIGINT", stop).on("SIGTERM", stop);
+    });
     const finish = (exitCode, fault) => {
       clearTimeout(timer);
-      process.off("SIGINT", stop).off("SIGTERM", stop);
+      ignoreStops();
       const timeFault = `took longer than ${stageMsMax / 1000} s`;
       resolve({ exitCode, tail, fault: isTimedOut ? timeFault : fault });
     };

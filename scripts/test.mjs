@@ -8,7 +8,7 @@ import { setUp } from "./setup.mjs";
 import { checkStage, countingStage, runStages, vitestStage } from "./stages.mjs";
 
 const checks = () => [
-  checkStage("biome", [commandOf("@biomejs/biome", "biome"), "ci"]),
+  checkStage("biome", [commandOf("@biomejs/biome", "biome"), "ci", "--colors=off"]),
   checkStage("tsc", [commandOf("typescript", "tsc"), "-b"]),
   checkStage("knip", [commandOf("knip")]),
 ];
