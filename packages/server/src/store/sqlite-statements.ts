@@ -236,17 +236,20 @@ function valuesOf(row: object, columns: readonly string[]): SqlValue[] {
   // Rows and sets are flat and hold SQL values only: their types say so, and the database refuses anything else.
   const source = row as Readonly<Record<string, SqlValue>>;
   const values: SqlValue[] = [];
+  // A column that is missing is `undefined`, which `node:sqlite` refuses to bind.
   for (const column of columns) values.push(source[column] as SqlValue);
   return values;
 }
 
 function toRow<T extends TableName>(columns: readonly string[], found: unknown): Tables[T] {
-  // The statement selected these columns in this order and returns arrays; the strict tables prove the types.
+  // The statement selected these columns in this order and returns arrays.
   const values = found as readonly SqlValue[];
-  const row: Record<string, SqlValue> = {};
+  const row: Record<string, SqlValue | undefined> = {};
   for (let index = 0; index < columns.length; index += 1) {
-    row[columns[index] as string] = values[index] as SqlValue;
+    const column = columns[index];
+    if (column !== undefined) row[column] = values[index];
   }
+  // The columns are the row's, and the strict tables prove their types.
   return row as unknown as Tables[T];
 }
 

@@ -161,8 +161,9 @@ export function listSuite(open: OpenStore): void {
     });
 
     test.each<[string, Condition<"runs">]>([
-      // The types forbid them; names from outside must never reach the SQL.
+      // The type forbids it, but a name from outside must never reach the SQL.
       ["an unknown column", { type: "in", column: "1=1 --" as "state", values: ["a"] }],
+      // As above.
       ["an inherited name", { type: "in", column: "constructor" as "state", values: ["a"] }],
       ["a range of text", { type: "range", column: "url", from: 1 }],
       ["a prefix of a number", { type: "prefix", column: "stepCount", prefix: "1" }],
