@@ -107,14 +107,15 @@ function wantReferred(command: Command, work: WorkingSet, wants: Wants): void {
       return;
     }
     case "startDelivery":
-      return wantStart(work.get("messages", command.messageKey), wants);
+      wantStart(work.get("messages", command.messageKey), wants);
+      return;
     case "endDelivery": {
       const message = work.get("messages", command.messageKey);
       if (message !== null && needsRun(message, command.outcome)) wantFailure(message, wants);
       return;
     }
     default:
-      return wantDeadLetter(work.get("deadLetters", command.deadLetterKey), command.type, wants);
+      wantDeadLetter(work.get("deadLetters", command.deadLetterKey), command.type, wants);
   }
 }
 

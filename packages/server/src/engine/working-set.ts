@@ -168,7 +168,10 @@ export class WorkingSet {
 
   #applyOne(change: Change): void {
     this.#changes.push(change);
-    if (change.table === "runConfigs") return this.#applyConfig(change);
+    if (change.table === "runConfigs") {
+      this.#applyConfig(change);
+      return;
+    }
     switch (change.type) {
       case "insert":
         this.#set(change.table, change.row.key, change.row);
