@@ -5,7 +5,7 @@ import { HEADER_BYTES_MAX, HEADER_COUNT_MAX, type RepriseError } from "@reprise/
 import { type Api, createApi } from "./api/app.ts";
 import { LIMITS, type ServerConfig } from "./config.ts";
 import { openCredentials } from "./credentials.ts";
-import { Engine } from "./engine/engine.ts";
+import { Engine, type EngineLimits } from "./engine/engine.ts";
 import type { Host } from "./host/host.ts";
 import { createSystemHost } from "./host/system-host.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
@@ -27,6 +27,10 @@ export interface RunningServer {
 export interface Surroundings {
   /** Called when the storage cannot be trusted any more: the process has to end. */
   readonly onBroken?: (error: RepriseError) => void;
+  /** Stands between the server and its store, to make calls of the store fail. */
+  readonly wrapStore?: (store: Store) => Store;
+  /** Takes the place of single limits, to reach them without waiting or gigabytes. */
+  readonly limits?: Partial<EngineLimits>;
 }
 
 /**
@@ -47,7 +51,8 @@ export async function startServer(
     ...(surroundings.onBroken === undefined ? {} : { onBroken: surroundings.onBroken }),
   });
   try {
-    return await serve({ config, host, store });
+    const { wrapStore = (unwrapped: Store) => unwrapped, limits = {} } = surroundings;
+    return await serve({ config, host, store: wrapStore(store), limits });
   } catch (error) {
     await store.close();
     await host.close();
@@ -59,11 +64,12 @@ interface Parts {
   readonly config: ServerConfig;
   readonly host: Host & { close(): Promise<void> };
   readonly store: Store;
+  readonly limits: Partial<EngineLimits>;
 }
 
-async function serve({ config, host, store }: Parts): Promise<RunningServer> {
+async function serve({ config, host, store, limits }: Parts): Promise<RunningServer> {
   const credentials = await openCredentials(config, store, host);
-  const engine = createEngine({ config, host, store }, credentials.signingKeys);
+  const engine = createEngine({ config, host, store, limits }, credentials.signingKeys);
   const api = createApi({
     engine,
     store,
@@ -98,7 +104,12 @@ async function serve({ config, host, store }: Parts): Promise<RunningServer> {
 
 /** The engine with the limits of a configuration; the simulation builds its own. */
 export function createEngine(
-  { config, host, store }: { config: ServerConfig; host: Host; store: Store },
+  {
+    config,
+    host,
+    store,
+    limits,
+  }: { config: ServerConfig; host: Host; store: Store; limits?: Partial<EngineLimits> },
   keys: () => { readonly current: string; readonly next: string },
 ): Engine {
   return new Engine({
@@ -110,6 +121,7 @@ export function createEngine(
       attemptTimeoutMs: config.attemptTimeoutMs,
       perOriginMax: config.perOriginMax,
       responseBytesMax: config.responseBytesMax,
+      ...limits,
     },
   });
 }
