@@ -20,7 +20,8 @@ export function lockDirectory(directory: string): DirectoryLock {
   let database: DatabaseSync | null = null;
   try {
     database = new DatabaseSync(path, { timeout: 0 });
-    database.exec("BEGIN EXCLUSIVE");
+    // Nothing is ever written here, so there is no journal to keep in a file.
+    database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
     const held = database;
     return { release: () => held.close() };
   } catch (error) {

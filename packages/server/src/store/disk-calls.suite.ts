@@ -1,0 +1,96 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** One call to the disk: the name of its file says whether it is the log ("-wal"), the database or a directory. */
+export interface DiskCall {
+  readonly call: "sync" | "write";
+  readonly file: string;
+}
+
+/** Calls of one kind that fail, counted from 1, both ends included. */
+export interface DiskFault {
+  readonly call: "sync" | "write";
+  readonly error: "EIO" | "ENOSPC";
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface DiskRun {
+  readonly output: string;
+  readonly calls: readonly DiskCall[];
+}
+
+const ERROR_NUMBERS: Readonly<Record<DiskFault["error"], number>> = { EIO: 5, ENOSPC: 28 };
+const RUN_MS_MAX = 15_000;
+
+/**
+ * Runs a program in a process of its own, whose flushes and writes are seen from outside: whether an answer waited for
+ * the disk cannot be read from any setting. Uses a small preloaded library when a C compiler is there, else strace.
+ * @param directory an empty directory for the log of calls.
+ */
+export function runWatched(program: string, directory: string, fault?: DiskFault): DiskRun {
+  const node = [process.execPath, "--conditions=source", "--input-type=module", "-e", program];
+  if (isThere("cc")) return runPreloaded(node, directory, fault);
+  if (isThere("strace")) return runTraced(node, directory, fault);
+  throw new Error(
+    "durability is proven by counting flushes, which needs a C compiler or strace: apt-get install gcc libc6-dev",
+  );
+}
+
+function runPreloaded(command: readonly string[], directory: string, fault?: DiskFault): DiskRun {
+  const library = join(directory, "disk-calls.so");
+  const source = fileURLToPath(new URL("./disk-calls.c", import.meta.url));
+  if (!existsSync(library)) execFileSync("cc", ["-shared", "-fPIC", "-O1", "-o", library, source]);
+  const log = join(directory, `calls-${process.hrtime.bigint()}`);
+  const output = run(command, {
+    LD_PRELOAD: library,
+    DISK_CALLS_LOG: log,
+    DISK_CALLS_FAULT:
+      fault === undefined
+        ? ""
+        : `${fault.call} ${ERROR_NUMBERS[fault.error]} ${fault.from} ${fault.to}`,
+  });
+  const calls = linesOf(log).map((line): DiskCall => {
+    const [call, ...path] = line.split(" ");
+    return { call: call === "sync" ? "sync" : "write", file: basename(path.join(" ")) };
+  });
+  return { output, calls };
+}
+
+function runTraced(command: readonly string[], directory: string, fault?: DiskFault): DiskRun {
+  const log = join(directory, `calls-${process.hrtime.bigint()}`);
+  const names = { sync: "fsync,fdatasync", write: "pwrite64" };
+  const inject =
+    fault === undefined
+      ? []
+      : [`-einject=${names[fault.call]}:error=${fault.error}:when=${fault.from}..${fault.to}`];
+  const trace = ["-f", "-y", "-o", log, `-etrace=${names.sync},${names.write}`, ...inject, "--"];
+  const output = run(["strace", ...trace, ...command], {});
+  const calls = linesOf(log).flatMap((line): DiskCall[] => {
+    const [, name, path] = /(fsync|fdatasync|pwrite64)\(\d+<([^>]*)>/.exec(line) ?? [];
+    if (name === undefined || path === undefined) return [];
+    return [{ call: name === "pwrite64" ? "write" : "sync", file: basename(path) }];
+  });
+  return { output, calls };
+}
+
+function run(command: readonly string[], env: Readonly<Record<string, string>>): string {
+  const [program = "", ...parameters] = command;
+  const { status, stdout, stderr } = spawnSync(program, parameters, {
+    env: { ...process.env, ...env },
+    encoding: "utf8",
+    timeout: RUN_MS_MAX,
+  });
+  if (status !== 0) throw new Error(`the program ended with ${status}: ${stderr}`);
+  return stdout;
+}
+
+function isThere(program: string): boolean {
+  return spawnSync(program, ["--version"]).status === 0;
+}
+
+function linesOf(path: string): string[] {
+  return readFileSync(path, "utf8").split("\n").filter(Boolean);
+}
