@@ -80,6 +80,7 @@ async function serve({ config, host, store, limits }: Parts): Promise<RunningSer
       batchBytesMax: LIMITS.batchBytesMax,
       retriesMax: config.retriesMax,
       trustedProxies: config.trustedProxies,
+      isLoopbackOnly: config.mode === "development",
     },
   });
   const server = createHttpServer(api);

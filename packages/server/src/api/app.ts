@@ -2,7 +2,7 @@ import { RepriseError } from "@reprise/protocol";
 import { Hono } from "hono";
 import { checkToken } from "./auth.ts";
 import { errorResponse } from "./errors.ts";
-import { checkTransport, peerOf } from "./request.ts";
+import { checkLoopback, checkTransport, peerOf } from "./request.ts";
 import type { ApiEnv, ApiRoom, Peer } from "./room.ts";
 import { batchRoutes } from "./routes/batch.ts";
 import { keyRoutes } from "./routes/keys.ts";
@@ -24,6 +24,7 @@ export function createApi(room: ApiRoom): Api {
   });
   app.use("/v2/*", async (c, next) => {
     checkTransport(c.env);
+    if (room.settings.isLoopbackOnly) checkLoopback(c.req.raw);
     checkToken(c.req.raw, c.env, room.credentials);
     await next();
   });

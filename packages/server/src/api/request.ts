@@ -3,6 +3,7 @@ import {
   flatHeaders,
   flatHeadersFromRaw,
   HEADER_COUNT_MAX,
+  quoted,
   RepriseError,
   URL_BYTES_MAX,
 } from "@reprise/protocol";
@@ -34,6 +35,30 @@ export function checkTransport({ rawTarget, rawHeaders }: Peer): void {
       message: `a request must have fewer than ${HEADER_COUNT_MAX} headers`,
     });
   }
+}
+
+/**
+ * A development server accepts a published token, so any web page that the developer opens could use it: by a name that resolves
+ * to this machine, or by a plain form. Such a page shows in `Host` or `Origin`.
+ * @throws RepriseError `forbidden`.
+ */
+export function checkLoopback(request: Request): void {
+  const host = request.headers.get("host");
+  if (host !== null && !isLoopbackAuthority(host)) throw notLoopback("Host", host);
+  const origin = request.headers.get("origin");
+  if (origin !== null && !isLoopbackAuthority(origin.replace(/^https?:\/\//, ""))) {
+    throw notLoopback("Origin", origin);
+  }
+}
+
+function isLoopbackAuthority(authority: string): boolean {
+  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i.test(authority);
+}
+
+function notLoopback(header: string, value: string): RepriseError {
+  return new RepriseError("forbidden", {
+    message: `a development server answers on this machine only; ${header} must name localhost, got ${quoted(value)}`,
+  });
 }
 
 /** The headers of a request as one flat set. */

@@ -26,6 +26,8 @@ export interface ApiSettings {
   readonly bodyBytesMax: number;
   readonly batchBytesMax: number;
   readonly retriesMax: number;
+  /** True in development, whose token is public: only programs on this machine may call, and no web page of another site. */
+  readonly isLoopbackOnly: boolean;
   /** Proxies whose `X-Forwarded-For` is believed; empty believes nobody. */
   readonly trustedProxies: readonly string[];
 }
