@@ -184,7 +184,19 @@ export interface RunResource {
   readonly invoker?: InvokerResource;
   readonly dlqId?: string;
   readonly failureFunction?: FailureFunctionResource;
+  /** The failed run that this one goes on from. */
+  readonly resumedFrom?: RunLinkResource;
+  /** The run that goes on from this failed one. */
+  readonly resumedBy?: RunLinkResource;
   readonly steps: readonly StepGroupResource[];
+}
+
+/** One run as another one names it. */
+export interface RunLinkResource {
+  readonly workflowRunId: string;
+  /** Epoch milliseconds. */
+  readonly workflowRunCreatedAt: number;
+  readonly mode: "resume" | "restart";
 }
 
 /** A page of runs; no cursor at the end. */
@@ -195,19 +207,43 @@ export interface RunPage {
 
 /** A single event of a run, as the logs list them when they are not grouped. */
 export interface WorkflowEventResource {
+  /** Epoch milliseconds. */
   readonly time: number;
   readonly state: StepState | RunState;
   readonly workflowRunId: string;
   readonly workflowUrl: string;
   /** Epoch milliseconds. */
-  readonly workflowRunCreatedAt: number;
-  readonly messageId?: string;
+  readonly workflowCreatedAt: number;
+  /** Absent on events of the run as a whole. */
+  readonly stepInfo?: StepInfoResource;
+  /** Epoch milliseconds. */
+  readonly nextDeliveryTime?: number;
+  readonly error?: string;
+  readonly responseStatus?: number;
+  readonly responseBody?: string;
+  readonly responseHeaders?: HeaderMap;
+  /** Headers of the request that failed. */
+  readonly headers?: HeaderMap;
+  readonly workflowRunResponse?: string;
+  readonly dlqId?: string;
+  readonly label?: string;
+  readonly labels?: readonly string[];
+  readonly flowControlKey?: string;
+  readonly callerIp?: string;
+}
+
+/** The step or message that an event is about. */
+export interface StepInfoResource {
+  readonly messageId: string;
   readonly stepId?: number;
   readonly stepName?: string;
   readonly stepType?: StepType;
-  readonly error?: string;
-  readonly responseStatus?: number;
-  readonly dlqId?: string;
+  readonly callType: Exclude<CallType, "failureCall">;
+  readonly state: StepState;
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+  readonly out?: string;
+  readonly retries: number;
 }
 
 /** A page of events; no cursor at the end. */
@@ -266,6 +302,31 @@ export interface DeadLetterResource {
   readonly isResponseTruncated?: boolean;
   /** Why the last attempt failed, and why none followed. */
   readonly reason?: string;
+  /** Every try to deliver the failed message, oldest first. A single entry carries it, a page does not. */
+  readonly attempts?: readonly AttemptResource[];
+}
+
+/** One finished try to deliver a message: what was sent, what came back, and what the engine did next. */
+export interface AttemptResource {
+  /** From 0; the value of `Upstash-Retried`. */
+  readonly retried: number;
+  /** Epoch milliseconds. */
+  readonly startedAt: number;
+  /** Epoch milliseconds. */
+  readonly endedAt: number;
+  readonly requestHeader: HeaderMap;
+  /** 0 when there was no response. */
+  readonly responseStatus: number;
+  readonly responseHeader: HeaderMap;
+  readonly responseBody?: string;
+  readonly responseBodyBase64?: string;
+  /** True when the response was longer than the server keeps. */
+  readonly isTruncated: boolean;
+  readonly error?: string;
+  /** Why there was no response: `refused`, `timeout`, ... */
+  readonly cause?: string;
+  /** What the engine did next, and why. */
+  readonly move: string;
 }
 
 /** A page of dead letters; no cursor at the end. */

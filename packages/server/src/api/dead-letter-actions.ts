@@ -1,0 +1,169 @@
+import { isRepriseError } from "@reprise/protocol";
+import type {
+  Answers,
+  CancelCallback,
+  DeleteDeadLetter,
+  RetryCallback,
+  ReviveRun,
+} from "../core/commands.ts";
+import type { DeadLetterRow } from "../core/rows.ts";
+import type { Condition } from "../store/store.ts";
+import { type CursorIssuer, decodeCursor, encodeCursor } from "./cursor.ts";
+import { deadLetterConditions } from "./filters.ts";
+import { type Parameters, readCursor, readWhole } from "./parameters.ts";
+import { deadLetterNotFound, findDeadLetters } from "./read-dead-letters.ts";
+import type { ApiRoom } from "./room.ts";
+
+/** Actions on many dead letters: by ids, all or none; or by filters, each entry exactly once. */
+
+type DeadLetterCommand = ReviveRun | RetryCallback | CancelCallback | DeleteDeadLetter;
+
+/** Entries that one transaction takes: a resume copies a whole run, and other work waits behind it. */
+const CHUNK_ENTRIES = 10;
+
+/** Entries that one request without `count` handles before it gives a cursor. */
+const REQUEST_ENTRIES_MAX = 1000;
+
+/** All named entries, or a refusal; answers stand in the order of the ids. */
+export async function actOnIds<C extends DeadLetterCommand>(
+  ids: readonly string[],
+  toCommand: (key: number) => C,
+  room: ApiRoom,
+): Promise<readonly Answers[C["type"]][]> {
+  const rows = await findDeadLetters(ids, room.store);
+  const keys = rows.map((row, index) => {
+    if (row === null) throw deadLetterNotFound(ids[index] ?? "");
+    return row.key;
+  });
+  return room.engine.execute(keys.map(toCommand));
+}
+
+/** Those of the named entries that are in the queue; the others are passed over. */
+export async function actOnKnownIds<C extends DeadLetterCommand>(
+  ids: readonly string[],
+  toCommand: (key: number) => C,
+  room: ApiRoom,
+): Promise<readonly Answers[C["type"]][]> {
+  const rows = await findDeadLetters(ids, room.store);
+  const keys = rows.filter((row) => row !== null).map((row) => row.key);
+  const { answers, failure } = await executeEach(keys.map(toCommand), room);
+  if (failure !== null) throw failure;
+  return answers;
+}
+
+export interface BulkAnswer<Answer> {
+  readonly answers: readonly Answer[];
+  /** Null when nothing is left. */
+  readonly cursor: string | null;
+}
+
+export interface BulkAction<C extends DeadLetterCommand> {
+  readonly parameters: Parameters;
+  readonly endpoint: string;
+  /** Entries that one request with `count` handles at most. */
+  readonly pageMax: number;
+  readonly toCommand: (key: number) => C;
+}
+
+/**
+ * Acts on the entries that match, oldest first. Without `count` on all that match now, but for a bound on one request. A
+ * cursor holds the last key and the newest entry of the first request: entries that arrive later wait for a new request, or a
+ * run that fails again at once would be revived for ever.
+ */
+export async function actOnMatches<C extends DeadLetterCommand>(
+  action: BulkAction<C>,
+  room: ApiRoom,
+): Promise<BulkAnswer<Answers[C["type"]]>> {
+  const { parameters, endpoint, pageMax, toCommand } = action;
+  const conditions = deadLetterConditions(parameters);
+  const count = readWhole(parameters, "count", 1);
+  const most = count === null ? REQUEST_ENTRIES_MAX : Math.min(count, pageMax);
+  const issuer = { endpoint, secret: room.credentials.cursorSecret };
+  const range = await readRange(readCursor(parameters), conditions, { issuer, room });
+  if (range === null) return { answers: [], cursor: null };
+  const answers: Answers[C["type"]][] = [];
+  let { afterKey } = range;
+  while (answers.length < most) {
+    const wanted = Math.min(CHUNK_ENTRIES, most - answers.length);
+    const found = await listNext({ ...range, afterKey }, { conditions, limit: wanted + 1 }, room);
+    const chunk = found.slice(0, wanted);
+    const done = await executeEach(
+      chunk.map(({ key }) => toCommand(key)),
+      room,
+    );
+    answers.push(...done.answers);
+    if (done.failure !== null) {
+      if (answers.length === 0) throw done.failure;
+      // What has been done is told. The cursor leads to the rest of this chunk, as handled entries match no more.
+      break;
+    }
+    afterKey = chunk.at(-1)?.key ?? afterKey;
+    if (found.length <= wanted) return { answers, cursor: null };
+  }
+  return { answers, cursor: encodeCursor([afterKey, range.lastKey], issuer) };
+}
+
+interface KeyRange {
+  /** Exclusive. */
+  readonly afterKey: number;
+  /** Inclusive. */
+  readonly lastKey: number;
+}
+
+type Conditions = readonly Condition<"deadLetters">[];
+
+/** The keys that this batch of requests is about; null when nothing matches. */
+async function readRange(
+  cursor: string | null,
+  conditions: Conditions,
+  { issuer, room }: { readonly issuer: CursorIssuer; readonly room: ApiRoom },
+): Promise<KeyRange | null> {
+  if (cursor !== null) {
+    const [afterKey = 0, lastKey = 0] = decodeCursor(cursor, 2, issuer);
+    return { afterKey, lastKey };
+  }
+  const query = { where: conditions, order: "descending", limit: 1 } as const;
+  const [newest] = await room.store.list("deadLetters", query);
+  return newest === undefined ? null : { afterKey: 0, lastKey: newest.key };
+}
+
+function listNext(
+  { afterKey, lastKey }: KeyRange,
+  query: { readonly conditions: Conditions; readonly limit: number },
+  { store }: ApiRoom,
+): Promise<readonly DeadLetterRow[]> {
+  return store.list("deadLetters", {
+    where: [...query.conditions, { type: "range", column: "key", to: lastKey }],
+    order: "ascending",
+    afterKey,
+    limit: query.limit,
+  });
+}
+
+interface EachAnswer<Answer> {
+  readonly answers: readonly Answer[];
+  /** The first failure that is not the entry's own. */
+  readonly failure: unknown;
+}
+
+/**
+ * Executes commands that do not depend on each other; they arrive together, so they share a transaction. An entry that is
+ * refused, because somebody else has handled it meanwhile for instance, is passed over.
+ */
+async function executeEach<C extends DeadLetterCommand>(
+  commands: readonly C[],
+  { engine }: ApiRoom,
+): Promise<EachAnswer<Answers[C["type"]]>> {
+  const answers: Answers[C["type"]][] = [];
+  let failure: unknown = null;
+  const results = await Promise.allSettled(commands.map((command) => engine.execute([command])));
+  for (const result of results) {
+    if (result.status === "fulfilled") answers.push(...result.value);
+    else if (!isRefusal(result.reason)) failure ??= result.reason;
+  }
+  return { answers, failure };
+}
+
+function isRefusal(error: unknown): boolean {
+  return isRepriseError(error) && error.status < 500;
+}

@@ -1,0 +1,99 @@
+import { type DeadLetterResource, deadLetterKey, RepriseError } from "@reprise/protocol";
+import { attemptKey } from "../core/message.ts";
+import { ATTEMPTS_PER_MESSAGE_MAX, type AttemptRow, type DeadLetterRow } from "../core/rows.ts";
+import { INITIAL_SLOT } from "../core/step.ts";
+import type { Reader } from "../store/store.ts";
+import {
+  type DeadLetterSource,
+  deadLetterIdOf,
+  toDeadLetterResource,
+} from "./views/dead-letter.ts";
+import { readRunConfig } from "./views/settings.ts";
+
+/** Reads entries of the dead letter queue together with everything that their views show. */
+
+/** The rows behind public ids, in the order of the ids; null for those that are not in the queue. */
+export async function findDeadLetters(
+  ids: readonly string[],
+  store: Reader,
+): Promise<readonly (DeadLetterRow | null)[]> {
+  const keys = ids.map((id) => deadLetterKey(id)?.key ?? null);
+  const rows = await store.get(
+    "deadLetters",
+    keys.filter((key) => key !== null),
+  );
+  const byId = new Map(
+    rows.filter((row) => row.state === "open").map((row) => [deadLetterIdOf(row), row]),
+  );
+  return ids.map((id) => byId.get(id) ?? null);
+}
+
+export function deadLetterNotFound(id: string): RepriseError {
+  return new RepriseError("dead_letter_not_found", {
+    message: `there is no dead letter ${id.slice(0, 80)}; it may have been resumed, restarted or deleted`,
+    details: { dlqId: id },
+  });
+}
+
+/** One entry with every attempt of the message that failed. */
+export async function readDeadLetter(
+  deadLetter: DeadLetterRow,
+  store: Reader,
+): Promise<DeadLetterResource> {
+  const [source] = await readSources([deadLetter], store);
+  if (source === undefined) throw deadLetterNotFound(deadLetterIdOf(deadLetter));
+  const attempts = await readAttempts(deadLetter.messageKey, store);
+  return toDeadLetterResource({ ...source, attempts, isShowingAttempts: true });
+}
+
+/** Entries of a page, in the given order, each with its last attempt alone. */
+export async function readDeadLetters(
+  deadLetters: readonly DeadLetterRow[],
+  store: Reader,
+): Promise<readonly DeadLetterResource[]> {
+  return (await readSources(deadLetters, store)).map(toDeadLetterResource);
+}
+
+/** Every attempt of one message, in order. */
+export function readAttempts(messageKey: number, store: Reader): Promise<readonly AttemptRow[]> {
+  const from = messageKey * ATTEMPTS_PER_MESSAGE_MAX;
+  const to = from + ATTEMPTS_PER_MESSAGE_MAX - 1;
+  return store.list("attempts", {
+    where: [{ type: "range", column: "key", from, to }],
+    order: "ascending",
+    limit: ATTEMPTS_PER_MESSAGE_MAX,
+  });
+}
+
+async function readSources(
+  deadLetters: readonly DeadLetterRow[],
+  store: Reader,
+): Promise<readonly DeadLetterSource[]> {
+  const runKeys = deadLetters.map(({ runKey }) => runKey);
+  const messageKeys = deadLetters.map(({ messageKey }) => messageKey);
+  const [configs, initialSteps, messages, steps] = await Promise.all([
+    store.get("runConfigs", runKeys),
+    store.find(
+      "steps",
+      "bySlot",
+      runKeys.map((key) => [key, INITIAL_SLOT]),
+    ),
+    store.get("messages", messageKeys),
+    store.get("steps", messageKeys),
+  ]);
+  const attempts = await store.get("attempts", messages.map(attemptKey));
+  const configByRun = new Map(configs.map((row) => [row.key, row.config]));
+  const initialByRun = new Map(initialSteps.map((step) => [step.runKey, step]));
+  const messageByKey = new Map(messages.map((message) => [message.key, message]));
+  const stepByKey = new Map(steps.map((step) => [step.key, step]));
+  const attemptsByMessage = Map.groupBy(attempts, (attempt) => attempt.messageKey);
+  return deadLetters.map((deadLetter) => ({
+    deadLetter,
+    config: readRunConfig(configByRun.get(deadLetter.runKey)),
+    initialStep: initialByRun.get(deadLetter.runKey) ?? null,
+    failedMessage: messageByKey.get(deadLetter.messageKey) ?? null,
+    failedStep: stepByKey.get(deadLetter.messageKey) ?? null,
+    attempts: attemptsByMessage.get(deadLetter.messageKey) ?? [],
+    isShowingAttempts: false,
+  }));
+}

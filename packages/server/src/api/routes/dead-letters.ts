@@ -1,0 +1,208 @@
+import {
+  BULK_RECOVERY_PAGE_MAX,
+  type BulkDeleteAnswer,
+  type BulkRunsAnswer,
+  DEAD_LETTER_PAGE_MAX,
+  type DeadLetterPage,
+  type DeadLetterResource,
+  newRunId,
+  type RunAnswer as RunAnswerResource,
+} from "@reprise/protocol";
+import { type Context, Hono } from "hono";
+import type { ReviveRun, RunAnswer } from "../../core/commands.ts";
+import { decodeCursor, encodeCursor } from "../cursor.ts";
+import { actOnIds, actOnKnownIds, actOnMatches } from "../dead-letter-actions.ts";
+import { DEAD_LETTER_FILTERS, deadLetterConditions } from "../filters.ts";
+import { readOverrides, refuseMessage } from "../overrides.ts";
+import {
+  bulkParameters,
+  invalid,
+  type Parameters,
+  queryParameters,
+  readCount,
+  readCursor,
+  readList,
+  readOneOf,
+  refuseUnknown,
+} from "../parameters.ts";
+import {
+  deadLetterNotFound,
+  findDeadLetters,
+  readDeadLetter,
+  readDeadLetters,
+} from "../read-dead-letters.ts";
+import { requestHeaders } from "../request.ts";
+import type { ApiEnv, ApiRoom } from "../room.ts";
+
+/** `/v2/workflows/dlq` and its older name `/v2/dlq?source=workflow`: look at dead letters, resume, restart or delete them. */
+export function deadLetterRoutes(room: ApiRoom): Hono<ApiEnv> {
+  return new Hono<ApiEnv>()
+    .get("/v2/dlq", async (c) => {
+      const parameters = queryParameters(c.req.raw);
+      const isWorkflow = readOneOf(parameters, "source", ["workflow"]) !== null;
+      // Without a source the request is about plain messages, which this version does not have.
+      const page: DeadLetterPage = isWorkflow ? await listPage(parameters, room) : { messages: [] };
+      return c.json(page);
+    })
+    .get("/v2/workflows/dlq", async (c) => {
+      return c.json(await listPage(queryParameters(c.req.raw), room));
+    })
+    .get("/v2/workflows/dlq/:dlqId", async (c) => {
+      const dlqId = c.req.param("dlqId");
+      const [row] = await findDeadLetters([dlqId], room.store);
+      if (row == null) throw deadLetterNotFound(dlqId);
+      return c.json(await readDeadLetter(row, room.store));
+    })
+    .delete("/v2/workflows/dlq", async (c) => {
+      refuseMessage(requestHeaders(c.req.raw, c.env));
+      return c.json(await deleteMany(await bulkParameters(c.req.raw), room));
+    })
+    .delete("/v2/workflows/dlq/:dlqId", async (c) => {
+      refuseMessage(requestHeaders(c.req.raw, c.env));
+      await actOnIds([c.req.param("dlqId")], toDelete, room);
+      return c.json({ deleted: 1 } satisfies BulkDeleteAnswer);
+    })
+    .post("/v2/workflows/dlq/resume", (c) => reviveMany(c, "resume", room))
+    .post("/v2/workflows/dlq/resume/:dlqId", (c) =>
+      reviveOne(c, c.req.param("dlqId"), "resume", room),
+    )
+    .post("/v2/workflows/dlq/restart", (c) => reviveMany(c, "restart", room))
+    .post("/v2/workflows/dlq/restart/:dlqId", (c) =>
+      reviveOne(c, c.req.param("dlqId"), "restart", room),
+    )
+    .post("/v2/workflows/dlq/callback/:dlqId", async (c) => {
+      refuseMessage(requestHeaders(c.req.raw, c.env));
+      const retry = (deadLetterKey: number) => ({ type: "retryCallback", deadLetterKey }) as const;
+      const [answer] = await actOnIds([c.req.param("dlqId")], retry, room);
+      return c.json(answer === undefined ? null : toRunAnswer(answer));
+    })
+    .delete("/v2/workflows/dlq/callback/:dlqId", async (c) => {
+      refuseMessage(requestHeaders(c.req.raw, c.env));
+      const cancel = (deadLetterKey: number) =>
+        ({ type: "cancelCallback", deadLetterKey }) as const;
+      const [answer] = await actOnIds([c.req.param("dlqId")], cancel, room);
+      return c.json(answer === undefined ? null : toRunAnswer(answer));
+    });
+}
+
+/** Rows that one read of a page takes; each brings bodies along. */
+const READ_ROWS = 20;
+
+/** A page ends early behind this many characters of bodies: what is listed has to fit into memory. */
+const PAGE_CHARS_MAX = 32 * 1024 * 1024;
+
+async function listPage(parameters: Parameters, room: ApiRoom): Promise<DeadLetterPage> {
+  const where = deadLetterConditions(parameters);
+  const most = readCount(parameters, DEAD_LETTER_PAGE_MAX);
+  const order = readOrder(parameters);
+  const issuer = { endpoint: `dlq.list.${order}`, secret: room.credentials.cursorSecret };
+  const cursor = readCursor(parameters);
+  let afterKey = cursor === null ? undefined : decodeCursor(cursor, 1, issuer)[0];
+  const messages: DeadLetterResource[] = [];
+  let chars = 0;
+  let hasMore = true;
+  while (hasMore && messages.length < most && chars < PAGE_CHARS_MAX) {
+    const limit = Math.min(READ_ROWS, most - messages.length);
+    const position = afterKey === undefined ? {} : { afterKey };
+    const found = await room.store.list("deadLetters", {
+      where,
+      order,
+      limit: limit + 1,
+      ...position,
+    });
+    const rows = found.slice(0, limit);
+    const entries = await readDeadLetters(rows, room.store);
+    messages.push(...entries);
+    chars += entries.reduce((sum, entry) => sum + bodyChars(entry), 0);
+    afterKey = rows.at(-1)?.key ?? afterKey;
+    hasMore = found.length > limit;
+  }
+  return hasMore && afterKey !== undefined
+    ? { messages, cursor: encodeCursor([afterKey], issuer) }
+    : { messages };
+}
+
+/** Oldest first, as the older documentation of the listing says. */
+function readOrder(parameters: Parameters): "ascending" | "descending" {
+  const [order, ...others] = readOneOf(parameters, "order", ["earliestFirst", "latestFirst"]) ?? [];
+  if (others.length > 0) throw invalid("order", "must be given once");
+  return order === "latestFirst" ? "descending" : "ascending";
+}
+
+function bodyChars(entry: DeadLetterResource): number {
+  const { body, bodyBase64, responseBody, responseBodyBase64 } = entry;
+  return [body, bodyBase64, responseBody, responseBodyBase64].reduce(
+    (sum, text) => sum + (text?.length ?? 0),
+    0,
+  );
+}
+
+const BULK_NAMES: readonly string[] = ["dlqIds", "count", "cursor", ...DEAD_LETTER_FILTERS];
+
+/** Ids that one request may name: they are all handled in one transaction, or none is. */
+const REVIVE_IDS_MAX = 100;
+
+async function deleteMany(parameters: Parameters, room: ApiRoom): Promise<BulkDeleteAnswer> {
+  refuseUnknown(parameters, BULK_NAMES);
+  const ids = readList(parameters, "dlqIds");
+  if (ids !== null) {
+    return { deleted: (await actOnKnownIds(ids, toDelete, room)).length };
+  }
+  const { answers, cursor } = await actOnMatches(
+    { parameters, endpoint: "dlq.delete", pageMax: DEAD_LETTER_PAGE_MAX, toCommand: toDelete },
+    room,
+  );
+  return { deleted: answers.length, ...(cursor === null ? {} : { cursor }) };
+}
+
+function toDelete(deadLetterKey: number) {
+  return { type: "deleteDeadLetter", deadLetterKey } as const;
+}
+
+async function reviveOne(c: Context<ApiEnv>, dlqId: string, mode: Mode, room: ApiRoom) {
+  const [answer] = await actOnIds([dlqId], toRevive(c, mode, room), room);
+  return c.json(answer === undefined ? null : toRunAnswer(answer));
+}
+
+/** Ids win over every filter, and are handled together; filters select what to handle, page by page. */
+async function reviveMany(c: Context<ApiEnv>, mode: Mode, room: ApiRoom) {
+  const toCommand = toRevive(c, mode, room);
+  const parameters = await bulkParameters(c.req.raw);
+  refuseUnknown(parameters, BULK_NAMES);
+  const ids = readList(parameters, "dlqIds");
+  if (ids !== null) {
+    if (ids.length > REVIVE_IDS_MAX) {
+      throw invalid("dlqIds", `must have at most ${REVIVE_IDS_MAX} ids, got ${ids.length}`);
+    }
+    const answers = await actOnIds(ids, toCommand, room);
+    return c.json({ workflowRuns: answers.map(toRunAnswer), cursor: "" } satisfies BulkRunsAnswer);
+  }
+  const { answers, cursor } = await actOnMatches(
+    { parameters, endpoint: `dlq.${mode}`, pageMax: BULK_RECOVERY_PAGE_MAX, toCommand },
+    room,
+  );
+  return c.json({
+    workflowRuns: answers.map(toRunAnswer),
+    cursor: cursor ?? "",
+  } satisfies BulkRunsAnswer);
+}
+
+type Mode = ReviveRun["mode"];
+
+/** Reads the overrides once, before anything is changed. */
+function toRevive(c: Context<ApiEnv>, mode: Mode, room: ApiRoom): (key: number) => ReviveRun {
+  const headers = requestHeaders(c.req.raw, c.env);
+  refuseMessage(headers);
+  const overrides = readOverrides(headers, room);
+  return (deadLetterKey) => ({
+    type: "reviveRun",
+    mode,
+    deadLetterKey,
+    newRunId: newRunId((count) => room.host.randomBytes(count)),
+    overrides,
+  });
+}
+
+function toRunAnswer({ workflowRunId, workflowCreatedAt }: RunAnswer): RunAnswerResource {
+  return { workflowRunId, workflowCreatedAt };
+}
