@@ -5,10 +5,20 @@ import { errorResponse } from "./errors.ts";
 import { checkLoopback, checkTransport, peerOf } from "./request.ts";
 import type { ApiEnv, ApiRoom, Peer } from "./room.ts";
 import { batchRoutes } from "./routes/batch.ts";
+import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { publishRoutes } from "./routes/publish.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { triggerRoutes } from "./routes/trigger.ts";
+
+const resources = [
+  batchRoutes,
+  triggerRoutes,
+  publishRoutes,
+  runRoutes,
+  deadLetterRoutes,
+  keyRoutes,
+];
 
 /** The API as a function from request to response; the transport tells what a `Request` cannot. */
 export interface Api {
@@ -28,9 +38,7 @@ export function createApi(room: ApiRoom): Api {
     checkToken(c.req.raw, c.env, room.credentials);
     await next();
   });
-  for (const routes of [batchRoutes, triggerRoutes, publishRoutes, runRoutes, keyRoutes]) {
-    app.route("/", routes(room));
-  }
+  for (const routes of resources) app.route("/", routes(room));
   app.notFound((c) => {
     throw new RepriseError("not_found", {
       message: `there is nothing at ${c.req.method} ${c.req.path}`,
