@@ -123,6 +123,7 @@ const tidy: readonly Omit<Plant, "rule">[] = [
   { path: engine, text: 'export const a = ["b"] as const;' },
   { path: engine, text: "// TODO(#12): later\nrun();" },
   { path: "packages/server/src/host/system-host.ts", text: "Date.now(); setTimeout(run, 1);" },
+  { path: "packages/server/src/host/system-fetch.ts", text: "Date.now();" },
   { path: "packages/server/src/index.ts", text: 'export { start } from "./main.ts";' },
   { path: "packages/server/src/main.ts", text: 'import { app } from "./api/app.ts";' },
   { path: "packages/server/src/engine/engine.test.ts", text: `${longFunction}${lines(400)}` },

@@ -45,7 +45,7 @@ export const doorRule: Rule = (source, report) => {
   const isInside = source.path.startsWith(serverRoot) && !source.path.startsWith(doorStart);
   if (!isInside || source.isTest) return {};
   const refuse = (what: string, offset: number): void =>
-    report("door", offset, `${what} belongs into host/system-host.ts; ask the host`);
+    report("door", offset, `${what} belongs into host/system-*.ts; ask the host`);
   return {
     CallExpression: (node) => {
       const name = nameOf(node.callee);
