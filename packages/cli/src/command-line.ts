@@ -1,0 +1,56 @@
+import { readFileSync } from "node:fs";
+import { isRepriseError } from "@reprise/protocol";
+import { Command, CommanderError } from "commander";
+import { addDeadLetterCommands } from "./dead-letter-commands.ts";
+import { EXIT_FAILED, EXIT_OK, EXIT_USAGE } from "./fault.ts";
+import { addRunCommands } from "./run-commands.ts";
+import { addServerCommands } from "./server-commands.ts";
+import { note, type Terminal } from "./terminal.ts";
+
+/** Runs one command and gives its exit code: 0 done, 1 failed, 2 used wrongly. */
+export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<number> {
+  try {
+    await createProgram(terminal).parseAsync(args, { from: "user" });
+    return EXIT_OK;
+  } catch (error) {
+    return report(error, terminal);
+  }
+}
+
+function createProgram(terminal: Terminal): Command {
+  const program = new Command("reprise")
+    .description("Durable workflows and HTTP messages on your own server")
+    .version(readVersion())
+    .exitOverride()
+    .configureOutput({ writeOut: terminal.write, writeErr: terminal.writeError })
+    .showHelpAfterError("(add --help for what is allowed)");
+  addServerCommands(program, terminal);
+  addRunCommands(program, terminal);
+  addDeadLetterCommands(program, terminal);
+  return program.addHelpText("after", environmentHelp);
+}
+
+const environmentHelp = `
+The commands runs and dlq talk to the server at QSTASH_URL with QSTASH_TOKEN
+(default: the development server at http://127.0.0.1:8080).
+Exit codes: 0 done, 1 failed, 2 used wrongly.`;
+
+function report(error: unknown, terminal: Terminal): number {
+  if (error instanceof CommanderError) {
+    if (error.code.startsWith("reprise.")) {
+      note(terminal, `reprise: ${error.message}`);
+      return error.exitCode;
+    }
+    return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
+  }
+  if (isRepriseError(error)) note(terminal, `reprise: ${error.message}`);
+  else note(terminal, `reprise: ${error instanceof Error ? error.stack : String(error)}`);
+  return EXIT_FAILED;
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  const manifest: unknown = JSON.parse(text);
+  const hasVersion = typeof manifest === "object" && manifest !== null && "version" in manifest;
+  return hasVersion ? String(manifest.version) : "unknown";
+}

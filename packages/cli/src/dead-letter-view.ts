@@ -1,0 +1,87 @@
+import { type DeadLetterResource, deadLetterKey, type HeaderMap } from "@reprise/protocol";
+import { formatInstant } from "./instant.ts";
+import { describeBody } from "./run-view.ts";
+import { formatFields, formatTable, ifGiven, indent, oneLine, plain } from "./text.ts";
+
+export function formatDeadLetterTable(letters: readonly DeadLetterResource[]): string {
+  const rows = letters.map((letter) => [
+    letter.dlqId,
+    failedAt(letter),
+    String(letter.responseStatus),
+    letter.failureFunctionState ?? "-",
+    letter.workflowRunId,
+    oneLine(describeBody(letter.responseBody ?? ""), 80),
+  ]);
+  return formatTable(["dead letter", "failed", "status", "callback", "run", "answer"], rows);
+}
+
+/** Everything that is kept of a failed run. */
+export function formatDeadLetter(letter: DeadLetterResource): string {
+  const callback = letter.failureCallbackInfo;
+  const facts = formatFields([
+    ["dead letter", letter.dlqId],
+    ["run", letter.workflowRunId],
+    ["workflow", oneLine(letter.workflowUrl)],
+    ["created", formatInstant(letter.workflowCreatedAt)],
+    ["failed", failedAt(letter)],
+    ["why", ifGiven(letter.reason, (reason) => oneLine(reason, 500))],
+    ["retries", `${letter.maxRetries}${retryDelayOf(letter)}`],
+    ["labels", letter.labels?.join(", ") ?? letter.label],
+    ["flow control", flowControlOf(letter)],
+    ["triggered from", letter.callerIP],
+    ["failure call", ifGiven(letter.failureCallback, oneLine)],
+    ["  state", letter.failureFunctionState],
+    [
+      "  answer",
+      ifGiven(
+        callback?.responseBody,
+        (body) => `${callback?.responseStatus} ${oneLine(body, 500)}`,
+      ),
+    ],
+  ]);
+  const cut = letter.isResponseTruncated === true ? " (cut: longer than the server keeps)" : "";
+  return [
+    plain(facts),
+    section("request headers", formatHeaders(letter.header)),
+    section("payload", bodyOf(letter.body, letter.bodyBase64)),
+    section(`response status`, String(letter.responseStatus)),
+    section("response headers", formatHeaders(letter.responseHeader)),
+    section(`response body${cut}`, bodyOf(letter.responseBody, letter.responseBodyBase64)),
+  ].join("\n\n");
+}
+
+/** The id names the instant of failure; one of another server may not. */
+function failedAt(letter: DeadLetterResource): string {
+  const key = deadLetterKey(letter.dlqId);
+  return key === null ? "-" : formatInstant(key.failedAt);
+}
+
+function retryDelayOf({ retryDelayExpression }: DeadLetterResource): string {
+  return retryDelayExpression === undefined ? "" : `, delay ${oneLine(retryDelayExpression)} ms`;
+}
+
+function flowControlOf(letter: DeadLetterResource): string | undefined {
+  if (letter.flowControlKey === undefined) return undefined;
+  const limits = [
+    letter.parallelism && `parallelism=${letter.parallelism}`,
+    letter.rate && `rate=${letter.rate}`,
+    letter.period && `period=${letter.period}s`,
+  ];
+  return `${letter.flowControlKey} (${limits.filter(Boolean).join(", ")})`;
+}
+
+function section(heading: string, text: string): string {
+  return `${heading}\n${indent(text === "" ? "(none)" : text)}`;
+}
+
+function formatHeaders(headers: HeaderMap): string {
+  const lines = Object.entries(headers).flatMap(([name, values]) =>
+    values.map((value) => `${name}: ${value}`),
+  );
+  return plain(lines.join("\n"));
+}
+
+function bodyOf(text: string | undefined, base64: string | undefined): string {
+  if (text !== undefined && text !== "") return plain(text);
+  return base64 === undefined || base64 === "" ? "" : `base64: ${base64}`;
+}

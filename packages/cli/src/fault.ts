@@ -1,0 +1,25 @@
+// Faults that a reader can repair are commander's errors, because commander makes most of them: a message for
+// people and the exit code. A code that starts with `reprise.` is ours, and its message is not printed yet.
+
+import { CommanderError } from "commander";
+
+export const EXIT_OK = 0;
+export const EXIT_FAILED = 1;
+export const EXIT_USAGE = 2;
+
+/** The command was used wrongly. */
+export function usageFault(message: string): CommanderError {
+  return new CommanderError(EXIT_USAGE, "reprise.usage", message);
+}
+
+/** The command was right, but what it asks for did not happen. */
+export function failure(message: string): CommanderError {
+  return new CommanderError(EXIT_FAILED, "reprise.failed", message);
+}
+
+/** The code of a system error such as `EADDRINUSE`, also when an error of `fetch` wraps it; null for other values. */
+export function systemCode(error: unknown): string | null {
+  if (!(error instanceof Error)) return null;
+  if ("code" in error && typeof error.code === "string") return error.code;
+  return systemCode(error.cause);
+}

@@ -1,0 +1,146 @@
+// `reprise dev` and `reprise start`: the server in the foreground, until a signal stops it.
+
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { isRepriseError } from "@reprise/protocol";
+import {
+  devServerConfig,
+  parseServerConfig,
+  type RunningServer,
+  type ServerConfig,
+  startServer,
+} from "@reprise/server";
+import { type Command, InvalidArgumentError } from "commander";
+import { EXIT_FAILED, failure, systemCode, usageFault } from "./fault.ts";
+import { note, printLine, type Terminal } from "./terminal.ts";
+
+interface DevOptions {
+  readonly port: number;
+  readonly host: string;
+  readonly data: string;
+  readonly verbose?: true;
+}
+
+export function addServerCommands(program: Command, terminal: Terminal): void {
+  program
+    .command("dev")
+    .description("run a development server with the published token and signing keys")
+    .option("--port <number>", "port to listen on; 0 picks a free one", parsePort, 8080)
+    .option("--host <address>", "loopback address to listen on", "127.0.0.1")
+    .option("--data <directory>", "where everything is kept", ".reprise/dev")
+    .option("--verbose", "log what happens to standard error")
+    .action((options: DevOptions) => runDev(options, terminal));
+  program
+    .command("start")
+    .description("run a production server; settings come from REPRISE_* variables")
+    .action(() => runStart(terminal));
+}
+
+function parsePort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : -1;
+  if (port >= 0 && port <= 65_535) return port;
+  throw new InvalidArgumentError("It must be a whole number from 0 to 65535.");
+}
+
+async function runDev(options: DevOptions, terminal: Terminal): Promise<void> {
+  if (terminal.env.NODE_ENV === "production") {
+    throw usageFault(
+      "dev uses a published token and must not serve production (NODE_ENV is production); use `reprise start`",
+    );
+  }
+  const config = refuseAsUsage(() =>
+    devServerConfig({
+      host: options.host,
+      port: options.port,
+      dataDir: options.data,
+      logLevel: options.verbose === true ? "debug" : "warn",
+    }),
+  );
+  await serve(config, terminal, (server) => {
+    note(terminal, `Data is kept in ${resolve(config.dataDir)}. Settings for your app:`);
+    printSettings(server, terminal, true);
+    printLine(terminal, `Reprise (development) is running at ${server.url}`);
+  });
+}
+
+async function runStart(terminal: Terminal): Promise<void> {
+  const config = refuseAsUsage(() => parseServerConfig(terminal.env));
+  const isFirstStart = config.token === null && !existsSync(join(config.dataDir, "token"));
+  await serve(config, terminal, (server) => {
+    note(terminal, `Data is kept in ${resolve(config.dataDir)}.`);
+    if (server.tokenFile === null) note(terminal, "The token is the one in REPRISE_TOKEN.");
+    else note(terminal, `The token is in ${resolve(server.tokenFile)}.`);
+    if (isFirstStart) {
+      note(terminal, "It was made now. This is the only time that it is shown:");
+      printSettings(server, terminal, config.signingKeys === null);
+    } else {
+      note(terminal, `The signing keys are at ${server.url}/v2/keys, for holders of the token.`);
+    }
+    printLine(terminal, `Reprise is running at ${server.url}`);
+  });
+}
+
+/** Prints what an app has to know, ready for a file of environment variables. */
+function printSettings(server: RunningServer, terminal: Terminal, hasKeys: boolean): void {
+  printLine(terminal, `QSTASH_URL=${server.url}`);
+  printLine(terminal, `QSTASH_TOKEN=${server.token}`);
+  if (!hasKeys) return;
+  printLine(terminal, `QSTASH_CURRENT_SIGNING_KEY=${server.signingKeys.current}`);
+  printLine(terminal, `QSTASH_NEXT_SIGNING_KEY=${server.signingKeys.next}`);
+}
+
+function refuseAsUsage(read: () => ServerConfig): ServerConfig {
+  try {
+    return read();
+  } catch (error) {
+    throw isRepriseError(error) ? usageFault(error.message) : error;
+  }
+}
+
+/** Runs a server until a signal stops it. The first one lets deliveries in flight end, the second one does not wait. */
+async function serve(
+  config: ServerConfig,
+  terminal: Terminal,
+  announce: (server: RunningServer) => void,
+): Promise<void> {
+  let countSignal = (_name: string): void => {};
+  const firstSignal = new Promise<string>((resolveSignal) => {
+    let count = 0;
+    countSignal = (name) => {
+      count++;
+      if (count === 1) resolveSignal(name);
+      else terminal.exit(EXIT_FAILED);
+    };
+  });
+  const ignoreSignals = terminal.onStopSignal(countSignal);
+  try {
+    const server = await startServer(config, {
+      onBroken: (error) => {
+        // Nothing that is answered after this would be durable, so even a drain is too long.
+        note(terminal, `reprise: the storage failed, the server ends: ${error.message}`);
+        terminal.exit(EXIT_FAILED);
+      },
+    });
+    announce(server);
+    const signal = await firstSignal;
+    note(terminal, `${signal}: waiting for deliveries in flight; a second signal ends at once.`);
+    await server.close();
+    note(terminal, "Stopped.");
+  } catch (error) {
+    throw explainStartError(error, config);
+  } finally {
+    ignoreSignals();
+  }
+}
+
+function explainStartError(error: unknown, config: ServerConfig): unknown {
+  const place = `${config.host}:${config.port}`;
+  const code = systemCode(error);
+  if (code === "EADDRINUSE")
+    return failure(`address already in use: ${place}; choose another port`);
+  if (code === "EACCES" || code === "EADDRNOTAVAIL" || code === "ENOTFOUND") {
+    const message = error instanceof Error ? error.message : code;
+    return failure(`cannot listen on ${place} or write to ${config.dataDir}: ${message}`);
+  }
+  return error;
+}
