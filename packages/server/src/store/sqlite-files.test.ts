@@ -95,6 +95,15 @@ test("a directory is refused while another process holds it, and free once that 
   expect(await store.get("settings", [1])).toHaveLength(1);
 });
 
+test("reads do not wait for the transaction that is running", async () => {
+  const store = await open();
+  await store.transaction(async (current) => {
+    await current.write([setting(1)]);
+    expect(await store.get("settings", [1])).toEqual([]);
+  });
+  expect(await store.get("settings", [1])).toHaveLength(1);
+});
+
 test("rows and reserved keys outlive the store", async () => {
   const first = await open();
   const before = await first.transaction(async (current) => {

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { RepriseError } from "@reprise/protocol";
 
@@ -21,12 +21,10 @@ export function prepareDirectory(directory: string): void {
  * puts beside it. An existing file is not opened: closing any handle of it would release the locks of this process.
  */
 export function prepareFile(path: string): void {
-  if (existsSync(path)) return;
   try {
     closeSync(openSync(path, "wx", FILE_MODE));
     syncDirectory(dirname(path));
   } catch (error) {
-    // Another process created it in between; the lock decides who goes on.
     if (isErrno(error, "EEXIST")) return;
     throw unusable(dirname(path), error);
   }
