@@ -1,9 +1,15 @@
+import { HEADER } from "@reprise/protocol";
 import type { Overrides, ReviveRun, RunAnswer } from "./commands.ts";
 import { closeDeadLetter, deadLetterNotFound } from "./dead-letter.ts";
 import { createMessage } from "./message.ts";
 import type { DeadLetterRow, MessageRow, RunRow, StepRow } from "./rows.ts";
 import { runAnswer } from "./run.ts";
-import { effectiveConfig, parseMessageConfig, type RunConfig } from "./run-config.ts";
+import {
+  effectiveConfig,
+  type FailureCallback,
+  parseMessageConfig,
+  type RunConfig,
+} from "./run-config.ts";
 import { deliverOrWake, firstMessage, labelColumn } from "./start-run.ts";
 import { INITIAL_SLOT, isPlanSlot } from "./step.ts";
 import { type Context, insert, type Transition } from "./transition.ts";
@@ -64,7 +70,6 @@ function withOverrides(
 ): RunConfig {
   const last = parseMessageConfig(kept.at(-1)?.config ?? null);
   const effective = effectiveConfig(config, last, context.attemptTimeoutMs);
-  const failureCallback = effective.failureCallback;
   return {
     ...config,
     isPersistent: true,
@@ -72,11 +77,27 @@ function withOverrides(
     retryDelay: overrides.retryDelay ?? effective.retryDelay,
     flowControl: overrides.flowControl ?? config.flowControl,
     labels: overrides.labels ?? config.labels,
-    failureCallback:
-      overrides.failureCallbackUrl === undefined
-        ? failureCallback
-        : { url: overrides.failureCallbackUrl, config: failureCallback?.config ?? { forward: {} } },
+    forward: withLabels(config.forward, overrides),
+    failureCallback: overrideCallback(effective.failureCallback, overrides),
   };
+}
+
+/** The app reads its labels from a header that goes with every delivery. */
+function withLabels(
+  forward: Readonly<Record<string, string>>,
+  { labels }: Overrides,
+): Readonly<Record<string, string>> {
+  return labels === undefined ? forward : { ...forward, [HEADER.label]: labels.join(",") };
+}
+
+function overrideCallback(
+  callback: FailureCallback | null,
+  overrides: Overrides,
+): FailureCallback | null {
+  const url = overrides.failureCallbackUrl ?? callback?.url;
+  if (url === undefined) return null;
+  const config = callback?.config ?? { forward: {} };
+  return { url, config: { ...config, forward: withLabels(config.forward, overrides) } };
 }
 
 function toRun(
