@@ -1,0 +1,105 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+
+/** What a measured process says of itself. */
+export type Report =
+  | { readonly type: "listening"; readonly url: string; readonly token: string }
+  | { readonly type: "usage"; readonly cpuUs: number; readonly rssBytes: number };
+
+/** What it is asked; everything else is spoken over HTTP. */
+export type Question = "usage" | "stop";
+
+const ANSWER_MS_MAX = 60_000;
+
+/** A server in a process of its own, with a channel beside the one that is measured. */
+export class MeasuredProcess {
+  readonly #child: ChildProcess;
+  readonly url: string;
+  readonly token: string;
+
+  private constructor(child: ChildProcess, { url, token }: Report & { type: "listening" }) {
+    this.#child = child;
+    this.url = url;
+    this.token = token;
+  }
+
+  /** Starts this program again as `role` and waits until it listens. */
+  static async start(
+    role: readonly string[],
+    execArgv: readonly string[] = [],
+  ): Promise<MeasuredProcess> {
+    const child = fork(new URL("./main.js", import.meta.url), [...role], {
+      execArgv: [...execArgv],
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
+    return new MeasuredProcess(child, await reportOf(child, "listening"));
+  }
+
+  async usage(): Promise<{ readonly cpuUs: number; readonly rssBytes: number }> {
+    const report = reportOf(this.#child, "usage");
+    this.#child.send("usage" satisfies Question);
+    return report;
+  }
+
+  async stop(): Promise<void> {
+    const exit = once(this.#child, "exit");
+    this.#child.send("stop" satisfies Question);
+    await exit;
+  }
+}
+
+/** Waits for the next report of one type; the end of the process or silence is an error. */
+function reportOf<T extends Report["type"]>(
+  child: ChildProcess,
+  type: T,
+): Promise<Report & { readonly type: T }> {
+  return new Promise((resolve, reject) => {
+    const end = (error: Error | null) => {
+      clearTimeout(timer);
+      child.off("message", onMessage);
+      child.off("exit", onExit);
+      if (error !== null) reject(error);
+    };
+    const onMessage = (message: unknown) => {
+      const report = message as Report; // The child is this very program.
+      if (report.type !== type) return;
+      end(null);
+      resolve(report as Report & { readonly type: T }); // Compared just now.
+    };
+    const onExit = (code: number | null) =>
+      end(new Error(`a measured process ended with exit code ${code}`));
+    const timer = setTimeout(
+      () => end(new Error("a measured process does not answer")),
+      ANSWER_MS_MAX,
+    );
+    child.on("message", onMessage);
+    child.on("exit", onExit);
+  });
+}
+
+/** The other end: reports that the server listens and answers until it is told to stop or left alone. */
+export function answerParent(
+  listening: { readonly url: string; readonly token: string },
+  close: () => Promise<void>,
+): void {
+  const send = (report: Report) => process.send?.(report);
+  const stop = async () => {
+    await close();
+    process.exit();
+  };
+  process.on("disconnect", () => process.exit(1));
+  process.on("message", (question) => {
+    switch (
+      question as Question // The parent is this very program.
+    ) {
+      case "usage": {
+        const { user, system } = process.cpuUsage();
+        send({ type: "usage", cpuUs: user + system, rssBytes: process.memoryUsage.rss() });
+        return;
+      }
+      case "stop":
+        void stop();
+    }
+  });
+  send({ type: "listening", ...listening });
+}

@@ -1,0 +1,55 @@
+import { parseArgs } from "node:util";
+
+/** Names of what can be measured, in the order of the table. */
+export const BENCH_NAMES = ["steps.classic", "steps.official"] as const;
+export type BenchName = (typeof BENCH_NAMES)[number];
+
+export interface BenchOptions {
+  readonly names: readonly BenchName[];
+  /** Runs at once, one measurement each. */
+  readonly concurrencies: readonly number[];
+  /** Length of one measurement. */
+  readonly seconds: number;
+  /** Load before the first measurement: a server that has just started does half of its steady rate. */
+  readonly warmUpSeconds: number;
+  readonly jsonFile: string | null;
+  /** Directory for CPU profiles of the server, or null for none. */
+  readonly profileDir: string | null;
+}
+
+/** Reads the command line; throws an Error that names the fault. */
+export function readOptions(args: readonly string[]): BenchOptions {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      json: { type: "string" },
+      seconds: { type: "string", default: "5" },
+      "warm-up": { type: "string", default: "4" },
+      concurrency: { type: "string", default: "1,10,200" },
+      profile: { type: "string" },
+    },
+  });
+  return {
+    names: positionals.length === 0 ? BENCH_NAMES : positionals.map(readName),
+    concurrencies: values.concurrency
+      .split(",")
+      .map((text) => readNumber("--concurrency", text, 1000)),
+    seconds: readNumber("--seconds", values.seconds, 600),
+    warmUpSeconds: readNumber("--warm-up", values["warm-up"], 600),
+    jsonFile: values.json ?? null,
+    profileDir: values.profile ?? null,
+  };
+}
+
+function readName(text: string): BenchName {
+  const name = BENCH_NAMES.find((known) => known === text);
+  if (name !== undefined) return name;
+  throw new Error(`there is no benchmark ${text}; known are ${BENCH_NAMES.join(", ")}`);
+}
+
+function readNumber(option: string, text: string, max: number): number {
+  const number = Number(text);
+  if (number > 0 && number <= max) return number;
+  throw new Error(`${option} must be a number above 0 and at most ${max}, got ${text}`);
+}

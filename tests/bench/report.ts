@@ -1,0 +1,60 @@
+import { availableParallelism, cpus } from "node:os";
+import type { StartUp } from "./start-up.ts";
+
+/** One row of `--json`. */
+export interface Result {
+  readonly name: string;
+  /** Runs at once. */
+  readonly concurrency: number;
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** CPU time of the whole server process, user and system, for one operation. */
+  readonly serverCpuUsPerOp: number;
+  /** The same exchange with a server that keeps nothing. */
+  readonly ceilingPerSecond: number;
+}
+
+const MEBIBYTE = 1024 * 1024;
+
+export function printStartUp({ coldStartMs, idleRssBytes }: StartUp): void {
+  const memory = (idleRssBytes / MEBIBYTE).toFixed(0);
+  console.log(`start to first accepted run ${coldStartMs.toFixed(0)} ms, idle ${memory} MiB`);
+}
+
+const COLUMNS = [
+  "name",
+  "runs at once",
+  "steps/s",
+  "p50 ms",
+  "p99 ms",
+  "server us/step",
+  "ceiling/s",
+  "of ceiling",
+] as const;
+
+export function printTable(results: readonly Result[]): void {
+  const [cpu] = cpus();
+  console.log(`\n${availableParallelism()} CPUs (${cpu?.model ?? "unknown"}), ${process.version}`);
+  const rows = results.map((result) => [
+    result.name,
+    String(result.concurrency),
+    result.perSecond.toFixed(0),
+    result.p50Ms.toFixed(2),
+    result.p99Ms.toFixed(2),
+    result.serverCpuUsPerOp.toFixed(0),
+    result.ceilingPerSecond.toFixed(0),
+    `${((100 * result.perSecond) / result.ceilingPerSecond).toFixed(0)} %`,
+  ]);
+  const all = [[...COLUMNS], ...rows];
+  const widths = COLUMNS.map((_, column) =>
+    Math.max(...all.map((row) => row[column]?.length ?? 0)),
+  );
+  for (const row of all) {
+    const cells = row.map((cell, column) => {
+      const width = widths[column] ?? 0;
+      return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+    });
+    console.log(cells.join("  "));
+  }
+}

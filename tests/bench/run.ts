@@ -1,0 +1,115 @@
+import { writeFileSync } from "node:fs";
+import { DEV_IDENTITY } from "@reprise/protocol";
+import { type App, Load } from "./load.ts";
+import { MeasuredProcess } from "./measured-process.ts";
+import { startOfficialApp } from "./official-app.ts";
+import type { BenchName, BenchOptions } from "./options.ts";
+import { startRawApp } from "./raw-app.ts";
+import { printStartUp, printTable, type Result } from "./report.ts";
+import { measureStartUp } from "./start-up.ts";
+import { isTemporaryDirectoryInMemory, withTemporaryDirectory } from "./temporary-directory.ts";
+
+/** Time that a load has been running before it is measured. */
+const SETTLE_MS = 1_000;
+
+/** Measures what the options name, prints it and writes it to a file. */
+export async function runBench(options: BenchOptions): Promise<void> {
+  if (isTemporaryDirectoryInMemory()) {
+    console.log("The temporary directory is in memory: durable writes cost nothing here.");
+  }
+  if (options.profileDir === null) printStartUp(await measureStartUp());
+  const results: Result[] = [];
+  for (const name of options.names) results.push(...(await measure(name, options)));
+  printTable(results);
+  if (options.jsonFile !== null) {
+    writeFileSync(options.jsonFile, `${JSON.stringify(results, null, 2)}\n`);
+  }
+}
+
+/** A server with its app and the load that drives both. */
+interface Stage {
+  readonly server: MeasuredProcess;
+  readonly app: App;
+  readonly load: Load;
+}
+
+async function measure(name: BenchName, options: BenchOptions): Promise<readonly Result[]> {
+  return withTemporaryDirectory(async (directory) => {
+    const profile = options.profileDir;
+    const execArgv = profile === null ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
+    const server = await MeasuredProcess.start(["--serve-real", directory], execArgv);
+    const app = await startApp(name, server);
+    const real: Stage = { server, app, load: new Load(app) };
+    const bareServer = await MeasuredProcess.start(["--serve-bare"]);
+    const bareApp = await startRawApp(bareServer);
+    const bare: Stage = { server: bareServer, app: bareApp, load: new Load(bareApp) };
+    try {
+      return await measureAll(name, { real, bare }, options);
+    } finally {
+      await close(real);
+      await close(bare);
+    }
+  });
+}
+
+function startApp(name: BenchName, server: MeasuredProcess): Promise<App> {
+  switch (name) {
+    case "steps.classic":
+      return startRawApp(server);
+    case "steps.official":
+      return startOfficialApp(server, {
+        current: DEV_IDENTITY.currentSigningKey,
+        next: DEV_IDENTITY.nextSigningKey,
+      });
+  }
+}
+
+async function close({ server, app }: Stage): Promise<void> {
+  await server.stop();
+  await app.close();
+}
+
+/** The ceiling is measured right after what it is the ceiling of, because the speed of a machine drifts. */
+async function measureAll(
+  name: BenchName,
+  { real, bare }: { readonly real: Stage; readonly bare: Stage },
+  options: BenchOptions,
+): Promise<readonly Result[]> {
+  const most = Math.max(...options.concurrencies);
+  for (const stage of [real, bare]) await runFor(stage, most, options.warmUpSeconds * 1000);
+  const results: Result[] = [];
+  for (const concurrency of options.concurrencies) {
+    const ceiling = await measureOne(bare, concurrency, options.seconds);
+    const one = await measureOne(real, concurrency, options.seconds);
+    results.push({
+      name,
+      concurrency,
+      perSecond: one.steps / one.seconds,
+      p50Ms: one.p50Ms,
+      p99Ms: one.p99Ms,
+      serverCpuUsPerOp: one.cpuUs / one.steps,
+      ceilingPerSecond: ceiling.steps / ceiling.seconds,
+    });
+  }
+  return results;
+}
+
+async function runFor({ load }: Stage, concurrency: number, ms: number): Promise<void> {
+  load.start(concurrency);
+  await pause(ms);
+  await load.stop();
+}
+
+async function measureOne({ server, load }: Stage, concurrency: number, seconds: number) {
+  load.start(concurrency);
+  await pause(SETTLE_MS);
+  const before = await server.usage();
+  const sample = await load.record(() => pause(seconds * 1000));
+  const after = await server.usage();
+  await load.stop();
+  return { ...sample, cpuUs: after.cpuUs - before.cpuUs };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
