@@ -1,15 +1,14 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { createServer as createTcpServer, type Socket, type Server as TcpServer } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import type { Outcome } from "../core/outcome.ts";
 import type { OutgoingRequest } from "./host.ts";
+import { closeServers, openHttp, openTcp } from "./loopback-servers.suite.ts";
 import { SystemFetch, type SystemFetchOptions } from "./system-fetch.ts";
 
-const cleanups: (() => Promise<unknown>)[] = [];
+const clients: SystemFetch[] = [];
 
 afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  for (const client of clients.splice(0)) await client.close();
+  await closeServers();
 });
 
 function openClient(options: Partial<SystemFetchOptions> = {}): SystemFetch {
@@ -19,44 +18,8 @@ function openClient(options: Partial<SystemFetchOptions> = {}): SystemFetch {
     idleMs: 60_000,
     ...options,
   });
-  cleanups.push(() => client.close());
+  clients.push(client);
   return client;
-}
-
-async function listen(server: Server | TcpServer): Promise<string> {
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  // A server that listens on a port has an address with that port.
-  const { port } = server.address() as AddressInfo;
-  return `http://127.0.0.1:${port}`;
-}
-
-async function openHttp(handler: Parameters<typeof createServer>[1]): Promise<string> {
-  const server = createServer(handler);
-  const url = await listen(server);
-  cleanups.push(async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  });
-  return url;
-}
-
-/** A server that says what no HTTP server would. `talk` gets the socket once a request's head is there. */
-async function openTcp(talk: (socket: Socket, head: string) => void): Promise<string> {
-  const server = createTcpServer((socket) => {
-    // The client under test resets connections on purpose.
-    socket.on("error", () => {});
-    let head = "";
-    socket.on("data", (chunk) => {
-      head += chunk.toString("latin1");
-      if (!head.includes("\r\n\r\n")) return;
-      talk(socket, head);
-      head = "";
-    });
-  });
-  const url = await listen(server);
-  // Waits for the connections, which the client under test closes: it is cleaned up first.
-  cleanups.push(() => new Promise((resolve) => server.close(resolve)));
-  return url;
 }
 
 function post(url: string, more: Partial<OutgoingRequest> = {}): OutgoingRequest {
@@ -95,9 +58,11 @@ test("header names go out as given, with the URL's host and an explicit empty le
   let head = "";
   const url = await openTcp((socket, received) => {
     head = received;
-    socket.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    socket.write("HTTP/1.1 204 No Content\r\n\r\n");
   });
-  await openClient().fetch(post(`${url}/a`, { headers: { "Upstash-Message-Id": "msg_1" } }));
+  const headers = { "Upstash-Message-Id": "msg_1" };
+  const outcome = await openClient().fetch(post(`${url}/a`, { headers }));
+  expect(outcome).toMatchObject({ type: "response", status: 204, isTruncated: false });
   expect(head).toContain("\r\nUpstash-Message-Id: msg_1\r\n");
   expect(head.toLowerCase()).toContain(`\r\nhost: ${url.slice("http://".length)}\r\n`);
   expect(head.toLowerCase()).toContain("\r\ncontent-length: 0\r\n");
@@ -120,13 +85,6 @@ test("bytes and text are sent as they are", async () => {
   expect(bodies).toEqual(["ff0a", "c3bc"]);
 });
 
-test("a status without a body is a response", async () => {
-  const url = await openHttp((_request, response) => response.writeHead(204).end());
-  const outcome = await openClient().fetch(post(url));
-  expect(outcome).toMatchObject({ type: "response", status: 204, isTruncated: false });
-  expect(textOf(outcome)).toBe("");
-});
-
 test("a redirect is returned, not followed", async () => {
   let requests = 0;
   const url = await openHttp((_request, response) => {
@@ -135,6 +93,7 @@ test("a redirect is returned, not followed", async () => {
   });
   const outcome = await openClient().fetch(post(url));
   expect(outcome).toMatchObject({ status: 302, headers: { location: ["/elsewhere"] } });
+  expect(textOf(outcome)).toBe("");
   expect(requests).toBe(1);
 });
 
@@ -179,7 +138,7 @@ test("a body is not decompressed", async () => {
 
 test("a port that nobody listens on is refused", async () => {
   const url = await openTcp(() => {});
-  await cleanups.pop()?.();
+  await closeServers();
   const outcome = await openClient().fetch(post(url));
   expect(outcome).toMatchObject({ type: "error", cause: "refused" });
   expect(outcome).toHaveProperty("message", expect.stringContaining("ECONNREFUSED"));
@@ -285,7 +244,7 @@ test("an endless body costs the connection, not the status", async () => {
     socket.on("close", closed.resolve);
     flood();
   });
-  const outcome = await openClient().fetch(post(url, { responseBytesMax: 10 }));
+  const outcome = await openClient().fetch(post(url, { responseBytesMax: 10, timeoutMs: 60_000 }));
   expect(outcome).toMatchObject({ type: "response", status: 200, isTruncated: true });
   expect(textOf(outcome)).toBe("xxxxxxxxxx");
   await closed.promise;
@@ -370,6 +329,21 @@ async function openPatient(): Promise<{ readonly url: string; readonly count: ()
   });
   return { url, count: () => open };
 }
+
+test("a connection that comes up after the deadline carries nothing", async () => {
+  const paths: string[] = [];
+  const url = await openHttp((request, response) => {
+    paths.push(request.url ?? "");
+    response.end();
+  });
+  const client = openClient({ connectionsPerOrigin: 1 });
+  const late = client.fetch(post(`${url}/late`, { timeoutMs: 1 }));
+  // The thread stands still, so that the deadline is over before the first event of the network is seen.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+  expect(await late).toMatchObject({ type: "error", cause: "timeout" });
+  expect(await client.fetch(post(`${url}/next`))).toMatchObject({ status: 200 });
+  expect(paths).toEqual(["/next"]);
+});
 
 test("idle origins make room for new ones", async () => {
   const servers = await Promise.all(Array.from({ length: 5 }, openPatient));

@@ -1,5 +1,10 @@
 import { afterEach, expect, test } from "vitest";
-import { createSystemHost, type SystemHost, type SystemHostOptions } from "./system-host.ts";
+import {
+  createSystemHost,
+  type SystemHost,
+  type SystemHostOptions,
+  startTimer,
+} from "./system-host.ts";
 
 const hosts: SystemHost[] = [];
 
@@ -40,6 +45,21 @@ test("a timer for next year waits, one for last year does not", async () => {
   await host.nextTurn();
   expect(isCalled).toBe(false);
   far.cancel();
+});
+
+test("a timer that sleeps in parts calls once, at its time", async () => {
+  const dueAt = Date.now() + 60;
+  const calls: number[] = [];
+  await new Promise<void>((resolve) => {
+    const note = () => {
+      calls.push(Date.now());
+      resolve();
+    };
+    startTimer(dueAt, note, 10);
+  });
+  await openHost().nextTurn();
+  expect(calls).toHaveLength(1);
+  expect(calls[0]).toBeGreaterThanOrEqual(dueAt);
 });
 
 test("the next turn comes after timers and input", async () => {

@@ -42,7 +42,7 @@ export function createSystemHost(options: SystemHostOptions = {}): SystemHost {
   const writeLine = options.writeLine ?? standardError();
   return {
     now: () => Date.now(),
-    setTimer,
+    setTimer: (dueAt, callback) => startTimer(dueAt, callback),
     nextTurn: () => new Promise((resolve) => setImmediate(resolve)),
     randomBytes: (count) => new Uint8Array(randomBytes(count)),
     fetch: (request) => client.fetch(request),
@@ -53,11 +53,12 @@ export function createSystemHost(options: SystemHostOptions = {}): SystemHost {
   };
 }
 
-function setTimer(dueAt: number, callback: () => void): Timer {
+/** Calls back once, at or after `dueAt`, however far away that is. */
+export function startTimer(dueAt: number, callback: () => void, sleepMsMax = SLEEP_MS_MAX): Timer {
   let handle: NodeJS.Timeout;
   const sleep = () => {
     const remainingMs = Math.max(0, dueAt - Date.now());
-    handle = setTimeout(wake, Math.min(remainingMs, SLEEP_MS_MAX));
+    handle = setTimeout(wake, Math.min(remainingMs, sleepMsMax));
   };
   const wake = () => {
     // Also reached early, after a chunk or because the two clocks round differently.
