@@ -22,6 +22,10 @@ test.each([
   "http://my_app:3000/x",
   "HTTP://Example.COM/X",
   "http://example.com./x",
+  "http://x:1/",
+  "http://x:65535/",
+  `http://${"a".repeat(63)}.com/`,
+  `http://${"abcdefg.".repeat(31)}abcde/`,
   "https://bücher.example/ü",
 ])("the destination %s keeps its text", (url) => {
   expect(urlOf(url)).toBe(url);
@@ -115,7 +119,8 @@ test.each([
   ["http://a..b/", /valid host/],
   ["http://-a.com/", /valid host/],
   [`http://${"a".repeat(64)}.com/`, /valid host/],
-  [`http://${"abcdefg.".repeat(32)}com/`, /valid host/],
+  [`http://${"abcdefg.".repeat(31)}abcdef/`, /valid host/],
+  ["http://x:65536/", /port/],
   ["http://[::1/", /valid host|port/],
   ["http://a%00b/", /valid host/],
   [`http://x/${"a".repeat(8192)}`, /longer than 8192 bytes/],

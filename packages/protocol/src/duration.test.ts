@@ -105,6 +105,7 @@ test.each([
   ["Thu, 29 Feb 2024 12:00:10 GMT", 10_000],
   ["Fri, 01 Mar 2024 11:59:59 GMT", DAY_MS - 1000],
   ["Sun, 06 Nov 1994 08:49:37 GMT", 0],
+  ["Thu, 29 Feb 2024 23:59:60 GMT", 12 * HOUR_MS],
 ])("a response that says %s is retried after %d ms", (value, waitMs) => {
   expect(parseRetryAfterMs(value, NOW)).toBe(waitMs);
 });

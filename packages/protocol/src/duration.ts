@@ -112,11 +112,10 @@ const MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec";
 function waitUntilMs(text: string, now: number): number | null {
   const match = RFC_1123.exec(text);
   if (match === null) return null;
+  // Only an aligned place starts with a capital letter, so what is found is a month.
   const month = MONTHS.indexOf(match[2] ?? "") / 3;
-  const [day, year, hour, minute, second] = [1, 3, 4, 5, 6].map((group) => Number(match[group]));
-  if (day === undefined || year === undefined || !Number.isInteger(month) || month < 0) return null;
-  if (hour === undefined || minute === undefined || second === undefined) return null;
-  if (day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60) return null;
+  const [day = 0, , year = 0, hour = 0, minute = 0, second = 0] = match.slice(1).map(Number);
+  if (month < 0 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60) return null;
   const at =
     daysSinceEpoch(year, month + 1, day) * DAY_MS + ((hour * 60 + minute) * 60 + second) * 1000;
   return Math.max(0, at - now);

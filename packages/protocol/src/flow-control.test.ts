@@ -23,6 +23,25 @@ test("a written value reads back as the same value", () => {
   );
 });
 
+test("the three items come in any order, each once, and a period alone is not enough", () => {
+  expect(parseFlowControlValue("period=2s , rate=1")).toEqual({
+    parallelism: null,
+    rate: 1,
+    periodMs: 2000,
+  });
+  expect(parseFlowControlValue("parallelism=1").periodMs).toBe(1000);
+  for (const text of [
+    "period=1",
+    "rate=1,rate=1",
+    "rate=1=1",
+    "rate=1,x=1",
+    "rate=0",
+    "rate=1000000001",
+  ]) {
+    expect(() => parseFlowControlValue(text)).toThrow(/Upstash-Flow-Control-Value/);
+  }
+});
+
 test("key and value need each other", () => {
   expect(parseFlowControl({})).toBeNull();
   expect(() => parseFlowControl({ "upstash-flow-control-key": "k" })).toThrow(/missing/);

@@ -22,9 +22,9 @@ export const DESTINATION_PREFIX = {
   schedules: "/v2/schedules/",
 } as const;
 
-/** What follows `prefix` in a raw request target, or null; fixed segments match in any case of letters. */
+/** What follows `prefix` (in lower case) in a raw request target, or null; the target's letters may have any case. */
 export function afterPrefix(target: string, prefix: string): string | null {
-  return target.slice(0, prefix.length).toLowerCase() === prefix.toLowerCase()
+  return target.slice(0, prefix.length).toLowerCase() === prefix
     ? target.slice(prefix.length)
     : null;
 }

@@ -11,6 +11,11 @@ test("both spellings of the header item are understood", () => {
   });
 });
 
+test("at most 64 items are taken", () => {
+  expect(parseRedaction(Array(64).fill("body").join())).toMatchObject({ isBodyRedacted: true });
+  expect(() => parseRedaction(Array(65).fill("body").join())).toThrow("at most 64 items, got 65");
+});
+
 test("a header is hidden when it is named, or all are", () => {
   expect(isHeaderRedacted(null, "A")).toBe(false);
   expect(isHeaderRedacted(parseRedaction("body"), "A")).toBe(false);

@@ -25,7 +25,7 @@ export function parseRedaction(text: string): Redaction {
   let isBodyRedacted = false;
   let isAllRedacted = false;
   for (const item of items) {
-    const name = NAMED_HEADER.exec(item)?.[1]?.trim().toLowerCase();
+    const name = NAMED_HEADER.exec(item)?.[1]?.toLowerCase();
     if (name !== undefined && isHeaderName(name)) names.add(name);
     else if (/^headers?$/i.test(item)) isAllRedacted = true;
     else if (/^body$/i.test(item)) isBodyRedacted = true;

@@ -69,6 +69,10 @@ test("the fields of sleeps, waits and calls are read", () => {
   expect(parse({ stepId: 1, stepName: "w", stepType: "Wait", concurrent: 1 }).out).toBeNull();
 });
 
+test("a step name has at most 1024 characters", () => {
+  expect(parse({ ...RESULT, stepName: "x".repeat(1024) }).stepName).toHaveLength(1024);
+});
+
 test("every type of step is known", () => {
   for (const stepType of STEP_TYPES) expect(parse({ ...RESULT, stepType }).stepType).toBe(stepType);
 });

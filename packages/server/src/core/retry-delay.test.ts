@@ -119,7 +119,26 @@ test("length, depth and parts are bounded", () => {
   expect(() => parseRetryDelay("-".repeat(500))).toThrow(/deeper/);
   expect(() => parseRetryDelay(`1${"+1".repeat(200)}`)).toThrow(/at most 256 parts/);
   expect(delayMs(`1${"+1".repeat(120)}`)).toBe(121);
+  expect(delayMs(`1${" ".repeat(511)}`)).toBe(1);
   expect(() => parseRetryDelay(" ".repeat(513))).toThrow(/at most 512 characters/);
+});
+
+test("every number of retries that is allowed is tried, and no more", () => {
+  expect(() => parseRetryDelay("1 / (retried - 100)")).toThrow(/when retried is 100/);
+  expect(delayMs("1000 + 1 / (retried - 101)")).toBe(1000);
+  expect(delayMs("1 / (retried - 101)", 101)).toBe(DAY_MS);
+});
+
+test("a fault of syntax has a position for programs, from 0", () => {
+  const detailsOf = (text: string) => {
+    try {
+      return parseRetryDelay(text);
+    } catch (error) {
+      return isRepriseError(error) ? error.details : error;
+    }
+  };
+  expect(detailsOf("1 + x")).toEqual({ position: 4 });
+  expect(detailsOf("1/0")).toEqual({});
 });
 
 test("parentheses side by side are not depth", () => {
