@@ -3,11 +3,8 @@ import { attemptKey } from "../core/message.ts";
 import { ATTEMPTS_PER_MESSAGE_MAX, type AttemptRow, type DeadLetterRow } from "../core/rows.ts";
 import { INITIAL_SLOT } from "../core/step.ts";
 import type { Reader } from "../store/store.ts";
-import {
-  type DeadLetterSource,
-  deadLetterIdOf,
-  toDeadLetterResource,
-} from "./views/dead-letter.ts";
+import { type DeadLetterSource, toDeadLetterResource } from "./views/dead-letter.ts";
+import { dlqIdOf } from "./views/dlq-id.ts";
 import { readRunConfig } from "./views/settings.ts";
 
 /** Reads entries of the dead letter queue together with everything that their views show. */
@@ -23,7 +20,7 @@ export async function findDeadLetters(
     keys.filter((key) => key !== null),
   );
   const byId = new Map(
-    rows.filter((row) => row.state === "open").map((row) => [deadLetterIdOf(row), row]),
+    rows.filter((row) => row.state === "open").map((row) => [dlqIdOf(row), row]),
   );
   return ids.map((id) => byId.get(id) ?? null);
 }
@@ -41,7 +38,7 @@ export async function readDeadLetter(
   store: Reader,
 ): Promise<DeadLetterResource> {
   const [source] = await readSources([deadLetter], store);
-  if (source === undefined) throw deadLetterNotFound(deadLetterIdOf(deadLetter));
+  if (source === undefined) throw deadLetterNotFound(dlqIdOf(deadLetter));
   const attempts = await readAttempts(deadLetter.messageKey, store);
   return toDeadLetterResource({ ...source, attempts, isShowingAttempts: true });
 }

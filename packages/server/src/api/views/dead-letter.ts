@@ -1,6 +1,5 @@
 import {
   type DeadLetterResource,
-  deadLetterId,
   type FailureCallbackInfo,
   type FlowControl,
   METHODS,
@@ -18,6 +17,7 @@ import {
   viewText,
   withoutAbsent,
 } from "./content.ts";
+import { dlqIdOf } from "./dlq-id.ts";
 import { lensOf, readMessageConfig, settingsOf } from "./settings.ts";
 
 /** The rows that one entry of the dead letter queue is shown from. Null is what could not be found. */
@@ -42,7 +42,7 @@ export function toDeadLetterResource(source: DeadLetterSource): DeadLetterResour
   const body = viewBody(initialStep?.body ?? null, lens);
   const callback = settings?.failureCallback ?? null;
   return withoutAbsent<DeadLetterResource>({
-    dlqId: deadLetterIdOf(deadLetter),
+    dlqId: dlqIdOf(deadLetter),
     messageId: messageId(deadLetter.messageKey),
     url: deadLetter.url,
     workflowUrl: deadLetter.url,
@@ -71,10 +71,6 @@ export function toDeadLetterResource(source: DeadLetterSource): DeadLetterResour
       ? source.attempts.map((attempt) => toAttempt(attempt, lens))
       : undefined,
   });
-}
-
-export function deadLetterIdOf({ createdAt, key }: DeadLetterRow): string {
-  return deadLetterId({ failedAt: createdAt, key });
 }
 
 /** What the last attempt sent; before there was one, what it would have brought along. */

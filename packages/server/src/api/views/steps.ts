@@ -1,0 +1,169 @@
+import {
+  messageId,
+  parseDurationMs,
+  parseStepRecord,
+  type StepRecord,
+  type StepResource,
+  type StepState,
+} from "@reprise/protocol";
+import type { AttemptRow, DeadLetterRow, MessageRow, RunRow, StepRow } from "../../core/rows.ts";
+import type { RunConfig } from "../../core/run-config.ts";
+import { INITIAL_SLOT, isPlanSlot } from "../../core/step.ts";
+import { toErrors } from "./attempts.ts";
+import { type Lens, viewHeaders, viewText, withoutAbsent } from "./content.ts";
+import { readMessageConfig, settingsOf } from "./settings.ts";
+
+/** The rows that one run is shown from. Null is what could not be found. */
+export interface RunSource {
+  readonly run: RunRow;
+  readonly config: RunConfig | null;
+  /** In order of position. */
+  readonly steps: readonly StepRow[];
+  /** Those that are not delivered yet, and the one that has failed. */
+  readonly messages: readonly MessageRow[];
+  /** By message, in order. */
+  readonly attempts: ReadonlyMap<number, readonly AttemptRow[]>;
+  readonly deadLetter: DeadLetterRow | null;
+  /** The dead letter that this run was revived from. */
+  readonly origin: DeadLetterRow | null;
+  /** The run that was revived from this one's dead letter. */
+  readonly successor: RunRow | null;
+}
+
+const CONTENT_TYPE_DEFAULT = "application/json";
+
+/** A record that was submitted; null when it cannot be read, which must not hide the rest of the run. */
+export function readRecord(step: StepRow): StepRecord | null {
+  if (step.slot === INITIAL_SLOT) return null;
+  try {
+    return parseStepRecord(step.body);
+  } catch {
+    return null; // As said above.
+  }
+}
+
+/** The id in the slot of a plan or a result; undefined for the initial record. */
+export function stepIdOf({ slot }: StepRow): number | undefined {
+  if (slot === INITIAL_SLOT) return undefined;
+  return isPlanSlot(slot) ? slot / 2 : (slot - 1) / 2;
+}
+
+/** The record that stands first in every run: its payload. */
+export function toInitialStep(step: StepRow, source: RunSource, lens: Lens): StepResource {
+  return withoutAbsent<StepResource>({
+    ...sharedFields(step, source, lens),
+    stepName: "init",
+    stepType: "Initial",
+    out: viewText(step.body, lens),
+    concurrent: 1,
+    // The run exists, whatever becomes of its first delivery.
+    state: "STEP_SUCCESS",
+  });
+}
+
+/** A recorded result. `producer` is the record whose delivery led to it. */
+export function toResultStep(
+  step: StepRow,
+  producer: StepRow | undefined,
+  source: RunSource,
+  lens: Lens,
+): StepResource {
+  const record = readRecord(step);
+  const isAsleep = isSleeping(step, source);
+  return withoutAbsent<StepResource>({
+    ...sharedFields(step, source, lens),
+    ...recordFields(step, record),
+    out: record === null ? undefined : viewText(record.out, lens),
+    state: isAsleep ? "STEP_PROGRESS" : "STEP_SUCCESS",
+    nextDeliveryTime: isAsleep ? step.dueAt : undefined,
+    errors: producer === undefined ? undefined : errorsOf(producer.key, source, lens),
+  });
+}
+
+/** A step of a parallel group that has no result yet. */
+export function toOpenStep(plan: StepRow, source: RunSource, lens: Lens): StepResource {
+  const message = source.messages.find(({ key }) => key === plan.key);
+  return withoutAbsent<StepResource>({
+    ...sharedFields(plan, source, lens),
+    ...recordFields(plan, readRecord(plan)),
+    state: openState(plan.key, message, source),
+    nextDeliveryTime: nextDeliveryTime(message),
+    errors: errorsOf(plan.key, source, lens),
+  });
+}
+
+/** State of work that is not done: of an open branch, or of what follows the last record. */
+export function openState(
+  messageKey: number,
+  message: MessageRow | undefined,
+  { run, deadLetter }: RunSource,
+): Exclude<StepState, "STEP_SUCCESS"> {
+  if (message?.state === "failed" || deadLetter?.messageKey === messageKey) return "STEP_FAILED";
+  if (run.state === "canceled") return "STEP_CANCELED";
+  if (message?.state === "scheduled" && message.retried > 0) return "STEP_RETRY";
+  // Deliveries of an ended run that had not begun are dropped with it.
+  return message === undefined && run.state !== "started" ? "STEP_CANCELED" : "STEP_PROGRESS";
+}
+
+export function nextDeliveryTime(message: MessageRow | undefined): number | undefined {
+  return message?.state === "scheduled" ? message.dueAt : undefined;
+}
+
+export function errorsOf(messageKey: number, { attempts }: RunSource, lens: Lens) {
+  return toErrors(attempts.get(messageKey) ?? [], lens);
+}
+
+/** A sleep is recorded at once; its record is delivered when it is over. */
+function isSleeping(step: StepRow, { messages }: RunSource): boolean {
+  if (step.dueAt <= step.createdAt) return false;
+  const message = messages.find(({ key }) => key === step.key);
+  return message?.state === "scheduled" && message.retried === 0;
+}
+
+function sharedFields(step: StepRow, { config }: RunSource, lens: Lens) {
+  const own = readMessageConfig(step.config);
+  const settings = settingsOf(config, own);
+  const runHeaders = step.slot === INITIAL_SLOT ? config?.forward : undefined;
+  return {
+    stepId: stepIdOf(step),
+    callType: step.callType,
+    messageId: messageId(step.key),
+    createdAt: step.createdAt,
+    retries: settings?.retries ?? 0,
+    retryDelay: settings?.retryDelay ?? undefined,
+    headers: viewHeaders(
+      { "content-type": own.contentType ?? CONTENT_TYPE_DEFAULT, ...runHeaders, ...own.forward },
+      lens,
+    ),
+  };
+}
+
+function recordFields(step: StepRow, record: StepRecord | null) {
+  return {
+    stepName: record?.stepName ?? "",
+    stepType: record?.stepType ?? "Run",
+    concurrent: record?.concurrent ?? 1,
+    ...sleepFields(step, record),
+  };
+}
+
+function sleepFields(step: StepRow, record: StepRecord | null) {
+  switch (record?.stepType) {
+    case "SleepFor":
+      return { sleepFor: sleepMs(record.sleepFor), sleepUntil: step.dueAt };
+    case "SleepUntil":
+      return { sleepUntil: record.sleepUntil === null ? step.dueAt : record.sleepUntil * 1000 };
+    default:
+      return {};
+  }
+}
+
+function sleepMs(sleepFor: StepRecord["sleepFor"]): number | undefined {
+  if (sleepFor === null) return undefined;
+  if (typeof sleepFor === "number") return sleepFor * 1000;
+  try {
+    return parseDurationMs(sleepFor, "sleepFor");
+  } catch {
+    return undefined; // The SDK has computed the delay itself, so its text need not be readable here.
+  }
+}
