@@ -50,7 +50,10 @@ async function listDeadLetters(
   options: FilterOptions & ListOptions,
   terminal: Terminal,
 ): Promise<void> {
-  const request = deadLetterList(options);
+  const all = deadLetterList(options);
+  // The API lists the oldest first unless it is asked.
+  const query = [...(all.query ?? []), ["order", "latestFirst"] as const];
+  const request = { ...all, query };
   const api = connectApi(terminal);
   const { items, hasMore } = await listFirst<DeadLetterResource>(api, request, options.limit);
   if (options.json === true) printJson(terminal, items);
@@ -95,8 +98,7 @@ function addReviveCommand(dlq: Command, verb: "resume" | "restart", terminal: Te
   const command = addAction(dlq, verb, `run again from ${from}, as a new run`, terminal);
   addOverrides(command).action(async (ids: string[], options: ActionOptions & OverrideOptions) => {
     const headers = toHeaders(options);
-    const plan = { verb, isAlwaysAsked: false };
-    const selection = await select(ids, options, plan, terminal);
+    const selection = await select(ids, options, { verb }, terminal);
     await reviveRuns(selection, { verb, headers }, terminal);
   });
 }
@@ -105,11 +107,9 @@ function addCallbackCommand(dlq: Command, terminal: Terminal): void {
   const description = "call the failure function again, where that call has failed";
   addAction(dlq, "callback", description, terminal).action(
     async (ids: string[], options: ActionOptions) => {
-      const plan = { verb: "call the failure function of", isAlwaysAsked: false };
-      // Other states are refused by the server, so a filter would choose what can only fail.
-      const state = options.state ?? ["CALLBACK_FAIL"];
-      const chosen = ids.length > 0 ? options : { ...options, state };
-      await callFailureFunctions(await select(ids, chosen, plan, terminal), terminal);
+      // The server refuses other states, so a wider choice would contain what can only fail.
+      const plan = { verb: "call the failure function of", state: "CALLBACK_FAIL" };
+      await callFailureFunctions(await select(ids, options, plan, terminal), terminal);
     },
   );
 }
@@ -124,21 +124,32 @@ function addDeleteCommand(dlq: Command, terminal: Terminal): void {
   );
 }
 
+interface Plan {
+  readonly verb: string;
+  /** Whether even a single one, named by id, is asked about. */
+  readonly isAlwaysAsked?: boolean;
+  /** The state that filters are narrowed to, unless the person named one. */
+  readonly state?: string;
+}
+
 function select(
   ids: readonly string[],
   options: ActionOptions,
-  plan: { readonly verb: string; readonly isAlwaysAsked: boolean },
+  plan: Plan,
   terminal: Terminal,
 ): Promise<Selection> {
+  const state = options.state ?? (plan.state === undefined ? [] : [plan.state]);
   return selectDeadLetters(
     {
       api: connectApi(terminal),
       ids,
-      list: deadLetterList(options),
+      list: deadLetterList({ ...options, state }),
+      hasFilter: toQuery(options, callbackState).length > 0,
       isAll: options.all === true,
       isSure: options.yes === true,
       isJson: options.json === true,
-      ...plan,
+      verb: plan.verb,
+      isAlwaysAsked: plan.isAlwaysAsked === true,
     },
     terminal,
   );

@@ -1,12 +1,12 @@
-import { type DeadLetterResource, deadLetterKey, type HeaderMap } from "@reprise/protocol";
-import { formatInstant } from "./instant.ts";
+import type { AttemptResource, DeadLetterResource, HeaderMap } from "@reprise/protocol";
+import { formatInstant, formatMs } from "./instant.ts";
 import { describeBody } from "./run-view.ts";
 import { formatFields, formatTable, ifGiven, indent, oneLine, plain } from "./text.ts";
 
 export function formatDeadLetterTable(letters: readonly DeadLetterResource[]): string {
   const rows = letters.map((letter) => [
     letter.dlqId,
-    failedAt(letter),
+    formatInstant(letter.createdAt),
     String(letter.responseStatus),
     letter.failureFunctionState ?? "-",
     letter.workflowRunId,
@@ -23,7 +23,7 @@ export function formatDeadLetter(letter: DeadLetterResource): string {
     ["run", letter.workflowRunId],
     ["workflow", oneLine(letter.workflowUrl)],
     ["created", formatInstant(letter.workflowCreatedAt)],
-    ["failed", failedAt(letter)],
+    ["failed", formatInstant(letter.createdAt)],
     ["why", ifGiven(letter.reason, (reason) => oneLine(reason, 500))],
     ["retries", `${letter.maxRetries}${retryDelayOf(letter)}`],
     ["labels", letter.labels?.join(", ") ?? letter.label],
@@ -42,18 +42,15 @@ export function formatDeadLetter(letter: DeadLetterResource): string {
   const cut = letter.isResponseTruncated === true ? " (cut: longer than the server keeps)" : "";
   return [
     plain(facts),
+    ...(letter.attempts === undefined
+      ? []
+      : [section("attempts", formatAttempts(letter.attempts))]),
     section("request headers", formatHeaders(letter.header)),
     section("payload", bodyOf(letter.body, letter.bodyBase64)),
     section(`response status`, String(letter.responseStatus)),
     section("response headers", formatHeaders(letter.responseHeader)),
     section(`response body${cut}`, bodyOf(letter.responseBody, letter.responseBodyBase64)),
   ].join("\n\n");
-}
-
-/** The id names the instant of failure; one of another server may not. */
-function failedAt(letter: DeadLetterResource): string {
-  const key = deadLetterKey(letter.dlqId);
-  return key === null ? "-" : formatInstant(key.failedAt);
 }
 
 function retryDelayOf({ retryDelayExpression }: DeadLetterResource): string {
@@ -68,6 +65,16 @@ function flowControlOf(letter: DeadLetterResource): string | undefined {
     letter.period && `period=${letter.period}s`,
   ];
   return `${letter.flowControlKey} (${limits.filter(Boolean).join(", ")})`;
+}
+
+function formatAttempts(attempts: readonly AttemptResource[]): string {
+  const lines = attempts.map((attempt) => {
+    const took = formatMs(attempt.endedAt - attempt.startedAt);
+    const answer = attempt.error ?? attempt.cause ?? String(attempt.responseStatus);
+    const head = `${formatInstant(attempt.startedAt)}  ${oneLine(answer)} after ${took}`;
+    return `${head}\n${indent(oneLine(attempt.move, 500))}`;
+  });
+  return lines.join("\n");
 }
 
 function section(heading: string, text: string): string {

@@ -18,7 +18,7 @@ export function parseInstant(text: string, now: number): number {
     if (!Number.isNaN(instant)) return instant;
     throw new InvalidArgumentError(`There is no such date; ${allowed}`);
   }
-  return now - parseAgoMs(text);
+  return Math.round(now - parseAgoMs(text));
 }
 
 const allowed =

@@ -13,6 +13,8 @@ export interface SelectionRequest {
   /** Ids from the command line; the filters are for when there are none. */
   readonly ids: readonly string[];
   readonly list: ListRequest;
+  /** Whether the person gave a filter; an action may add filters of its own to the list. */
+  readonly hasFilter: boolean;
   readonly isAll: boolean;
   readonly isSure: boolean;
   readonly isJson: boolean;
@@ -43,19 +45,19 @@ export async function selectDeadLetters(
   return { api, ids, isJson };
 }
 
-const hasFilter = ({ list }: SelectionRequest): boolean => (list.query ?? []).length > 0;
-
 /** The wire ignores filters beside ids; whoever wrote both meant something else. */
 function namedIds(request: SelectionRequest): readonly string[] {
-  if (hasFilter(request) || request.isAll) {
+  if (request.hasFilter || request.isAll) {
     throw usageFault("give either ids of dead letters or filters, not both");
   }
-  return [...new Set(request.ids)];
+  // The wire takes comma lists, so an id never has a comma; split here, or the count would be wrong.
+  const ids = request.ids.flatMap((text) => text.split(",")).map((id) => id.trim());
+  if (ids.includes("")) throw usageFault("an id of a dead letter must not be empty");
+  return [...new Set(ids)];
 }
 
 async function findIds(request: SelectionRequest, terminal: Terminal): Promise<readonly string[]> {
-  // `callback` adds a filter of its own, so that a forgotten one must not pass for a choice.
-  if (!request.isAll && !hasFilter(request)) {
+  if (!request.isAll && !request.hasFilter) {
     throw usageFault("name dead letters, give filters, or say --all");
   }
   const ids: string[] = [];
