@@ -5,9 +5,11 @@ import { errorResponse } from "./errors.ts";
 import { checkLoopback, checkTransport, peerOf } from "./request.ts";
 import type { ApiEnv, ApiRoom, Peer } from "./room.ts";
 import { batchRoutes } from "./routes/batch.ts";
+import { cancelRunsRoutes } from "./routes/cancel-runs.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { publishRoutes } from "./routes/publish.ts";
+import { runLogRoutes } from "./routes/run-logs.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { triggerRoutes } from "./routes/trigger.ts";
 
@@ -16,6 +18,8 @@ const resources = [
   triggerRoutes,
   publishRoutes,
   runRoutes,
+  cancelRunsRoutes,
+  runLogRoutes,
   deadLetterRoutes,
   keyRoutes,
 ];
