@@ -154,7 +154,7 @@ function isPort(text: string): boolean {
 }
 
 function hostOf(url: string): string | null {
-  return URL.canParse(url) ? new URL(url).hostname : null;
+  return URL.parse(url)?.hostname ?? null;
 }
 
 const HOST_CHARS_MAX = 253;

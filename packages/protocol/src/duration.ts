@@ -97,7 +97,7 @@ const RETRY_AFTER_CHARS_MAX = 64;
  */
 export function parseRetryAfterMs(value: string, now: number): number | null {
   const text = value.trim();
-  if (text === "" || text.length > RETRY_AFTER_CHARS_MAX) return null;
+  if (text.length > RETRY_AFTER_CHARS_MAX) return null;
   const waitMs = BARE_NUMBER.test(text)
     ? Number(text) * 1000
     : (sumOfParts(text, RESPONSE_UNIT_MS) ?? waitUntilMs(text, now));

@@ -82,8 +82,23 @@ function emptyRecord<T>(): Record<string, T> {
 
 export const NO_HEADERS: FlatHeaders = Object.freeze(emptyRecord<string>());
 
+/** Names already made canonical: apps send the same few for ever. Bounded, since anyone can invent more. */
+const CANONICAL_NAMES = new Map<string, string>();
+const CANONICAL_NAMES_MAX = 500;
+const CANONICAL_NAME_CHARS_MAX = 64;
+
 /** MIME form of a header name: `upstash-workflow-runid` becomes `Upstash-Workflow-Runid`. */
 export function canonicalHeaderName(name: string): string {
+  const known = CANONICAL_NAMES.get(name);
+  if (known !== undefined) return known;
+  const canonical = toCanonical(name);
+  if (CANONICAL_NAMES.size < CANONICAL_NAMES_MAX && name.length <= CANONICAL_NAME_CHARS_MAX) {
+    CANONICAL_NAMES.set(name, canonical);
+  }
+  return canonical;
+}
+
+function toCanonical(name: string): string {
   return name.toLowerCase().replace(/(^|-)[a-z]/g, (start) => start.toUpperCase());
 }
 

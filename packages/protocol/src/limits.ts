@@ -24,8 +24,11 @@ export const RETRIES_MAX = 100;
 export const DELAY_MS_MAX = 365 * DAY_MS;
 export const ATTEMPT_TIMEOUT_MS_DEFAULT = 15 * MINUTE_MS;
 export const ATTEMPT_TIMEOUT_MS_MAX = 2 * HOUR_MS;
-/** As large as a request body: clients expect the whole of a long error in the failure call. */
-export const STORED_RESPONSE_BYTES_MAX = BODY_BYTES_MAX;
+/**
+ * Clients expect the whole of a long error in the failure call, and the SDK's errors carry their text twice, in `message` and
+ * in `stack`: one that quotes a full request body must still fit.
+ */
+export const STORED_RESPONSE_BYTES_MAX = 2 * BODY_BYTES_MAX + MEBIBYTE;
 export const RETRY_DELAY_MS_MAX = DAY_MS;
 export const EXPRESSION_CHARS_MAX = 512;
 export const EXPRESSION_DEPTH_MAX = 32;
