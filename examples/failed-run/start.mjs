@@ -11,6 +11,7 @@ import {
   cleanEnvironment,
   firstToEnd,
   isPortFree,
+  killProcess,
   printOutputs,
   startProcess,
   stopAll,
@@ -63,16 +64,7 @@ async function startBoth(isOnce) {
   const isKept = hasUsualPort;
   if (!isKept) process.once("exit", () => rmSync(dataDir, { recursive: true, force: true }));
 
-  const port = hasUsualPort ? "8080" : "0";
-  const command = [join(root, "packages", "cli", "dist", "main.js"), "dev", "--port", port];
-  const server = await startProcess({
-    name: "the server",
-    args: [...command, "--data", join(dataDir, "server")],
-    env: cleanEnvironment(),
-    logPath: join(dataDir, "server.log"),
-    readyPattern: /running at (http:\S+)\s/i,
-    readyMsMax,
-  });
+  const server = await startServer(hasUsualPort ? "8080" : "0");
   const settings = readSettings(server.output());
   say(`Reprise is running at ${server.url}; its data is in ${shorten(join(dataDir, "server"))}.`);
 
@@ -87,7 +79,19 @@ async function startBoth(isOnce) {
     readyMsMax,
   });
   say(`The order app is running at ${app.url}, on the unmodified official SDK.`);
-  return { serverUrl: server.url, appUrl: app.url, settings };
+  return { server, appUrl: app.url, settings };
+}
+
+function startServer(port) {
+  const command = [join(root, "packages", "cli", "dist", "main.js"), "dev", "--port", port];
+  return startProcess({
+    name: "the server",
+    args: [...command, "--data", join(dataDir, "server")],
+    env: cleanEnvironment(),
+    logPath: join(dataDir, "server.log"),
+    readyPattern: /running at (http:\S+)\s/i,
+    readyMsMax,
+  });
 }
 
 /** The lines `QSTASH_...=...` that the server prints for its apps. */
@@ -97,9 +101,10 @@ function readSettings(output) {
   );
 }
 
-async function tellStory({ appUrl, settings }, deadlineAt) {
+async function tellStory({ server, appUrl, settings }, deadlineAt) {
   const client = new Client({ baseUrl: settings.QSTASH_URL, token: settings.QSTASH_TOKEN });
-  const orderId = String(Date.now());
+  // Another one at every start: runs of an earlier one may still be in the data directory.
+  const orderId = String(Date.now()).slice(-6);
 
   title("1. A run fails");
   await callApp(`${appUrl}/courier/offline`, "POST");
@@ -118,7 +123,15 @@ async function tellStory({ appUrl, settings }, deadlineAt) {
   const before = await callApp(`${appUrl}/orders/${orderId}/executions`);
 
   title("2. Nothing is lost");
-  const deadLetter = await tellDeadLetter(client, failed, deadlineAt);
+  const lost = await tellDeadLetter(client, failed, deadlineAt);
+  await killProcess(server);
+  say("The server was killed (SIGKILL). Starting it again on the same data ...");
+  await startServer(new URL(server.url).port);
+  const deadLetter = await findDeadLetter(client, failed, deadlineAt);
+  const isSame = JSON.stringify(deadLetter) === JSON.stringify(lost);
+  say(
+    `Dead letter ${deadLetter.dlqId} is ${isSame ? "still there, unchanged" : "there, but changed"}.`,
+  );
 
   title("3. The dependency heals, the run is resumed");
   await callApp(`${appUrl}/courier/online`, "POST");
@@ -134,15 +147,19 @@ async function tellStory({ appUrl, settings }, deadlineAt) {
   );
   const after = await callApp(`${appUrl}/orders/${orderId}/executions`);
   const left = (await client.dlq.list({ filter: { workflowRunId } })).messages;
-  return { failed, deadLetter, resumed, known, before, after, left, orderId };
+  return { failed, deadLetter, isSame, resumed, known, before, after, left };
+}
+
+function findDeadLetter(client, { workflowRunId }, deadlineAt) {
+  return waitFor("the dead letter", deadlineAt, async () => {
+    const { messages } = await client.dlq.list({ filter: { workflowRunId } });
+    return messages[0] ?? null;
+  });
 }
 
 async function tellDeadLetter(client, run, deadlineAt) {
   say(`The run ended as ${run.workflowState}.`);
-  const deadLetter = await waitFor("the dead letter", deadlineAt, async () => {
-    const { messages } = await client.dlq.list({ filter: { workflowRunId: run.workflowRunId } });
-    return messages[0] ?? null;
-  });
+  const deadLetter = await findDeadLetter(client, run, deadlineAt);
   say(`Dead letter ${deadLetter.dlqId} keeps its payload, its finished steps and the last answer:`);
   const { responseStatus, responseBody } = deadLetter;
   say(`  ${responseStatus} ${messageOf(responseBody) ?? responseBody}`);
@@ -162,7 +179,7 @@ function resultOf(answer) {
   }
 }
 
-function tellVerdict({ failed, deadLetter, resumed, known, before, after, left }) {
+function tellVerdict({ failed, deadLetter, isSame, resumed, known, before, after, left }) {
   title("4. How often the code of each step ran");
   tellExecutions(after, (name) => {
     if (known.includes(name)) return "finished before the failure, did not run again";
@@ -173,6 +190,7 @@ function tellVerdict({ failed, deadLetter, resumed, known, before, after, left }
     [failed.workflowState === "RUN_FAILED", "the first run did not fail"],
     [known.length === 5, `5 steps should have finished before the failure, not ${known.length}`],
     [/404 ERR_NGROK_3200/.test(deadLetter.responseBody), "the dead letter does not name the cause"],
+    [isSame, "the dead letter changed when the server was killed"],
     [/on hold/.test(failed.failureFunction.responseBody), "the failure function's text is missing"],
     [resumed.workflowState === "RUN_SUCCESS", "the resumed run did not succeed"],
     [rerun.length === 0, `finished steps ran again: ${rerun.join(", ")}`],
@@ -190,13 +208,13 @@ function tellVerdict({ failed, deadLetter, resumed, known, before, after, left }
   return faults.length === 0;
 }
 
-function tellWhatIsNext({ serverUrl, appUrl }, { failed, resumed }) {
+function tellWhatIsNext({ server, appUrl }, { failed, resumed }) {
   // The command line talks to port 8080 unless it is told otherwise.
-  const prefix = serverUrl.endsWith(":8080") ? "" : `QSTASH_URL=${serverUrl} `;
+  const prefix = server.url.endsWith(":8080") ? "" : `QSTASH_URL=${server.url} `;
   const order = `'{"orderId":"1002","article":"teapot","quantity":1}'`;
   console.log(`
 Both are still running. Press Ctrl-C to stop them.
-  server  ${serverUrl}   (log: ${shorten(join(dataDir, "server.log"))})
+  server  ${server.url}   (log: ${shorten(join(dataDir, "server.log"))})
   app     ${appUrl}   (log: ${shorten(join(dataDir, "app.log"))})
 
 In another terminal:

@@ -32,7 +32,7 @@ export function isPortFree(port) {
  */
 export function startProcess({ name, args, env, logPath, readyPattern, readyMsMax }) {
   const child = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "pipe"] });
-  const log = createWriteStream(logPath);
+  const log = createWriteStream(logPath, { flags: "a" });
   let output = "";
   const running = { name, child, logPath, output: () => output, ended: null };
   running.ended = new Promise((resolve) => {
@@ -76,6 +76,16 @@ export function printOutputs() {
   for (const { name, output } of started) {
     console.error(`\nLast output of ${name}:\n${output().trimEnd() || "(none)"}`);
   }
+}
+
+/** Kills a program without a warning, as a power cut would. */
+export async function killProcess({ child, ended }) {
+  started.splice(
+    started.findIndex((running) => running.child === child),
+    1,
+  );
+  child.kill("SIGKILL");
+  await ended;
 }
 
 /** Stops every program in the order of their start. `isAsked`: the terminal has sent Ctrl-C to them already. */
