@@ -1,0 +1,26 @@
+const DEADLINE_MS = 10_000;
+const PAUSE_MS = 4;
+
+/**
+ * Asks again and again until there is an answer other than `null`, `undefined` and `false`; an error counts as no answer yet.
+ * A test awaits facts with it instead of sleeping.
+ * @param what names the fact in the error when the deadline has passed.
+ */
+export async function until<T>(
+  what: string,
+  ask: () => T | null | undefined | false | Promise<T | null | undefined | false>,
+  deadlineMs = DEADLINE_MS,
+): Promise<T> {
+  const endAt = Date.now() + deadlineMs;
+  let lastFault: unknown;
+  while (Date.now() < endAt) {
+    try {
+      const answer = await ask();
+      if (answer !== null && answer !== undefined && answer !== false) return answer;
+    } catch (error) {
+      lastFault = error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
+  throw new Error(`waited ${deadlineMs} ms in vain for: ${what}`, { cause: lastFault });
+}

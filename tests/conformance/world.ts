@@ -1,0 +1,182 @@
+import type { RunResource } from "@reprise/protocol";
+import { devServerConfig, type RunningServer, startServer } from "@reprise/server";
+import { Client as QstashClient } from "@upstash/qstash";
+import { Client, serve } from "@upstash/workflow";
+import { afterEach, beforeEach, expect } from "vitest";
+import { App } from "./app.ts";
+import { quietSdk } from "./quiet-sdk.ts";
+import { until } from "./until.ts";
+
+export type RouteFunction<T = unknown> = Parameters<typeof serve<T>>[0];
+export type ServeOptions<T = unknown> = NonNullable<Parameters<typeof serve<T>>[1]>;
+/** The client takes one of these, or a list of them. */
+export type TriggerOptions = Parameters<Client["trigger"]>[0][number];
+
+type Config = ReturnType<typeof devServerConfig>;
+type Surroundings = NonNullable<Parameters<typeof startServer>[1]>;
+
+export interface WorldOptions {
+  /** In memory when not given. */
+  readonly dataDir?: string;
+  readonly config?: Partial<Config>;
+  readonly surroundings?: Surroundings;
+}
+
+/** An answer of the server to a request that no client made. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  readonly json: unknown;
+}
+
+export interface CallOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
+  /** Null sends none. */
+  readonly token?: string | null;
+}
+
+/** The real server, the official clients and a user's app, each reached over HTTP. */
+export class World {
+  readonly #options: WorldOptions;
+  #server: RunningServer | null = null;
+  #app: App | null = null;
+  #client: Client | null = null;
+
+  constructor(options: WorldOptions = {}) {
+    this.#options = options;
+  }
+
+  get server(): RunningServer {
+    return present(this.#server);
+  }
+
+  get app(): App {
+    return present(this.#app);
+  }
+
+  get client(): Client {
+    return present(this.#client);
+  }
+
+  async open(): Promise<void> {
+    this.#server = await this.#startServer(0);
+    const { url, token, signingKeys } = this.server;
+    this.#client = new Client({ baseUrl: url, token });
+    this.#app = new App(signingKeys);
+    await this.app.start();
+  }
+
+  /** Lets attempts in flight end, so that nothing can arrive any more. */
+  async close(): Promise<void> {
+    await this.#server?.close();
+    this.#server = null;
+    await this.#app?.stop();
+  }
+
+  /** Stops the server and starts another one on the same data and the same port. */
+  async restartServer(): Promise<void> {
+    const { port } = this.server;
+    await this.server.close();
+    this.#server = await this.#startServer(port);
+  }
+
+  async #startServer(port: number): Promise<RunningServer> {
+    const { dataDir = ":memory:", config = {}, surroundings = {} } = this.#options;
+    const base = devServerConfig({ port, dataDir, logLevel: "error" });
+    return startServer({ ...base, drainMs: 2_000, ...config }, surroundings);
+  }
+
+  /** A workflow endpoint written with the official SDK; gives its URL. */
+  serve<T>(path: string, route: RouteFunction<T>, options: Partial<ServeOptions<T>> = {}): string {
+    return this.app.on(path, this.workflow<T>(route, options));
+  }
+
+  /** The handler of such an endpoint alone, for apps that do something before or after it. */
+  workflow<T>(
+    route: RouteFunction<T>,
+    options: Partial<ServeOptions<T>> = {},
+  ): (request: Request) => Promise<Response> {
+    const { url: baseUrl, token } = this.server;
+    const qstashClient = new QstashClient({ baseUrl, token });
+    // The options of one kind of validation exclude those of the other, which a spread cannot show.
+    const all = { qstashClient, receiver: this.app.receiver, ...options } as ServeOptions<T>;
+    return serve<T>(route, all).handler;
+  }
+
+  async trigger(options: TriggerOptions): Promise<string> {
+    const { workflowRunId } = await this.client.trigger(options);
+    return workflowRunId;
+  }
+
+  /** A request as it is, with the token unless told otherwise. */
+  async call(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
+    const { headers = {}, body, token = this.server.token } = options;
+    const response = await fetch(this.server.url + path, {
+      method,
+      headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...headers },
+      ...(body === undefined ? {} : { body }),
+    });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, text, json: parse(text) };
+  }
+
+  /** The newest run with this id, as the logs show it; null when there is none. */
+  async log(runId: string): Promise<RunResource | null> {
+    const answer = await this.call("GET", `/v2/workflows/logs?workflowRunId=${runId}`);
+    // The shape is what the tests of the logs check.
+    const { runs } = answer.json as { readonly runs: readonly RunResource[] };
+    return runs[0] ?? null;
+  }
+
+  /** Waits until the run has ended, and says how. */
+  async ended(runId: string): Promise<RunResource> {
+    return until(`the end of ${runId}`, async () => {
+      const run = await this.log(runId);
+      return run !== null && run.workflowState !== "RUN_STARTED" && run;
+    });
+  }
+
+  async succeeded(runId: string): Promise<RunResource> {
+    const run = await this.ended(runId);
+    expect(run.workflowState, JSON.stringify(run.steps.at(-1))).toBe("RUN_SUCCESS");
+    return run;
+  }
+
+  async failed(runId: string): Promise<RunResource> {
+    const run = await this.ended(runId);
+    expect(run.workflowState).toBe("RUN_FAILED");
+    return run;
+  }
+}
+
+/** A world of its own for each test of a file. After a test every delivery must have had a valid signature. */
+export function useWorld(options: WorldOptions = {}): World {
+  const world = new World(options);
+  quietSdk();
+  beforeEach(() => world.open());
+  afterEach(async () => {
+    const { received } = world.app;
+    await world.close();
+    const unsigned = received.filter(
+      ({ headers, signatureFault }) =>
+        headers["upstash-message-id"] !== undefined && signatureFault !== null,
+    );
+    expect(unsigned).toEqual([]);
+  });
+  return world;
+}
+
+function present<T>(value: T | null): T {
+  if (value === null) throw new Error("the world is not open");
+  return value;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null; // Not JSON: the test looks at the text.
+  }
+}
