@@ -24,6 +24,8 @@ export interface DiskRun {
 
 const ERROR_NUMBERS: Readonly<Record<DiskFault["error"], number>> = { EIO: 5, ENOSPC: 28 };
 const RUN_MS_MAX = 15_000;
+const COMPILER = "cc";
+const TRACER = "strace";
 
 /**
  * Runs a program in a process of its own, whose flushes and writes are seen from outside: whether an answer waited for
@@ -32,8 +34,8 @@ const RUN_MS_MAX = 15_000;
  */
 export function runWatched(program: string, directory: string, fault?: DiskFault): DiskRun {
   const node = [process.execPath, "--conditions=source", "--input-type=module", "-e", program];
-  if (isThere("cc")) return runPreloaded(node, directory, fault);
-  if (isThere("strace")) return runTraced(node, directory, fault);
+  if (isThere(COMPILER)) return runPreloaded(node, directory, fault);
+  if (isThere(TRACER)) return runTraced(node, directory, fault);
   throw new Error(
     "durability is proven by counting flushes, which needs a C compiler or strace: apt-get install gcc libc6-dev",
   );
@@ -42,7 +44,7 @@ export function runWatched(program: string, directory: string, fault?: DiskFault
 function runPreloaded(command: readonly string[], directory: string, fault?: DiskFault): DiskRun {
   const library = join(directory, "disk-calls.so");
   const source = fileURLToPath(new URL("./disk-calls.c", import.meta.url));
-  if (!existsSync(library)) execFileSync("cc", ["-shared", "-fPIC", "-O1", "-o", library, source]);
+  if (!existsSync(library)) execFileSync(COMPILER, ["-shared", "-fPIC", "-o", library, source]);
   const log = join(directory, `calls-${process.hrtime.bigint()}`);
   const output = run(command, {
     LD_PRELOAD: library,
@@ -67,7 +69,7 @@ function runTraced(command: readonly string[], directory: string, fault?: DiskFa
       ? []
       : [`-einject=${names[fault.call]}:error=${fault.error}:when=${fault.from}..${fault.to}`];
   const trace = ["-f", "-y", "-o", log, `-etrace=${names.sync},${names.write}`, ...inject, "--"];
-  const output = run(["strace", ...trace, ...command], {});
+  const output = run([TRACER, ...trace, ...command], {});
   const calls = linesOf(log).flatMap((line): DiskCall[] => {
     const [, name, path] = /(fsync|fdatasync|pwrite64)\(\d+<([^>]*)>/.exec(line) ?? [];
     if (name === undefined || path === undefined) return [];

@@ -11,16 +11,20 @@ const BUSY_TIMEOUT_MS = 2_000;
 const PAGE_BYTES = 8_192;
 
 /** Refuses a SQLite that can damage the database. */
-export function checkSqliteVersion(): void {
-  const database = new DatabaseSync(":memory:");
-  const version = String(database.prepare("SELECT sqlite_version() AS version").get()?.version);
-  database.close();
+export function checkSqliteVersion(version = ownSqliteVersion()): void {
   if (version.localeCompare(SQLITE_VERSION_MIN, "en", { numeric: true }) >= 0) return;
   throw new RepriseError("storage_unavailable", {
     message:
       `this Node has SQLite ${version}, ${SQLITE_VERSION_MIN} or newer is needed because older ones can ` +
       "corrupt a database in WAL mode; install Node 24.16 or newer from nodejs.org",
   });
+}
+
+function ownSqliteVersion(): string {
+  const database = new DatabaseSync(":memory:");
+  const row = database.prepare("SELECT sqlite_version() AS version").get();
+  database.close();
+  return String(row?.version);
 }
 
 /**

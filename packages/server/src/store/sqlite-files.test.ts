@@ -21,6 +21,7 @@ import type { TableName } from "../core/rows.ts";
 import { columnTypes } from "./columns.ts";
 import { insert } from "./rows.suite.ts";
 import { openSqliteStore } from "./sqlite.ts";
+import { checkSqliteVersion } from "./sqlite-connection.ts";
 import type { Store } from "./store.ts";
 
 let directory: string;
@@ -198,6 +199,13 @@ test("a damaged page is an error, not an answer", async () => {
   const second = await open();
   const reading = second.list("settings", { where: [], order: "ascending", limit: 5_000 });
   await expect(reading).rejects.toMatchObject({ code: "storage_unavailable" });
+});
+
+test("an SQLite that can damage the log is refused", () => {
+  for (const version of ["3.51.3", "3.51.10", "3.100.0", "4.0.0"]) checkSqliteVersion(version);
+  for (const version of ["3.51.2", "3.9.9", "3.46.1"]) {
+    expect(() => checkSqliteVersion(version)).toThrow(`has SQLite ${version}, 3.51.3 or newer`);
+  }
 });
 
 test("the schema has exactly the columns of the rows, in strict tables", async () => {
