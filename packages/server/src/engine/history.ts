@@ -15,6 +15,8 @@ interface Entry {
  */
 export class History {
   readonly #entries = new Map<number, Entry>();
+  /** Loads under way. One that a change of its run overtakes is good for those who asked, and not kept. */
+  readonly #loads = new Map<number, Set<{ isOvertaken: boolean }>>();
   readonly #reader: Reader;
   readonly #charsMax: number;
   #chars = 0;
@@ -27,6 +29,7 @@ export class History {
   /** Takes in committed records. A record that does not continue what is known makes the next reader load the list anew. */
   append(steps: readonly StepRow[]): void {
     for (const step of steps) {
+      this.#overtake(step.runKey);
       const entry = step.position === 0 ? { text: "", ends: [] } : this.#entries.get(step.runKey);
       if (entry === undefined) continue;
       if (entry.ends.length !== step.position) {
@@ -53,28 +56,43 @@ export class History {
   }
 
   forget(runKey: number): void {
+    this.#overtake(runKey);
+    this.#drop(runKey);
+  }
+
+  clear(): void {
+    for (const runKey of this.#loads.keys()) this.#overtake(runKey);
+    this.#entries.clear();
+    this.#chars = 0;
+  }
+
+  #drop(runKey: number): void {
     const entry = this.#entries.get(runKey);
     if (entry === undefined) return;
     this.#entries.delete(runKey);
     this.#chars -= entry.text.length;
   }
 
-  clear(): void {
-    this.#entries.clear();
-    this.#chars = 0;
+  async #load(runKey: number): Promise<Entry> {
+    const load = { isOvertaken: false };
+    const loads = this.#loads.get(runKey) ?? new Set();
+    this.#loads.set(runKey, loads.add(load));
+    try {
+      const entry = toEntry(await this.#reader.find("steps", "byRun", [[runKey]]));
+      if (!load.isOvertaken && !this.#entries.has(runKey)) {
+        this.#keep(runKey, entry, entry.text.length);
+        this.#trim();
+      }
+      return entry;
+    } finally {
+      loads.delete(load);
+      if (loads.size === 0) this.#loads.delete(runKey);
+    }
   }
 
-  async #load(runKey: number): Promise<Entry> {
-    const steps = await this.#reader.find("steps", "byRun", [[runKey]]);
-    const entry: Entry = { text: "", ends: [] };
-    for (const step of steps.toSorted((a, b) => a.position - b.position)) push(entry, step);
-    // Another delivery may have loaded it meanwhile, or a commit may have grown the list: keep the longer one.
-    const known = this.#entries.get(runKey);
-    if (known !== undefined && known.ends.length >= entry.ends.length) return known;
-    this.forget(runKey);
-    this.#keep(runKey, entry, entry.text.length);
-    this.#trim();
-    return entry;
+  /** What is being read may have been read before the change. */
+  #overtake(runKey: number): void {
+    for (const load of this.#loads.get(runKey) ?? []) load.isOvertaken = true;
   }
 
   #keep(runKey: number, entry: Entry, charsMore: number): void {
@@ -86,9 +104,15 @@ export class History {
   #trim(): void {
     for (const runKey of this.#entries.keys()) {
       if (this.#chars <= this.#charsMax) return;
-      this.forget(runKey);
+      this.#drop(runKey);
     }
   }
+}
+
+function toEntry(steps: readonly StepRow[]): Entry {
+  const entry: Entry = { text: "", ends: [] };
+  for (const step of steps.toSorted((a, b) => a.position - b.position)) push(entry, step);
+  return entry;
 }
 
 function push(entry: Entry, step: StepRow): void {

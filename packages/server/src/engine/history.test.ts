@@ -1,0 +1,223 @@
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { stepRow } from "../core/rows.suite.ts";
+import type { StepRow } from "../core/rows.ts";
+import { insert } from "../core/transition.ts";
+import { openSqliteStore } from "../store/sqlite.ts";
+import type { Reader, Store } from "../store/store.ts";
+import { History } from "./history.ts";
+
+function record(runKey: number, position: number): StepRow {
+  const body = new TextEncoder().encode(`${runKey}/${position}`);
+  return stepRow({ key: runKey * 1_000 + position, runKey, position, slot: position, body });
+}
+
+function records(runKey: number, count: number): StepRow[] {
+  return Array.from({ length: count }, (_, position) => record(runKey, position));
+}
+
+let store: Store;
+
+beforeAll(async () => {
+  store = await openSqliteStore({ path: ":memory:" });
+});
+
+afterAll(() => store.close());
+
+/** Runs of different tests share the store, not the keys. */
+let runs = 0;
+
+/** The store, with its reads counted, and held back after they have read while `gate` is shut. */
+function openHistory(charsMax = 1_000_000) {
+  const shelf = {
+    reads: 0,
+    gate: null as Promise<void> | null, // Widened: a test sets it.
+    commit: (...steps: StepRow[]) =>
+      store.transaction((transaction) =>
+        transaction.write(steps.map((step) => insert("steps", step))),
+      ),
+  };
+  const reader: Reader = {
+    get: (table, keys) => store.get(table, keys),
+    list: (table, query) => store.list(table, query),
+    nextDueAt: () => store.nextDueAt(),
+    find: async (table, lookup, values) => {
+      shelf.reads += 1;
+      const rows = await store.find(table, lookup, values);
+      await shelf.gate;
+      return rows.toReversed();
+    },
+  };
+  runs += 10;
+  return { shelf, history: new History(reader, charsMax), one: runs + 1, two: runs + 2 };
+}
+
+/** The bodies of a delivered list. */
+function bodies(list: string): readonly string[] {
+  // The list is what the history has just written.
+  const items = JSON.parse(list) as readonly { readonly body: string }[];
+  return items.map(({ body }) => Buffer.from(body, "base64").toString());
+}
+
+const prefix = (runKey: number, position: number) =>
+  Array.from({ length: position + 1 }, (_, index) => `${runKey}/${index}`);
+
+test("a list is the JSON that the SDK reads, byte for byte", async () => {
+  const { history } = openHistory();
+  const payload = stepRow({ key: 35, runKey: 1, position: 0, slot: 0, body: new Uint8Array() });
+  const binary = stepRow({ key: 36, runKey: 1, position: 1, body: new Uint8Array([0, 255, 16]) });
+  history.append([payload, binary]);
+  expect(await history.list(1)).toBe(
+    '[{"messageId":"msg_z","body":"","callType":"step"},{"messageId":"msg_10","body":"AP8Q","callType":"step"}]',
+  );
+});
+
+test("every position gets its exact prefix, from memory and from the store", async () => {
+  const { shelf, history, one, two } = openHistory();
+  await shelf.commit(...records(one, 20), ...records(two, 3));
+  for (let position = 0; position < 20; position += 1) {
+    expect(bodies(await history.listUntil(one, position))).toEqual(prefix(one, position));
+  }
+  expect(shelf.reads).toBe(1);
+  expect(bodies(await history.list(one))).toEqual(prefix(one, 19));
+});
+
+test("appended records are delivered without a read", async () => {
+  const { shelf, history, one } = openHistory();
+  for (const step of records(one, 5)) {
+    history.append([step]);
+    expect(bodies(await history.listUntil(one, step.position))).toEqual(prefix(one, step.position));
+  }
+  expect(shelf.reads).toBe(0);
+});
+
+test("a gap makes the next reader load the list anew", async () => {
+  const { shelf, history, one } = openHistory();
+  const steps = records(one, 3);
+  await shelf.commit(...steps);
+  history.append(steps.slice(0, 1));
+  history.append(steps.slice(2));
+  expect(bodies(await history.listUntil(one, 2))).toEqual(prefix(one, 2));
+  expect(shelf.reads).toBe(1);
+});
+
+test("what is above the limit is forgotten, oldest first, and loaded again", async () => {
+  const { shelf, history, one, two } = openHistory(160);
+  await shelf.commit(...records(one, 2), ...records(two, 2));
+  history.append(records(one, 2));
+  history.append(records(two, 2));
+  expect(bodies(await history.listUntil(two, 1))).toEqual(prefix(two, 1));
+  expect(shelf.reads).toBe(0);
+  expect(bodies(await history.listUntil(one, 1))).toEqual(prefix(one, 1));
+  expect(shelf.reads).toBe(1);
+});
+
+test("a list longer than the whole limit is delivered all the same", async () => {
+  const { shelf, history, one } = openHistory(1);
+  await shelf.commit(...records(one, 4));
+  history.append(records(one, 4));
+  expect(bodies(await history.listUntil(one, 3))).toEqual(prefix(one, 3));
+  expect(bodies(await history.listUntil(one, 2))).toEqual(prefix(one, 2));
+});
+
+test("forgetting and clearing free what they held", async () => {
+  const { shelf, history, one, two } = openHistory(160);
+  for (let round = 0; round < 5; round += 1) {
+    history.append(records(one, 2));
+    history.forget(one);
+    history.append(records(one, 2));
+    history.clear();
+  }
+  history.append(records(one, 2));
+  history.forget(one);
+  history.append(records(two, 2));
+  expect(bodies(await history.listUntil(two, 1))).toEqual(prefix(two, 1));
+  expect(shelf.reads).toBe(0);
+});
+
+test("a load that a commit overtakes does not hide the new record from its delivery", async () => {
+  const { shelf, history, one } = openHistory();
+  await shelf.commit(...records(one, 2));
+  const { promise, resolve: open } = Promise.withResolvers<void>();
+  shelf.gate = promise;
+  const early = history.listUntil(one, 1);
+  const third = record(one, 2);
+  await shelf.commit(third);
+  history.append([third]);
+  open();
+  expect(bodies(await early)).toEqual(prefix(one, 1));
+  shelf.gate = null;
+  expect(bodies(await history.listUntil(one, 2))).toEqual(prefix(one, 2));
+});
+
+test.each(["forget", "clear"] as const)("a load under way is not kept after %s", async (act) => {
+  const { shelf, history, one } = openHistory();
+  await shelf.commit(record(one, 0));
+  const { promise, resolve: open } = Promise.withResolvers<void>();
+  shelf.gate = promise;
+  const early = history.listUntil(one, 0);
+  await shelf.commit(record(one, 1));
+  history[act](one);
+  open();
+  await early;
+  shelf.gate = null;
+  expect(bodies(await history.listUntil(one, 1))).toEqual(prefix(one, 1));
+});
+
+test("two loads at once give the same list and later appends go on from it", async () => {
+  const { shelf, history, one } = openHistory();
+  await shelf.commit(...records(one, 3));
+  const lists = await Promise.all([history.listUntil(one, 2), history.listUntil(one, 0)]);
+  expect(lists.map(bodies)).toEqual([prefix(one, 2), prefix(one, 0)]);
+  history.append([record(one, 3)]);
+  expect(bodies(await history.listUntil(one, 3))).toEqual(prefix(one, 3));
+  expect(shelf.reads).toBe(2);
+});
+
+const anyAction = fc.record({
+  offset: fc.integer({ min: 1, max: 2 }),
+  what: fc.constantFrom("append", "append", "read", "hold", "release", "forget"),
+});
+
+test("whatever is appended, read, forgotten and held back, a delivery gets its exact prefix", () =>
+  fc.assert(
+    fc.asyncProperty(
+      fc.array(anyAction, { minLength: 10, maxLength: 60 }),
+      fc.constantFrom(1, 200, 10_000),
+      async (actions, charsMax) => {
+        const { shelf, history, one } = openHistory(charsMax);
+        const counts = new Map<number, number>();
+        const reading: Promise<void>[] = [];
+        let open = () => {};
+        const read = async (runKey: number, position: number) => {
+          const list = await history.listUntil(runKey, position);
+          expect(bodies(list)).toEqual(prefix(runKey, position));
+        };
+        for (const { offset, what } of actions) {
+          const runKey = one + offset;
+          const count = counts.get(runKey) ?? 0;
+          if (what === "append") {
+            const step = record(runKey, count);
+            counts.set(runKey, count + 1);
+            await shelf.commit(step);
+            history.append([step]);
+            reading.push(read(runKey, count));
+          } else if (what === "read" && count > 0) {
+            reading.push(read(runKey, Math.floor(count / 2)), read(runKey, count - 1));
+          } else if (what === "hold") {
+            open();
+            const gate = Promise.withResolvers<void>();
+            shelf.gate = gate.promise;
+            open = gate.resolve;
+          } else if (what === "release") {
+            open();
+            shelf.gate = null;
+            await new Promise((resolve) => setImmediate(resolve));
+          } else if (what === "forget") history.forget(runKey);
+        }
+        open();
+        await Promise.all(reading);
+      },
+    ),
+    { numRuns: 150 },
+  ));
