@@ -1,0 +1,110 @@
+// The story that `npm start` tells, run as a person runs it: in a process of its own, without a terminal.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { afterEach, expect, test } from "vitest";
+
+interface Story {
+  readonly child: ChildProcess;
+  readonly text: () => string;
+  readonly exitCode: Promise<number | null>;
+  /** Resolves with the match as soon as the story contains `pattern`. */
+  readonly says: (pattern: RegExp) => Promise<RegExpExecArray>;
+}
+
+const script = fileURLToPath(new URL("../../examples/failed-run/start.mjs", import.meta.url));
+const started: Story[] = [];
+
+afterEach(async () => {
+  for (const { child, exitCode } of started.splice(0)) {
+    // Not SIGKILL: the story has a server and an app to stop.
+    child.kill("SIGTERM");
+    await exitCode;
+  }
+});
+
+function start(settings: Readonly<Record<string, string>> = {}): Story {
+  const child = spawn(process.execPath, [script, "--once"], {
+    env: { ...process.env, ...settings },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let text = "";
+  const readers = new Set<() => void>();
+  const read = (part: string) => {
+    text += part;
+    for (const reader of readers) reader();
+  };
+  child.stdout.setEncoding("utf8").on("data", read);
+  child.stderr.setEncoding("utf8").on("data", read);
+  const exitCode = new Promise<number | null>((resolve) => {
+    child.once("close", (code) => resolve(code));
+  });
+  const says = (pattern: RegExp) =>
+    new Promise<RegExpExecArray>((resolve, reject) => {
+      const look = () => {
+        const match = pattern.exec(text);
+        if (match === null) return;
+        readers.delete(look);
+        resolve(match);
+      };
+      readers.add(look);
+      look();
+      void exitCode.then(() => reject(new Error(`ended without ${pattern}:\n${text}`)));
+    });
+  const story = { child, text: () => text, exitCode, says };
+  started.push(story);
+  return story;
+}
+
+test("a run fails, survives a kill of the server, is resumed and finishes", {
+  timeout: 90_000,
+}, async () => {
+  // Settings of the reader's shell must not lead the story to another server.
+  const story = start({
+    QSTASH_URL: "http://127.0.0.1:9",
+    QSTASH_TOKEN: "x",
+    NODE_ENV: "production",
+  });
+  const exitCode = await story.exitCode;
+  const text = story.text();
+  let position = 0;
+  for (const sentence of [
+    /Reprise is running at http:\/\/127\.0\.0\.1:\d+/,
+    /Triggered run wfr_[\w-]+: up to 3 attempts a step/,
+    /reserve-stock finished/,
+    /book-courier: attempt 1 of 3 failed: .*404 ERR_NGROK_3200.*; retry in 1 s/,
+    /book-courier: attempt 2 of 3 failed: .*404 ERR_NGROK_3200.*; retry in 1 s/,
+    /book-courier: attempt 3 of 3 failed: .*404 ERR_NGROK_3200.*; no retry is left/,
+    /The run ended as RUN_FAILED/,
+    /Dead letter \S+ keeps its payload/,
+    /500 the courier answered 404 ERR_NGROK_3200/,
+    /The failure function ran \(CALLBACK_SUCCESS\)/,
+    /order \d+ is on hold, support was told/,
+    /Dead letter \S+ is still there, unchanged/,
+    /Resumed dead letter \S+ from book-courier as run wfr_/,
+    /The run ended as RUN_SUCCESS/,
+    /reserve-stock +ran 1 time +finished before the failure, did not run again/,
+    /book-courier +ran 4 times +3 failed attempts, then 1 after the resume/,
+    /send-confirmation +ran 1 time/,
+    /Verdict: the run was resumed and finished, and no finished step ran again\./,
+  ]) {
+    const found = text.slice(position).search(sentence);
+    expect(found, `${sentence} after position ${position} in:\n${text}`).toBeGreaterThanOrEqual(0);
+    position += found;
+  }
+  expect(exitCode).toBe(0);
+});
+
+test("an interrupted story stops what it started and proves nothing", {
+  timeout: 60_000,
+}, async () => {
+  const story = start();
+  const [, serverUrl = ""] = await story.says(/Reprise is running at (http:\S+);/);
+  const [, appUrl = ""] = await story.says(/order app is running at (http:\S+),/);
+  await story.says(/attempt 1 of 3 failed/);
+  expect((await fetch(`${serverUrl}/v2/keys`)).status).toBe(401);
+  story.child.kill("SIGTERM");
+  expect(await story.exitCode).toBe(128 + 15);
+  await expect(fetch(serverUrl)).rejects.toThrow();
+  await expect(fetch(appUrl)).rejects.toThrow();
+});
