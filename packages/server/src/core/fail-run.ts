@@ -33,9 +33,8 @@ export function failRun(
       : createFailureCall(
           {
             deadLetter,
-            run: failed,
             failureCallback,
-            message,
+            source: { message, run: failed, config, own },
             payload: state.initialStep?.body ?? new Uint8Array(),
           },
           context,

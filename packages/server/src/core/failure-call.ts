@@ -2,6 +2,7 @@ import { deadLetterId, HEADER, messageId, RepriseError, toHeaderMap } from "@rep
 import { toAttempt } from "./attempt.ts";
 import type { CancelCallback, EndDelivery, RetryCallback, RunAnswer } from "./commands.ts";
 import { deadLetterNotFound } from "./dead-letter.ts";
+import { type DeliverySource, deliveryHeaders } from "./delivery.ts";
 import { errorText, judgeAttempt, retry, type Verdict } from "./end-delivery.ts";
 import { createMessage } from "./message.ts";
 import { isSuccess, responseHeader } from "./outcome.ts";
@@ -23,26 +24,26 @@ import { type Context, insert, remove, type Transition, update } from "./transit
 
 export interface FailureCall {
   readonly deadLetter: DeadLetterRow;
-  readonly run: RunRow;
   readonly failureCallback: FailureCallback;
-  /** The message that failed. */
-  readonly message: Pick<MessageRow, "key" | "retried" | "retries" | "createdAt" | "dueAt">;
+  /** The message that failed, and what its headers were made from. */
+  readonly source: DeliverySource;
   /** The run's initial payload. */
   readonly payload: Uint8Array;
 }
 
 export function createFailureCall(call: FailureCall, context: Context): MessageRow {
   const { config, url } = call.failureCallback;
+  const { message, run } = call.source;
   return createMessage(
     {
       key: context.newKey(),
       kind: "failureCall",
-      runKey: call.run.key,
+      runKey: run.key,
       stepPosition: null,
       deadLetterKey: call.deadLetter.key,
       createdAt: context.now,
       dueAt: context.now,
-      retries: config.retries ?? call.message.retries,
+      retries: config.retries ?? message.retries,
       url,
       config: JSON.stringify(config),
       body: new TextEncoder().encode(JSON.stringify(failureCallBody(call, context))),
@@ -52,7 +53,8 @@ export function createFailureCall(call: FailureCall, context: Context): MessageR
 }
 
 /** The documented fields of a failure callback and those that the SDKs read (workflow protocol, 9.5). */
-function failureCallBody({ deadLetter, run, message, payload }: FailureCall, context: Context) {
+function failureCallBody({ deadLetter, source, payload }: FailureCall, context: Context) {
+  const { message, run } = source;
   const labels = run.labels === null ? null : run.labels.slice(1, -1).split(",");
   return {
     status: deadLetter.responseStatus,
@@ -64,7 +66,7 @@ function failureCallBody({ deadLetter, run, message, payload }: FailureCall, con
     sourceMessageId: messageId(message.key),
     url: run.url,
     method: "POST",
-    sourceHeader: { "Content-Type": ["application/json"] },
+    sourceHeader: toHeaderMap(deliveryHeaders(source)),
     sourceBody: context.toBase64(payload),
     notBefore: message.createdAt,
     createdAt: message.createdAt,
@@ -166,10 +168,8 @@ export function decideRetryCallback(
     });
   }
   const payload = initialStep?.body ?? new Uint8Array();
-  const call = createFailureCall(
-    { deadLetter, run, failureCallback, message: failedMessage, payload },
-    context,
-  );
+  const source = { message: failedMessage, run, config, own };
+  const call = createFailureCall({ deadLetter, failureCallback, source, payload }, context);
   const after: DeadLetterRow = {
     ...deadLetter,
     callbackState: "CALLBACK_INPROGRESS",
