@@ -1,4 +1,7 @@
-import type { RunResource } from "@reprise/protocol";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { CallbackState, DeadLetterResource, RunResource } from "@reprise/protocol";
 import { devServerConfig, type RunningServer, startServer } from "@reprise/server";
 import { Client as QstashClient } from "@upstash/qstash";
 import { Client, serve } from "@upstash/workflow";
@@ -16,8 +19,8 @@ type Config = ReturnType<typeof devServerConfig>;
 type Surroundings = NonNullable<Parameters<typeof startServer>[1]>;
 
 export interface WorldOptions {
-  /** In memory when not given. */
-  readonly dataDir?: string;
+  /** Keeps the data in a directory of its own, so that the server can be started again; else in memory. */
+  readonly isOnDisk?: boolean;
   readonly config?: Partial<Config>;
   readonly surroundings?: Surroundings;
 }
@@ -43,6 +46,7 @@ export class World {
   #server: RunningServer | null = null;
   #app: App | null = null;
   #client: Client | null = null;
+  #dataDir = ":memory:";
 
   constructor(options: WorldOptions = {}) {
     this.#options = options;
@@ -61,6 +65,9 @@ export class World {
   }
 
   async open(): Promise<void> {
+    if (this.#options.isOnDisk === true) {
+      this.#dataDir = await mkdtemp(join(tmpdir(), "reprise-conformance-"));
+    }
     this.#server = await this.#startServer(0);
     const { url, token, signingKeys } = this.server;
     this.#client = new Client({ baseUrl: url, token });
@@ -73,6 +80,7 @@ export class World {
     await this.#server?.close();
     this.#server = null;
     await this.#app?.stop();
+    if (this.#options.isOnDisk === true) await rm(this.#dataDir, { recursive: true, force: true });
   }
 
   /** Stops the server and starts another one on the same data and the same port. */
@@ -83,8 +91,8 @@ export class World {
   }
 
   async #startServer(port: number): Promise<RunningServer> {
-    const { dataDir = ":memory:", config = {}, surroundings = {} } = this.#options;
-    const base = devServerConfig({ port, dataDir, logLevel: "error" });
+    const { config = {}, surroundings = {} } = this.#options;
+    const base = devServerConfig({ port, dataDir: this.#dataDir, logLevel: "error" });
     return startServer({ ...base, drainMs: 2_000, ...config }, surroundings);
   }
 
@@ -148,6 +156,23 @@ export class World {
     const run = await this.ended(runId);
     expect(run.workflowState).toBe("RUN_FAILED");
     return run;
+  }
+
+  /** The dead letter of a run, once it has failed. */
+  async deadLetter(runId: string): Promise<DeadLetterResource> {
+    const { dlqId } = await this.failed(runId);
+    const answer = await this.call("GET", `/v2/workflows/dlq/${dlqId}`);
+    expect(answer.status, answer.text).toBe(200);
+    // The shape is what the tests of failures check.
+    return answer.json as DeadLetterResource;
+  }
+
+  /** The dead letter of a run, once its failure callback is in this state; null is the state of none. */
+  async deadLetterIn(runId: string, state: CallbackState | null): Promise<DeadLetterResource> {
+    return until(`${state} of ${runId}`, async () => {
+      const entry = await this.deadLetter(runId);
+      return (entry.failureFunctionState ?? null) === state && entry;
+    });
   }
 }
 
