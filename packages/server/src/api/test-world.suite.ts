@@ -9,7 +9,7 @@ import type { RunConfig } from "../core/run-config.ts";
 import { Engine } from "../engine/engine.ts";
 import type { Host, OutgoingRequest, Timer } from "../host/host.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
-import type { Store } from "../store/store.ts";
+import type { Condition, Store } from "../store/store.ts";
 import { errorResponse } from "./errors.ts";
 import { peerOf } from "./request.ts";
 import type { ApiEnv, ApiRoom } from "./room.ts";
@@ -161,7 +161,10 @@ export async function createWorld(): Promise<World> {
   };
   engine.start();
   onTestFinished(async () => {
-    await engine.stop(0);
+    const stopped = engine.stop(0);
+    // Attempts that a test never answers are given up when the drain time is over, which is now.
+    await host.advance(0);
+    await stopped;
     await store.close();
   });
   return toWorld(room, host);
@@ -194,8 +197,13 @@ function toWorld(room: ApiRoom, host: ScriptedHost): World {
     return command.runId;
   };
   const fail: World["fail"] = async (options = {}) => {
+    const last = await newestDeadLetter([], room);
     const runId = await start({ ...options, config: { retries: 0, ...options.config } });
-    return until(() => findFailed(runId, room));
+    return until(async () => {
+      const row = await newestDeadLetter([{ type: "in", column: "runId", values: [runId] }], room);
+      if (row === undefined || row.key === last?.key) return null;
+      return { runId, dlqId: `${row.createdAt}-${row.key}`, key: row.key };
+    });
   };
   const log: World["log"] = async (runId) => {
     const reply = await call(`/v2/workflows/logs?workflowRunId=${runId}`);
@@ -213,16 +221,9 @@ function createApp(room: ApiRoom): Hono<ApiEnv> {
   return app;
 }
 
-async function findFailed(runId: string, { store }: ApiRoom): Promise<Failed | null> {
-  const [row] = await store.list("deadLetters", {
-    where: [
-      { type: "in", column: "runId", values: [runId] },
-      { type: "in", column: "state", values: ["open"] },
-    ],
-    order: "descending",
-    limit: 1,
-  });
-  return row === undefined ? null : { runId, dlqId: `${row.createdAt}-${row.key}`, key: row.key };
+async function newestDeadLetter(where: readonly Condition<"deadLetters">[], { store }: ApiRoom) {
+  const [row] = await store.list("deadLetters", { where, order: "descending", limit: 1 });
+  return row;
 }
 
 function startCommand(options: StartOptions, runId: string, now: number): StartRun {
@@ -313,7 +314,8 @@ export function workflowApp(
   };
 }
 
-function readRecords(text: string): readonly StepFields[] {
+/** The records that a delivery carries, without the payload. */
+export function readRecords(text: string): readonly StepFields[] {
   const list: unknown = JSON.parse(text);
   assert(Array.isArray(list), "a delivery carries a list");
   return list.slice(1).map((item: unknown) => {
