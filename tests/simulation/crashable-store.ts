@@ -1,0 +1,112 @@
+import type { Reader, Store, Transaction } from "@reprise/server";
+
+/** What may happen at a call of the store: nothing, a turn for others, or the death of the process. */
+export type StorePoint = (label: string) => Promise<void> | null;
+
+export interface CrashableStore {
+  readonly store: Store;
+  /** The process dies: an open transaction is rolled back, and nobody hears of it. */
+  kill(): void;
+}
+
+const never = new Promise<never>(() => {});
+
+/** The store as one process of the server sees it. */
+export function crashableStore(store: Store, point: StorePoint): CrashableStore {
+  const life = new Life(point);
+  return {
+    kill: () => life.end(),
+    store: {
+      ...mortalReader(store, life),
+      transaction: (work) => transact(store, work, life),
+      get counters() {
+        return store.counters;
+      },
+      close: () => store.close(),
+    },
+  };
+}
+
+class Life {
+  readonly #point: StorePoint;
+  readonly ended: Promise<never>;
+  #end: (error: Error) => void = () => {};
+  #isOver = false;
+
+  constructor(point: StorePoint) {
+    this.#point = point;
+    this.ended = new Promise((_resolve, reject) => {
+      this.#end = reject;
+    });
+    // Nobody may be in a transaction when the process dies.
+    this.ended.catch(() => {});
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  end(): void {
+    this.#isOver = true;
+    this.#end(new Error("the process has died"));
+  }
+
+  /** Passes a point of the process; a process that dies there never comes back from it. */
+  async pass(label: string): Promise<void> {
+    if (this.#isOver) return never;
+    await this.#point(label);
+    if (this.#isOver) return never;
+  }
+}
+
+async function call<R>(label: string, life: Life, run: () => Promise<R>): Promise<R> {
+  await life.pass(label);
+  const result = await run();
+  await life.pass(`${label} done`);
+  return result;
+}
+
+function mortalReader(reader: Reader, life: Life): Reader {
+  return {
+    get: (table, keys) => call(`get ${table}`, life, () => reader.get(table, keys)),
+    find: (table, lookup, values) =>
+      call(`find ${table}`, life, () => reader.find(table, lookup, values)),
+    list: (table, query) => call(`list ${table}`, life, () => reader.list(table, query)),
+    nextDueAt: () => call("nextDueAt", life, () => reader.nextDueAt()),
+  };
+}
+
+function mortalTransaction(transaction: Transaction, life: Life): Transaction {
+  return {
+    ...mortalReader(transaction, life),
+    write: (changes) => call("write", life, () => transaction.write(changes)),
+    claimDue: (now, limit) => call("claimDue", life, () => transaction.claimDue(now, limit)),
+    reserveKeys: (count) => call("reserveKeys", life, () => transaction.reserveKeys(count)),
+  };
+}
+
+/** The real store must hear of the death, or its queue would wait for ever; the dead process must not. */
+async function transact<R>(
+  store: Store,
+  work: (transaction: Transaction) => Promise<R>,
+  life: Life,
+): Promise<R> {
+  if (life.isOver) return never;
+  let result: R;
+  try {
+    result = await store.transaction(async (transaction) => {
+      const passing = async () => {
+        await life.pass("begin");
+        const made = await work(mortalTransaction(transaction, life));
+        await life.pass("commit");
+        return made;
+      };
+      return Promise.race([passing(), life.ended]);
+    });
+  } catch (error) {
+    if (life.isOver) return never;
+    throw error;
+  }
+  await life.pass("committed");
+  return result;
+}

@@ -1,0 +1,85 @@
+import type { MessageRow, Outcome, RunRow } from "@reprise/server";
+import type { AcceptedTrigger } from "./client-actor.ts";
+import type { Commit, Mirror } from "./mirror.ts";
+import type { Program } from "./program.ts";
+
+/** What a witness in the world can see. Checkers know nothing else. */
+export type Fact =
+  | { readonly kind: "commit"; readonly commit: Commit }
+  /** The server sends a request to the app; the rows are as they were on disk at that instant. */
+  | { readonly kind: "attempt"; readonly attempt: Attempt }
+  /** The server hears how an attempt ended. */
+  | { readonly kind: "outcome"; readonly attempt: Attempt; readonly outcome: Outcome }
+  /** A delivery arrives at the app. Duplicates made by the network count. */
+  | { readonly kind: "delivery"; readonly attempt: Attempt }
+  /** The function of a step begins to run. */
+  | { readonly kind: "execution"; readonly execution: Execution }
+  | { readonly kind: "failureFunction"; readonly runId: string; readonly hasThrown: boolean }
+  /** The server has made an answer; nobody has heard it yet. */
+  | { readonly kind: "answer"; readonly exchange: Exchange }
+  /** The answer has arrived where it was asked for. */
+  | { readonly kind: "heard"; readonly exchange: Exchange }
+  | { readonly kind: "serverCrash" }
+  | { readonly kind: "storeFault" }
+  | { readonly kind: "log"; readonly event: string; readonly detail: string }
+  /** Everything is quiet; what must have happened by now has happened. */
+  | { readonly kind: "end" };
+
+export interface Attempt {
+  readonly number: number;
+  readonly messageKey: number;
+  readonly message: MessageRow | null;
+  readonly run: RunRow | null;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly startedAt: number;
+  /** Which process of the server makes it. */
+  readonly generation: number;
+}
+
+export interface Execution {
+  readonly number: number;
+  readonly runId: string;
+  readonly program: number;
+  readonly stepName: string;
+  readonly at: number;
+}
+
+/** One request to the server and its answer. */
+export interface Exchange {
+  readonly number: number;
+  readonly from: string;
+  readonly method: string;
+  /** Path and query. */
+  readonly target: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly sentAt: number;
+  readonly answeredAt: number;
+  readonly status: number;
+  readonly answerHeaders: Readonly<Record<string, string>>;
+  readonly answer: string;
+}
+
+/** What a checker may look at. */
+export interface Scene {
+  readonly mirror: Mirror;
+  readonly now: () => number;
+  readonly programs: readonly Program[];
+  /** Triggers whose answer the client has heard. */
+  readonly accepted: readonly AcceptedTrigger[];
+  /** Counts that a hard state was reached. */
+  readonly mark: (name: string) => void;
+  readonly violate: (message: string) => void;
+}
+
+/** Looks at every fact of one world, in order, and says what is wrong. */
+export type Observer = (fact: Fact) => void;
+
+export interface Checker {
+  readonly name: string;
+  /** The sentence that must hold. */
+  readonly promise: string;
+  readonly observe: (scene: Scene) => Observer;
+}

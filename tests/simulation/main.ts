@@ -1,0 +1,128 @@
+// `npm run sim`: plays seeds, finds what breaks a promise, and shows that planted bugs are found.
+
+import { readFileSync } from "node:fs";
+import { Marks } from "./marks.ts";
+import { huntMutants } from "./mutant-hunt.ts";
+import { findMutant } from "./mutants.ts";
+import { type Options, parseOptions, USAGE } from "./options.ts";
+import { plant } from "./plant.ts";
+import { playSeeds, type SeedResult } from "./pool.ts";
+import { missingMarks } from "./reach.ts";
+
+const FAILURES_SHOWN = 3;
+const FAILURES_MAX = 20;
+const PROGRESS_MS = 10_000;
+/** So many seeds reach every fault and every hard state. */
+const SEEDS_THAT_REACH_ALL = 500;
+
+interface Counts {
+  passed: number;
+  failed: number;
+}
+
+function readRegressionSeeds(): readonly number[] {
+  // Compiled files lie in `dist`, beside which the text stays.
+  const text = readFileSync(new URL("../../simulation/seeds.txt", import.meta.url), "utf8");
+  const lines = text.split("\n").map((line) => line.replace(/#.*/, "").trim());
+  return lines.filter((line) => line !== "").map(Number);
+}
+
+/** Seeds in order, the ones that found bugs before first; null when enough were given out. */
+function seedSource({ seeds, minutes, from }: Options): () => number | null {
+  const first = [...readRegressionSeeds()];
+  const endAt = minutes === null ? Number.POSITIVE_INFINITY : Date.now() + minutes * 60_000;
+  const last = seeds === null ? Number.POSITIVE_INFINITY : from + seeds - 1;
+  let next = from;
+  return () => {
+    const known = first.shift();
+    if (known !== undefined) return known;
+    if (next > last || Date.now() >= endAt) return null;
+    next += 1;
+    return next - 1;
+  };
+}
+
+async function playMany(options: Options, counts: Counts): Promise<void> {
+  const startedAt = Date.now();
+  let reportedAt = startedAt;
+  const marks = new Marks();
+  const source = seedSource(options);
+  const rate = () =>
+    `${(worlds / Math.max(0.001, (Date.now() - startedAt) / 1000)).toFixed(1)} worlds/s`;
+  let worlds = 0;
+  await playSeeds({
+    mutant: options.mutant,
+    isTwice: options.isTwice,
+    nextSeed: () => (counts.failed >= FAILURES_MAX ? null : source()),
+    onResult: (result) => {
+      worlds += options.isTwice ? 2 : 1;
+      marks.add(result.marks);
+      if (result.violation === null) counts.passed += 1;
+      else {
+        counts.failed += 1;
+        if (counts.failed <= FAILURES_SHOWN) printFailure(result, options);
+      }
+      if (Date.now() - reportedAt < PROGRESS_MS) return;
+      reportedAt = Date.now();
+      console.log(`${counts.passed} seeds passed, ${counts.failed} failed, ${rate()}`);
+    },
+  });
+  console.log(`${counts.passed} seeds passed, ${counts.failed} failed, ${rate()}`);
+  if (options.mutant === null) checkReach(marks, counts);
+}
+
+/** Seeds that never meet a fault prove nothing about it. */
+function checkReach(marks: Marks, counts: Counts): void {
+  const sorted = Object.entries(marks.toObject()).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  console.log(sorted.map(([name, count]) => `${name}: ${count}`).join(", "));
+  if (counts.passed + counts.failed < SEEDS_THAT_REACH_ALL) return;
+  const missing = missingMarks(marks);
+  if (missing.length === 0) counts.passed += 1;
+  else {
+    counts.failed += 1;
+    console.log(`never reached: ${missing.join(", ")}`);
+  }
+}
+
+function printFailure({ seed, violation, report }: SeedResult, { mutant }: Options): void {
+  const extra = mutant === null ? "" : ` --mutant ${mutant}`;
+  console.log(`\nseed ${seed} violates "${violation?.checker}": ${violation?.message}`);
+  console.log(`replay it with: npm run sim -- --seed ${seed}${extra}`);
+  console.log(`${report.map((line) => `  ${line}`).join("\n")}\n`);
+}
+
+async function replay(seed: number, { mutant }: Options, counts: Counts): Promise<void> {
+  if (mutant !== null) plant(findMutant(mutant));
+  // Behind the planted bug: the world loads the server.
+  const { playSeed } = await import("./world.ts");
+  const result = await playSeed(seed, (line) => void process.stdout.write(`${line}\n`));
+  console.log(JSON.stringify(result.marks));
+  console.log(`hash ${result.hash}, ${result.lines} lines`);
+  if (result.violation === null) counts.passed += 1;
+  else {
+    counts.failed += 1;
+    console.log(`seed ${seed} violates "${result.violation.checker}": ${result.violation.message}`);
+  }
+}
+
+async function main(): Promise<void> {
+  const options = parseOptions(process.argv.slice(2));
+  const counts: Counts = { passed: 0, failed: 0 };
+  if (options.seed !== null) await replay(options.seed, options, counts);
+  else {
+    if (!options.isHuntingMutants) await playMany(options, counts);
+    const isWhole = options.seeds !== null && options.seeds >= SEEDS_THAT_REACH_ALL;
+    if (options.isHuntingMutants || (isWhole && options.mutant === null)) {
+      await huntMutants(counts);
+    }
+  }
+  console.log(`RESULT passed=${counts.passed} failed=${counts.failed}`);
+  process.exitCode = counts.failed === 0 ? 0 : 1;
+}
+
+await main().catch((error: unknown) => {
+  console.error(error instanceof Error ? `${error.message}\n${USAGE}` : error);
+  if (error instanceof Error && error.cause !== undefined) console.error(error.cause);
+  console.log("RESULT passed=0 failed=1");
+  process.exitCode = 1;
+});

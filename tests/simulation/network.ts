@@ -1,0 +1,269 @@
+import { messageKey } from "@reprise/protocol";
+import type { Outcome, OutgoingRequest } from "@reprise/server";
+import type { EventList } from "./event-list.ts";
+import type { Attempt, Exchange, Fact } from "./facts.ts";
+import type { Faults } from "./faults.ts";
+import type { Mirror } from "./mirror.ts";
+import type { Random } from "./random.ts";
+import type { Trace } from "./trace.ts";
+
+/** Who answers requests at this instant. */
+export interface Parties {
+  /** The server that is up, or null. */
+  readonly server: () => ServerParty | null;
+  readonly app: () => AppParty | null;
+}
+
+export interface ServerParty {
+  readonly generation: number;
+  readonly handle: (request: Request) => Promise<Response>;
+}
+
+export interface AppParty {
+  readonly generation: number;
+  readonly handle: (request: Request) => Promise<Response>;
+  readonly crash: () => void;
+}
+
+export interface NetworkParts {
+  readonly events: EventList;
+  readonly random: Random;
+  readonly faults: Faults;
+  readonly trace: Trace;
+  readonly mirror: Mirror;
+  readonly parties: Parties;
+  readonly tell: (fact: Fact) => void;
+}
+
+const LATENCY_MS_MAX = 20;
+const SLOW_MS_MAX = 60_000;
+export const SERVER_HOST = "reprise.test";
+
+/**
+ * The wires between clients, server and app. Requests and answers take time, get lost, come twice and late; a connection
+ * ends when one of its ends dies.
+ */
+export class Network {
+  readonly #parts: NetworkParts;
+  /** What to do when a process dies, by its name: the other end of each connection hears a reset. */
+  readonly #connections = new Map<string, Set<() => void>>();
+  #attempts = 0;
+  #exchanges = 0;
+
+  constructor(parts: NetworkParts) {
+    this.#parts = parts;
+  }
+
+  /** Ends the connections of a process that has died. */
+  cut(process: string): void {
+    const ends = this.#connections.get(process) ?? [];
+    this.#connections.delete(process);
+    for (const end of ends) end();
+  }
+
+  /** A request of an SDK: `http://{who}.reprise.test/...`, where `who` names the process that asks. */
+  async callServer(url: string, init: RequestInit): Promise<Response> {
+    const { events, faults, trace } = this.#parts;
+    const { hostname, pathname, search } = new URL(url);
+    const from = hostname.slice(0, -SERVER_HOST.length - 1);
+    this.#exchanges += 1;
+    const number = this.#exchanges;
+    const name = `#${number} ${from}`;
+    const request = new Request(`http://${SERVER_HOST}${pathname}${search}`, init);
+    const body = typeof init.body === "string" ? init.body : "";
+    const method = init.method ?? "GET";
+    if (this.#isDying(from, "appCrashBeforeSubmit")) return never();
+    trace.add(events.now, `${name} > ${method} ${pathname}${search}`, body);
+    await events.wait(this.#latency("sdkSlow"), `${name} arrives`);
+    if (faults.strikes("sdkRequestLost")) return this.#lose(name);
+    const sent = { number, from, method, target: pathname + search, body, sentAt: events.now };
+    const exchange = await this.#ask(request, {
+      ...sent,
+      headers: Object.fromEntries(request.headers),
+    });
+    if (exchange === null) return this.#lose(name);
+    if (faults.strikes("sdkAnswerLost")) return this.#lose(name);
+    await events.wait(this.#latency("sdkSlow"), `${name} answer arrives`);
+    trace.add(events.now, `${name} < ${exchange.status}`, exchange.answer);
+    if (this.#isDying(from, "appCrashAfterSubmit")) return never();
+    this.#parts.tell({ kind: "heard", exchange });
+    const { status, answer, answerHeaders } = exchange;
+    return new Response(answer === "" ? null : answer, { status, headers: answerHeaders });
+  }
+
+  #isDying(from: string, fault: "appCrashBeforeSubmit" | "appCrashAfterSubmit"): boolean {
+    if (!from.startsWith("app")) return false;
+    const app = this.#parts.parties.app();
+    const isUp = app !== null && from === `app-${app.generation}`;
+    if (isUp && this.#parts.faults.strikes(fault)) app.crash();
+    else if (isUp) return false;
+    return true;
+  }
+
+  async #lose(name: string): Promise<never> {
+    const { events, trace } = this.#parts;
+    await events.wait(this.#latency("sdkSlow"), `${name} is lost`);
+    trace.add(events.now, `${name} < reset`);
+    throw new TypeError("fetch failed");
+  }
+
+  /** Null when the server is down, or dies before its answer has left. */
+  async #ask(request: Request, sent: SentRequest): Promise<Exchange | null> {
+    const { events, parties, trace, tell } = this.#parts;
+    const server = parties.server();
+    if (server === null) return null;
+    return this.#whileAlive(`server-${server.generation}`, async () => {
+      const response = await server.handle(request);
+      const answer = await response.text();
+      const exchange: Exchange = {
+        ...sent,
+        answeredAt: events.now,
+        status: response.status,
+        answerHeaders: Object.fromEntries(response.headers),
+        answer,
+      };
+      trace.add(events.now, `#${sent.number} answered ${response.status}`);
+      tell({ kind: "answer", exchange });
+      return exchange;
+    });
+  }
+
+  /** What `work` gives, or null when `process` dies first. */
+  #whileAlive<R>(process: string, work: () => Promise<R>): Promise<R | null> {
+    const open = this.#connections.get(process) ?? new Set();
+    this.#connections.set(process, open);
+    return new Promise((resolve, reject) => {
+      const end = () => resolve(null);
+      open.add(end);
+      work().then(
+        (result) => {
+          // An answer that was made by a process that has died meanwhile has not left it.
+          if (open.delete(end) && this.#connections.get(process) === open) resolve(result);
+        },
+        (error: unknown) => reject(error),
+      );
+    });
+  }
+
+  /** One attempt of the server to reach the app. */
+  callApp(outgoing: OutgoingRequest, generation: number): Promise<Outcome> {
+    const { events, trace, tell, mirror } = this.#parts;
+    this.#attempts += 1;
+    const number = this.#attempts;
+    const key = messageKey(outgoing.headers["upstash-message-id"] ?? "") ?? 0;
+    const message = mirror.get("messages", key);
+    const attempt: Attempt = {
+      number,
+      messageKey: key,
+      message,
+      run: message?.runKey == null ? null : mirror.get("runs", message.runKey),
+      url: outgoing.url,
+      headers: outgoing.headers,
+      body:
+        typeof outgoing.body === "string" ? outgoing.body : new TextDecoder().decode(outgoing.body),
+      startedAt: events.now,
+      generation,
+    };
+    const shown = JSON.stringify(outgoing.headers) + attempt.body;
+    trace.add(events.now, `@${number} > ${message?.kind} ${key} ${attempt.run?.id}`, shown);
+    tell({ kind: "attempt", attempt });
+    return new Promise((resolve) => {
+      let isOver = false;
+      const end = (outcome: Outcome) => {
+        if (isOver) return;
+        isOver = true;
+        deadline.cancel();
+        trace.add(events.now, `@${number} < ${outcomeText(outcome)}`);
+        tell({ kind: "outcome", attempt, outcome });
+        resolve(outcome);
+      };
+      const deadline = events.in(outgoing.timeoutMs, `@${number} times out`, () =>
+        end(failed("timeout", `no response within ${outgoing.timeoutMs} ms`)),
+      );
+      void this.#carry(attempt).then(end);
+    });
+  }
+
+  async #carry(attempt: Attempt): Promise<Outcome> {
+    const { events, faults, random } = this.#parts;
+    const name = `@${attempt.number}`;
+    if (faults.strikes("deliveryDuplicated")) {
+      const delayMs = random.integer(0, 2) * random.integer(0, SLOW_MS_MAX / 2);
+      events.in(delayMs, `${name} arrives twice`, () => void this.#deliver(attempt));
+    }
+    await events.wait(this.#latency("deliverySlow"), `${name} arrives`);
+    if (faults.strikes("deliveryLost")) return failed("reset", "connection reset");
+    const early = this.#answerInFront();
+    if (early !== null) return early;
+    const outcome = await this.#deliver(attempt);
+    if (faults.strikes("deliveryAnswerLost")) return failed("reset", "connection reset");
+    await events.wait(this.#latency("deliverySlow"), `${name} answer arrives`);
+    return outcome;
+  }
+
+  async #deliver(attempt: Attempt): Promise<Outcome> {
+    const { parties, tell, trace, events } = this.#parts;
+    const app = parties.app();
+    if (app === null) return failed("refused", "connection refused");
+    trace.add(events.now, `@${attempt.number} at app-${app.generation}`);
+    tell({ kind: "delivery", attempt });
+    const { url, headers, body } = attempt;
+    const request = new Request(url, { method: "POST", headers, body });
+    const outcome = await this.#whileAlive(`app-${app.generation}`, async () => {
+      const response = await app.handle(request);
+      return toOutcome(response, new Uint8Array(await response.arrayBuffer()));
+    });
+    return outcome ?? failed("reset", "connection reset");
+  }
+
+  /** Answers of a proxy, a platform or a rate limit that stands before the app. */
+  #answerInFront(): Outcome | null {
+    const { faults, random } = this.#parts;
+    const html = new TextEncoder().encode("<html><body>ERR_NGROK_3200</body></html>");
+    if (faults.strikes("appAnswers500")) return answered(500, {}, html);
+    if (faults.strikes("appAnswers404")) {
+      return answered(404, { "ngrok-error-code": ["ERR_NGROK_3200"] }, html);
+    }
+    if (faults.strikes("appAnswers429")) {
+      return answered(429, { "retry-after": [String(random.integer(0, 120))] }, html);
+    }
+    if (faults.strikes("appAnswers489")) {
+      const isFinal = random.chance(0.7);
+      return answered(489, isFinal ? { "upstash-nonretryable-error": ["true"] } : {}, html);
+    }
+    return null;
+  }
+
+  #latency(slow: "sdkSlow" | "deliverySlow"): number {
+    const { faults, random } = this.#parts;
+    const max = faults.strikes(slow) ? SLOW_MS_MAX : LATENCY_MS_MAX;
+    return random.integer(0, max);
+  }
+}
+
+type SentRequest = Omit<Exchange, "answeredAt" | "status" | "answerHeaders" | "answer">;
+
+function never(): Promise<never> {
+  return new Promise(() => {});
+}
+
+function failed(cause: "reset" | "refused" | "timeout", message: string): Outcome {
+  return { type: "error", cause, message };
+}
+
+function answered(
+  status: number,
+  headers: Readonly<Record<string, readonly string[]>>,
+  body: Uint8Array,
+): Outcome {
+  return { type: "response", status, headers, body, isTruncated: false };
+}
+
+function toOutcome(response: Response, body: Uint8Array): Outcome {
+  const headers = Array.from(response.headers, ([name, value]) => [name, [value]] as const);
+  return answered(response.status, Object.fromEntries(headers), body);
+}
+
+function outcomeText(outcome: Outcome): string {
+  return outcome.type === "response" ? String(outcome.status) : outcome.cause;
+}

@@ -1,0 +1,59 @@
+import { parseArgs } from "node:util";
+
+/** What the command line asks for. */
+export interface Options {
+  /** Replays this seed alone and prints all that happens. */
+  readonly seed: number | null;
+  readonly seeds: number | null;
+  readonly minutes: number | null;
+  readonly from: number;
+  /** Plays each seed twice and compares. */
+  readonly isTwice: boolean;
+  /** Plants this bug. */
+  readonly mutant: string | null;
+  /** Plants every bug, one after the other. */
+  readonly isHuntingMutants: boolean;
+}
+
+export const USAGE = `usage: npm run sim -- [--seed N | --seeds N | --minutes M | --mutants] [--from K] [--twice] [--mutant NAME]
+  --seed N       replays one seed and prints all that happens
+  --seeds N      plays N seeds, then the seeds of seeds.txt, then every planted bug
+  --minutes M    plays new seeds for M minutes
+  --from K       first seed (default 1)
+  --twice        plays each seed twice; both must be the same
+  --mutant NAME  plants a bug: the seeds are expected to fail
+  --mutants      shows that every planted bug is caught`;
+
+/** @throws Error with a sentence for people when the arguments make no sense. */
+export function parseOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      seed: { type: "string" },
+      seeds: { type: "string" },
+      minutes: { type: "string" },
+      from: { type: "string" },
+      twice: { type: "boolean", default: false },
+      mutant: { type: "string" },
+      mutants: { type: "boolean", default: false },
+    },
+  });
+  const seed = readWhole("seed", values.seed);
+  const seeds = readWhole("seeds", values.seeds);
+  const minutes = readWhole("minutes", values.minutes);
+  return {
+    seed,
+    seeds: seed === null && minutes === null && !values.mutants ? (seeds ?? 200) : seeds,
+    minutes,
+    from: readWhole("from", values.from) ?? 1,
+    isTwice: values.twice,
+    mutant: values.mutant ?? null,
+    isHuntingMutants: values.mutants,
+  };
+}
+
+function readWhole(name: string, text: string | undefined): number | null {
+  if (text === undefined) return null;
+  if (/^\d{1,10}$/.test(text)) return Number(text);
+  throw new Error(`--${name} must be a whole number, got ${text}`);
+}

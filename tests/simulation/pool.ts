@@ -1,0 +1,48 @@
+import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
+import type { WorldResult } from "./world.ts";
+
+export type SeedResult = WorldResult;
+
+/** What a worker is asked to do. */
+export interface Order {
+  readonly seed: number;
+  readonly isTwice: boolean;
+}
+
+export interface PoolOptions {
+  readonly mutant: string | null;
+  readonly isTwice: boolean;
+  readonly workers?: number;
+  /** Gives the next seed, or null when there is none. */
+  readonly nextSeed: () => number | null;
+  readonly onResult: (result: SeedResult) => void;
+}
+
+const WORKERS_MAX = 8;
+
+/** Plays seeds on every core. Worlds share nothing, so their order does not matter. */
+export async function playSeeds(options: PoolOptions): Promise<void> {
+  const count = Math.min(options.workers ?? availableParallelism(), WORKERS_MAX);
+  await Promise.all(Array.from({ length: count }, () => runWorker(options)));
+}
+
+function runWorker({ mutant, isTwice, nextSeed, onResult }: PoolOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let seed: number | null = null;
+    const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData: { mutant } });
+    const give = () => {
+      seed = nextSeed();
+      if (seed === null) void worker.terminate().then(() => resolve());
+      else worker.postMessage({ seed, isTwice } satisfies Order);
+    };
+    worker.on("message", (result: SeedResult) => {
+      onResult(result);
+      give();
+    });
+    worker.on("error", (error) => {
+      reject(new Error(`the worker that played seed ${seed} has ended`, { cause: error }));
+    });
+    worker.once("online", give);
+  });
+}

@@ -1,0 +1,123 @@
+import { type Api, createApi, Engine, type Host, LIMITS, type Store } from "@reprise/server";
+import { crashableStore, type StorePoint } from "./crashable-store.ts";
+import type { EventList, Scheduled } from "./event-list.ts";
+import type { Network } from "./network.ts";
+import type { Random } from "./random.ts";
+
+export const TOKEN = "simulation-token";
+const SIGNING_KEYS = { current: "sig_current", next: "sig_next" };
+
+export interface ServerParts {
+  readonly generation: number;
+  readonly events: EventList;
+  readonly store: Store;
+  readonly network: Network;
+  readonly random: Random;
+  readonly limits: Partial<ServerLimits>;
+  readonly storePoint: StorePoint;
+  readonly log: (event: string, detail: string) => void;
+}
+
+type ServerLimits = ConstructorParameters<typeof Engine>[0]["limits"];
+
+/** The real engine and the real API as one process, whose outside is the world. It can be killed at any await. */
+export class ServerProcess {
+  readonly generation: number;
+  readonly #parts: ServerParts;
+  readonly #timers = new Set<Scheduled>();
+  readonly #api: Api;
+  readonly #engine: Engine;
+  readonly #killStore: () => void;
+  #isAlive = true;
+
+  constructor(parts: ServerParts) {
+    this.#parts = parts;
+    this.generation = parts.generation;
+    const { store, kill } = crashableStore(parts.store, parts.storePoint);
+    this.#killStore = kill;
+    const host = this.#host();
+    const limits = {
+      ...LIMITS,
+      attemptTimeoutMs: 30_000,
+      perOriginMax: 50,
+      responseBytesMax: 100_000,
+      ...parts.limits,
+    };
+    this.#engine = new Engine({ host, store, keys: () => SIGNING_KEYS, limits });
+    this.#api = createApi({
+      engine: this.#engine,
+      store,
+      host,
+      credentials,
+      settings: {
+        bodyBytesMax: 1_000_000,
+        batchBytesMax: 1_000_000,
+        retriesMax: 100,
+        trustedProxies: [],
+        isLoopbackOnly: false,
+      },
+    });
+  }
+
+  get isAlive(): boolean {
+    return this.#isAlive;
+  }
+
+  start(): void {
+    this.#engine.start();
+  }
+
+  handle(request: Request): Promise<Response> {
+    return this.#api.fetch(request);
+  }
+
+  kill(): void {
+    this.#isAlive = false;
+    for (const timer of this.#timers) timer.cancel();
+    this.#killStore();
+  }
+
+  #host(): Host {
+    const { events, network, random, generation, log } = this.#parts;
+    const never = new Promise<never>(() => {});
+    return {
+      now: () => events.now,
+      setTimer: (dueAt, callback) => this.#setTimer(dueAt, callback),
+      nextTurn: () => (this.#isAlive ? this.#nextTurn() : never),
+      randomBytes: (count) => random.bytes(count),
+      fetch: async (request) => {
+        if (!this.#isAlive) return never;
+        const outcome = await network.callApp(request, generation);
+        return this.#isAlive ? outcome : never;
+      },
+      log: (level, event, fields) => {
+        if (this.#isAlive && level === "error") log(event, JSON.stringify(fields));
+      },
+    };
+  }
+
+  #setTimer(dueAt: number, callback: () => void): Scheduled {
+    if (!this.#isAlive) return { cancel: () => {} };
+    const timer = this.#parts.events.at(dueAt, "timer of the server", () => {
+      this.#timers.delete(timer);
+      callback();
+    });
+    this.#timers.add(timer);
+    return timer;
+  }
+
+  #nextTurn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#setTimer(this.#parts.events.now, resolve);
+    });
+  }
+}
+
+type Credentials = Parameters<typeof createApi>[0]["credentials"];
+
+const credentials: Credentials = {
+  isToken: (token) => token === TOKEN,
+  signingKeys: () => SIGNING_KEYS,
+  rotateSigningKeys: async () => SIGNING_KEYS,
+  cursorSecret: new Uint8Array(32).fill(7),
+};

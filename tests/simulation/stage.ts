@@ -1,0 +1,196 @@
+import type { Store } from "@reprise/server";
+import { type Fault, type StoreCall, withFaults } from "../faults/faulty-store.ts";
+import { App, Troubles } from "./app.ts";
+import { EventList } from "./event-list.ts";
+import type { Fact } from "./facts.ts";
+import { Faults } from "./faults.ts";
+import { Marks } from "./marks.ts";
+import { Mirror, withWitness } from "./mirror.ts";
+import { Network } from "./network.ts";
+import { createProgram, type Program } from "./program.ts";
+import { createRandom, type Random } from "./random.ts";
+import { ServerProcess } from "./server-process.ts";
+import { Trace } from "./trace.ts";
+
+export const START_AT = Date.UTC(2030, 0, 1);
+const DOWN_MS_MAX = 8_000;
+const STORE_MS_MAX = 3;
+const PROGRAMS_MAX = 8;
+
+/** Everything of one world that is not a person: clock, wires, disk, and the processes that come and go. */
+export class Stage {
+  readonly seed: number;
+  readonly events: EventList;
+  readonly trace: Trace;
+  readonly marks = new Marks();
+  readonly faults: Faults;
+  readonly mirror = new Mirror();
+  readonly network: Network;
+  readonly programs: readonly Program[];
+  readonly troubles = new Troubles();
+  /** How long things go wrong. */
+  readonly horizonMs: number;
+  readonly #store: Store;
+  readonly #limits: Readonly<Record<string, number>>;
+  readonly #processRandom: Random;
+  readonly #serverRandom: Random;
+  readonly #listeners: ((fact: Fact) => void)[] = [];
+  #server: ServerProcess | null = null;
+  #app: App | null = null;
+  #generation = 0;
+
+  constructor(seed: number, store: Store, print: ((line: string) => void) | null) {
+    this.seed = seed;
+    const plan = createRandom(seed, "plan");
+    this.events = new EventList(START_AT, createRandom(seed, "events"));
+    this.trace = new Trace(print);
+    this.faults = new Faults(seed, this.marks);
+    this.horizonMs = plan.pick([20_000, 300_000, 7_200_000]);
+    this.#limits = drawLimits(plan);
+    const writer = createRandom(seed, "programs");
+    this.programs = Array.from({ length: plan.integer(1, PROGRAMS_MAX) }, (_, index) =>
+      createProgram(index, writer, this.horizonMs),
+    );
+    this.#processRandom = createRandom(seed, "processes");
+    this.#serverRandom = createRandom(seed, "server");
+    this.#store = this.#witnessedStore(store);
+    this.network = new Network({
+      events: this.events,
+      random: createRandom(seed, "network"),
+      faults: this.faults,
+      trace: this.trace,
+      mirror: this.mirror,
+      tell: (fact) => this.tell(fact),
+      parties: { server: () => this.#server, app: () => this.#appParty() },
+    });
+  }
+
+  listen(listener: (fact: Fact) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  tell(fact: Fact): void {
+    for (const listener of this.#listeners) listener(fact);
+  }
+
+  startServer(): void {
+    if (this.#server !== null) return;
+    this.#generation += 1;
+    const generation = this.#generation;
+    this.trace.add(this.events.now, `server-${generation} starts`);
+    this.#server = new ServerProcess({
+      generation,
+      events: this.events,
+      store: this.#store,
+      network: this.network,
+      random: this.#serverRandom,
+      limits: this.#limits,
+      storePoint: (label) => this.#passStorePoint(label),
+      log: (event, detail) => {
+        this.trace.add(this.events.now, `server-${generation} logs ${event}`, detail);
+        this.tell({ kind: "log", event, detail });
+      },
+    });
+    this.#server.start();
+  }
+
+  /** Ends the process of the server in the middle of whatever it does; another one starts a little later. */
+  crashServer(): void {
+    const server = this.#server;
+    if (server === null) return;
+    this.trace.add(this.events.now, `server-${server.generation} dies`);
+    this.marks.hit("server crash");
+    this.#server = null;
+    server.kill();
+    this.network.cut(`server-${server.generation}`);
+    this.tell({ kind: "serverCrash" });
+    const downMs = this.#processRandom.integer(0, DOWN_MS_MAX);
+    this.events.in(downMs, "server starts again", () => this.startServer());
+  }
+
+  startApp(): void {
+    if (this.#app !== null) return;
+    this.#generation += 1;
+    this.trace.add(this.events.now, `app-${this.#generation} starts`);
+    const { events, programs, troubles } = this;
+    const tell = (fact: Fact) => this.tell(fact);
+    this.#app = new App(this.#generation, { events, programs, troubles, tell });
+  }
+
+  crashApp(): void {
+    const app = this.#app;
+    if (app === null) return;
+    this.trace.add(this.events.now, `app-${app.generation} dies`);
+    this.marks.hit("app crash");
+    this.#app = null;
+    app.kill();
+    this.network.cut(`app-${app.generation}`);
+    const downMs = this.#processRandom.integer(0, DOWN_MS_MAX);
+    this.events.in(downMs, "app starts again", () => this.startApp());
+  }
+
+  jumpClock(): void {
+    const byMs = this.#processRandom.pick([1_000, 61_000, 3_600_000, 90_000_000]);
+    this.trace.add(this.events.now, `the clock jumps by ${byMs} ms`);
+    this.marks.hit("clock jump");
+    this.events.jump(byMs);
+  }
+
+  #appParty() {
+    const app = this.#app;
+    if (app === null) return null;
+    const { generation } = app;
+    return {
+      generation,
+      handle: (request: Request) => app.handle(request),
+      crash: () => this.crashApp(),
+    };
+  }
+
+  #witnessedStore(store: Store): Store {
+    const witnessed = withWitness(store, (changes) => {
+      const commit = this.mirror.apply(changes);
+      const detail = commit.changes.map(({ table, before, after }) => {
+        return `${after === null ? "-" : before === null ? "+" : "*"}${table}`;
+      });
+      this.trace.add(this.events.now, `commit ${commit.seq}`, detail.join(" "));
+      this.tell({ kind: "commit", commit });
+    });
+    return withFaults(witnessed, (call) => this.#storeFault(call));
+  }
+
+  #storeFault({ method }: StoreCall): Fault {
+    const fault =
+      method === "commit" && this.faults.strikes("storeAnswerLost")
+        ? "after"
+        : this.faults.strikes("storeCallFails")
+          ? "before"
+          : null;
+    if (fault !== null) {
+      this.trace.add(this.events.now, `store fails ${fault} ${method}`);
+      this.tell({ kind: "storeFault" });
+    }
+    return fault;
+  }
+
+  #passStorePoint(label: string): Promise<void> | null {
+    if (this.faults.strikes("serverCrashAtStore")) {
+      this.crashServer();
+      return null;
+    }
+    if (!this.faults.strikes("storeYields")) return null;
+    return this.events.wait(this.#processRandom.integer(0, STORE_MS_MAX), `store: ${label}`);
+  }
+}
+
+/** Small limits reach in a few steps what real ones reach in millions. */
+function drawLimits(random: Random): Readonly<Record<string, number>> {
+  return {
+    inlineCharsMax: random.pick([4_000_000, 4_000_000, 300, 2_000]),
+    historyCharsMax: random.pick([64_000_000, 1_000]),
+    configCacheEntriesMax: random.pick([10_000, 1]),
+    groupRequestsMax: random.pick([512, 512, 1, 3]),
+    claimMax: random.pick([500, 1, 2]),
+    perOriginMax: random.pick([50, 50, 1, 3]),
+  };
+}

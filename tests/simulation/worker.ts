@@ -1,0 +1,22 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { findMutant } from "./mutants.ts";
+import { plant } from "./plant.ts";
+import type { Order, SeedResult } from "./pool.ts";
+
+// The bug must be planted before the server is loaded, so the world is imported behind it.
+const { mutant } = workerData as { readonly mutant: string | null }; // What the pool gives.
+if (mutant !== null) plant(findMutant(mutant));
+const { playSeed } = await import("./world.ts");
+
+parentPort?.on("message", ({ seed, isTwice }: Order) => {
+  void play(seed, isTwice).then((result) => parentPort?.postMessage(result));
+});
+
+async function play(seed: number, isTwice: boolean): Promise<SeedResult> {
+  const world = await playSeed(seed);
+  if (!isTwice || world.violation !== null) return world;
+  const again = await playSeed(seed);
+  if (again.hash === world.hash) return world;
+  const message = `${world.lines} lines with hash ${world.hash}, then ${again.lines} with ${again.hash}`;
+  return { ...world, violation: { checker: "each seed is the same twice", message } };
+}

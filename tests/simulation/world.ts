@@ -1,0 +1,194 @@
+import { openSqliteStore, type Store } from "@reprise/server";
+import { allCheckers } from "./checkers/all.ts";
+import { ClientActor } from "./client-actor.ts";
+import type { Fact, Scene } from "./facts.ts";
+import { replaceGlobals } from "./globals.ts";
+import { OperatorActor } from "./operator-actor.ts";
+import { createRandom } from "./random.ts";
+import { START_AT, Stage } from "./stage.ts";
+import { dumpState, findDifference } from "./state-dump.ts";
+
+export interface WorldResult {
+  readonly seed: number;
+  readonly hash: string;
+  readonly lines: number;
+  readonly marks: Readonly<Record<string, number>>;
+  readonly violation: Violation | null;
+  /** What a person needs to see when something is wrong; empty otherwise. */
+  readonly report: readonly string[];
+}
+
+export interface Violation {
+  readonly checker: string;
+  readonly message: string;
+}
+
+const EVENTS_MAX = 60_000;
+/** Longest time that a world may need to become quiet once nothing goes wrong any more. */
+const QUIET_MS_MAX = 10 * 24 * 3_600_000;
+const QUIET_ROUNDS_MAX = 30;
+
+/** Taken before a world replaces the timers: a real turn of the event loop lets every promise settle. */
+const { setImmediate: afterTurn } = globalThis;
+
+/** Plays one seed from the first trigger until everything is quiet. */
+export async function playSeed(
+  seed: number,
+  print: ((line: string) => void) | null = null,
+): Promise<WorldResult> {
+  const store = await openSqliteStore({ path: ":memory:" });
+  try {
+    return await new World(seed, store, print).play();
+  } finally {
+    await store.close();
+  }
+}
+
+class World {
+  readonly #stage: Stage;
+  readonly #store: Store;
+  readonly #client: ClientActor;
+  readonly #operator: OperatorActor;
+  readonly #restoreGlobals: () => void;
+  #violation: Violation | null = null;
+  #eventCount = 0;
+  #quietUntil = Number.POSITIVE_INFINITY;
+
+  constructor(seed: number, store: Store, print: ((line: string) => void) | null) {
+    const stage = new Stage(seed, store, print);
+    const { events, mirror, troubles, marks } = stage;
+    this.#stage = stage;
+    this.#store = store;
+    this.#restoreGlobals = replaceGlobals({
+      events,
+      random: createRandom(seed, "globals"),
+      fetch: (url, init) => stage.network.callServer(url, init),
+      print,
+    });
+    const mark = (name: string) => marks.hit(name);
+    this.#client = new ClientActor(events, mark);
+    this.#operator = new OperatorActor({
+      events,
+      random: createRandom(seed, "operator"),
+      mirror,
+      troubles,
+      programCount: stage.programs.length,
+      mark,
+    });
+    this.#startCheckers();
+  }
+
+  async play(): Promise<WorldResult> {
+    const { faults, events, horizonMs } = this.#stage;
+    try {
+      this.#planChaos();
+      this.#stage.startApp();
+      this.#stage.startServer();
+      await this.#runUntil(() => events.now >= START_AT + horizonMs);
+      faults.stop();
+      await this.#becomeQuiet();
+      await this.#checkEnd();
+    } catch (error) {
+      const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#violate("the world itself", message);
+    } finally {
+      this.#restoreGlobals();
+    }
+    return this.#result();
+  }
+
+  #planChaos(): void {
+    const { faults, events, horizonMs, seed, programs } = this.#stage;
+    const random = createRandom(seed, "chaos");
+    const plan = (count: number, label: string, run: () => void) => {
+      for (let index = 0; index < count; index += 1) {
+        events.at(START_AT + random.integer(0, horizonMs), label, run);
+      }
+    };
+    for (const program of programs) this.#client.plan(program, START_AT);
+    plan(faults.count("serverCrashes"), "server crash", () => this.#stage.crashServer());
+    plan(faults.count("appCrashes"), "app crash", () => this.#stage.crashApp());
+    plan(faults.count("clockJumps"), "clock jump", () => this.#stage.jumpClock());
+    plan(faults.count("operatorActions"), "operator acts", () => this.#operator.actByChance());
+    events.at(START_AT + horizonMs, "nothing goes wrong from here on", () => {});
+  }
+
+  /** Lets events happen until `isDone`, or none is left, or something is wrong. */
+  async #runUntil(isDone: () => boolean): Promise<void> {
+    const { events, trace } = this.#stage;
+    while (this.#violation === null && !isDone()) {
+      const event = events.take();
+      if (event === null) return;
+      trace.add(events.now, `- ${event.label}`);
+      event.run();
+      await new Promise<void>((resolve) => afterTurn(resolve));
+      this.#eventCount += 1;
+      if (this.#eventCount > EVENTS_MAX) this.#violate("no stuck run", "events never end");
+      if (events.now > this.#quietUntil) {
+        this.#violate("no stuck run", `not quiet after ${QUIET_MS_MAX} ms without faults`);
+      }
+    }
+  }
+
+  /** Heals everything, and resumes what has failed until nothing is left to do. */
+  async #becomeQuiet(): Promise<void> {
+    const { events, mirror, programs, troubles } = this.#stage;
+    this.#quietUntil = events.now + QUIET_MS_MAX;
+    for (const program of programs) troubles.heal(program.index);
+    for (let round = 0; round < QUIET_ROUNDS_MAX; round += 1) {
+      await this.#runUntil(() => false);
+      const isOpen = mirror.all("deadLetters").some((entry) => entry.state === "open");
+      if (!isOpen || this.#violation !== null) return;
+      this.#operator.resumeEverything();
+    }
+    this.#violate("no stuck run", `runs still fail after ${QUIET_ROUNDS_MAX} rounds of resumes`);
+  }
+
+  async #checkEnd(): Promise<void> {
+    if (this.#violation !== null) return;
+    if (!this.#client.isDone) this.#violate("no stuck run", "a client was never answered");
+    const difference = await findDifference(this.#stage.mirror, this.#store);
+    if (difference !== null) this.#violate("the store keeps what it was given", difference);
+    this.#stage.tell({ kind: "end" });
+  }
+
+  #startCheckers(): void {
+    const { mirror, events, programs, marks } = this.#stage;
+    for (const { name, observe } of allCheckers) {
+      const scene: Scene = {
+        mirror,
+        programs,
+        accepted: this.#client.accepted,
+        now: () => events.now,
+        mark: (mark) => marks.hit(mark),
+        violate: (message) => this.#violate(name, message),
+      };
+      this.#stage.listen(observe(scene));
+    }
+    this.#stage.listen((fact: Fact) => {
+      marks.hit(fact.kind);
+    });
+  }
+
+  #violate(checker: string, message: string): void {
+    if (this.#violation !== null) return;
+    const { trace, events } = this.#stage;
+    this.#violation = { checker, message };
+    trace.add(events.now, `VIOLATION of ${checker}: ${message}`);
+  }
+
+  #result(): WorldResult {
+    const { seed, trace, marks, events, mirror } = this.#stage;
+    return {
+      seed,
+      hash: trace.digest(),
+      lines: trace.count,
+      marks: marks.toObject(),
+      violation: this.#violation,
+      report:
+        this.#violation === null
+          ? []
+          : [...trace.tail, "", ...dumpState(mirror), "", "waiting:", ...events.labels()],
+    };
+  }
+}
