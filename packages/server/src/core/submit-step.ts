@@ -1,4 +1,4 @@
-import { RepriseError, RUN_BYTES_MAX, RUN_RECORDS_MAX } from "@reprise/protocol";
+import { HEADER, RepriseError, RUN_BYTES_MAX, RUN_RECORDS_MAX } from "@reprise/protocol";
 import type { SubmitStep, SubmitStepAnswer } from "./commands.ts";
 import { createMessage } from "./message.ts";
 import type { DeadLetterRow, MessageRow, RunRow, StepRow } from "./rows.ts";
@@ -36,6 +36,9 @@ export function decideSubmitStep(
   const isWaitingForResume = run.state === "failed" && deadLetter?.state === "open";
   if (!isLive && !isWaitingForResume) throw runEnded(command.runId);
   if (recorded !== null) return unchanged({ messageKey: recorded.key, deduplicated: true });
+  if (!isLive && state.plan === null && hasSdkAnswered(deadLetter)) {
+    throw runEnded(command.runId);
+  }
   checkLimits(run, command);
 
   const step = toStep(run, state.plan, command, context);
@@ -57,6 +60,17 @@ export function decideSubmitStep(
     effects: [deliverOrWake(message)],
     answer,
   };
+}
+
+/**
+ * Whether the delivery that failed the run is over. Without an answer of the SDK itself a gateway may have given up while the
+ * step went on; behind such an answer only a step in the failure function can submit something, and it would take the place
+ * of the step that failed.
+ */
+function hasSdkAnswered(deadLetter: DeadLetterRow | null): boolean {
+  const headers = deadLetter?.responseHeaders ?? null;
+  // Written by `JSON.stringify` of an outcome's headers.
+  return headers !== null && HEADER.workflowSdkVersion in JSON.parse(headers);
 }
 
 function toStep(run: RunRow, plan: StepRow | null, command: SubmitStep, context: Context): StepRow {
