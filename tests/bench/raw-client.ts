@@ -35,7 +35,8 @@ export class RawClient {
         onResponseEnd: () => resolve({ status, body: text }),
         onResponseError: (_controller, error) => reject(error),
       };
-      this.#pool.dispatch({ method, path, headers, body }, handler);
+      // Without `reset: false` undici closes the connection behind every DELETE that has a body.
+      this.#pool.dispatch({ method, path, headers, body, reset: false }, handler);
     });
   }
 
