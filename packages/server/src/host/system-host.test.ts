@@ -77,6 +77,22 @@ test("chance has the asked length and does not repeat", () => {
   expect(host.randomBytes(16)).not.toEqual(host.randomBytes(16));
 });
 
+test("chance that is drawn ahead is given out once, in any length", () => {
+  const host = openHost();
+  const words = new Set<string>();
+  let count = 0;
+  for (const length of [8, 21, 32, 4_000, 4_096, 4_097, 10_000]) {
+    for (let draw = 0; draw < 20; draw++) {
+      const bytes = host.randomBytes(length);
+      expect(bytes).toHaveLength(length);
+      for (let start = 0; start + 8 <= length; start += 8, count++) {
+        words.add(Buffer.from(bytes.subarray(start, start + 8)).toString("hex"));
+      }
+    }
+  }
+  expect(words.size).toBe(count);
+});
+
 test("the log is one line of JSON an event, from its level on", () => {
   const lines: string[] = [];
   const host = openHost({ logLevel: "warn", writeLine: (line) => lines.push(line) });

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomFillSync } from "node:crypto";
 import type { Host, LogLevel, Timer } from "./host.ts";
 import { SystemFetch } from "./system-fetch.ts";
 
@@ -44,12 +44,32 @@ export function createSystemHost(options: SystemHostOptions = {}): SystemHost {
     now: () => Date.now(),
     setTimer: (dueAt, callback) => startTimer(dueAt, callback),
     nextTurn: () => new Promise((resolve) => setImmediate(resolve)),
-    randomBytes: (count) => new Uint8Array(randomBytes(count)),
+    randomBytes: randomSource(),
     fetch: (request) => client.fetch(request),
     log: (level, event, fields) => {
       if (LEVELS[level] >= levelMin) writeLine(toLine(level, event, fields));
     },
     close: () => client.close(),
+  };
+}
+
+/** Drawn at once, because a call of the system's generator costs as much for a few bytes as for thousands. */
+const RANDOM_BYTES_AHEAD = 4_096;
+
+/** Random bytes, each given out once: what has been given out is wiped here. */
+function randomSource(): (count: number) => Uint8Array {
+  const ahead = new Uint8Array(RANDOM_BYTES_AHEAD);
+  let used = ahead.length;
+  return (count) => {
+    if (count > ahead.length) return randomFillSync(new Uint8Array(count));
+    if (used + count > ahead.length) {
+      randomFillSync(ahead);
+      used = 0;
+    }
+    const bytes = ahead.slice(used, used + count);
+    ahead.fill(0, used, used + count);
+    used += count;
+    return bytes;
   };
 }
 
