@@ -1,20 +1,15 @@
 import { createHash, createHmac } from "node:crypto";
 import { Receiver } from "@upstash/qstash";
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { DEV_IDENTITY } from "./dev-identity.ts";
-import {
-  compactJwt,
-  signatureClaims,
-  signingInput,
-  toBase64Url,
-  toBase64UrlPadded,
-} from "./signature.ts";
+import { compactJwt, signatureClaims, signingInput } from "./signature.ts";
+
+const toBase64Url = (text: string) => Buffer.from(text).toString("base64url");
 
 const NOW = 1_700_000_000_999;
 
 function claimsOf(body: string, url = "https://app.test/wf", now = NOW) {
-  const bodySha256 = createHash("sha256").update(body).digest();
+  const bodySha256 = createHash("sha256").update(body).digest("base64url");
   return signatureClaims({ url, bodySha256, now, jwtId: "jwt_1" });
 }
 
@@ -30,17 +25,6 @@ test("the claims are the seven that verifiers read", () => {
   });
 });
 
-test("bytes are written as the platform writes base64url", () => {
-  fc.assert(
-    fc.property(fc.uint8Array(), (bytes) => {
-      const text = Buffer.from(bytes).toString("base64url");
-      expect(toBase64Url(bytes)).toBe(text);
-      expect(toBase64UrlPadded(bytes).replaceAll("=", "")).toBe(text);
-      expect(toBase64UrlPadded(bytes).length % 4).toBe(0);
-    }),
-  );
-});
-
 test("the official receiver accepts a signature, with a URL that is not ASCII as well", async () => {
   const { currentSigningKey, nextSigningKey } = DEV_IDENTITY;
   const receiver = new Receiver({ currentSigningKey, nextSigningKey });
@@ -48,10 +32,10 @@ test("the official receiver accepts a signature, with a URL that is not ASCII as
     ["", "https://app.test/wf"],
     ['{"a":"ü"}', "https://app.test/ü?x=1"],
   ] as const) {
-    const input = signingInput(claimsOf(body, url, Date.now()));
+    const input = signingInput(claimsOf(body, url, Date.now()), toBase64Url);
     const signature = compactJwt(
       input,
-      createHmac("sha256", currentSigningKey).update(input).digest(),
+      createHmac("sha256", currentSigningKey).update(input).digest("base64url"),
     );
     await expect(receiver.verify({ signature, body, url })).resolves.toBe(true);
     await expect(receiver.verify({ signature, body: `${body} `, url })).rejects.toThrow();

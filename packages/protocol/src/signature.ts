@@ -18,7 +18,8 @@ export interface SignatureClaims {
 
 export interface SignatureInput {
   readonly url: string;
-  readonly bodySha256: Uint8Array;
+  /** base64url of the body's SHA-256, without padding. */
+  readonly bodySha256: string;
   /** Epoch milliseconds. */
   readonly now: number;
   readonly jwtId: string;
@@ -36,42 +37,27 @@ export function signatureClaims({ url, bodySha256, now, jwtId }: SignatureInput)
     nbf: 0,
     iat,
     jti: jwtId,
-    body: toBase64UrlPadded(bodySha256),
+    // The documentation shows this claim padded; 32 bytes always need one sign. The parts of the JWT have none.
+    body: `${bodySha256}=`,
   };
 }
 
 /** base64url of `{"alg":"HS256","typ":"JWT"}`. */
 const ENCODED_HEADER = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9";
-const encoder = new TextEncoder();
 
-/** The text to sign; the signature follows it after a dot. */
-export function signingInput(claims: SignatureClaims): string {
-  return `${ENCODED_HEADER}.${toBase64Url(encoder.encode(JSON.stringify(claims)))}`;
+/**
+ * The text to sign; the signature follows it after a dot.
+ * @param toBase64Url encodes the UTF-8 bytes of a text without padding. From the caller, because every delivery is
+ * signed and the runtime's own codec is several times faster than one in JavaScript.
+ */
+export function signingInput(
+  claims: SignatureClaims,
+  toBase64Url: (text: string) => string,
+): string {
+  return `${ENCODED_HEADER}.${toBase64Url(JSON.stringify(claims))}`;
 }
 
-/** Appends the signature to the signed text. */
-export function compactJwt(input: string, signature: Uint8Array): string {
-  return `${input}.${toBase64Url(signature)}`;
-}
-
-const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/** Encodes bytes as base64url with padding, as the documentation shows the `body` claim; JWT parts drop it. */
-export function toBase64UrlPadded(bytes: Uint8Array): string {
-  const text = toBase64Url(bytes);
-  return text + "=".repeat((4 - (text.length % 4)) % 4);
-}
-
-/** Encodes bytes as base64url without padding. */
-export function toBase64Url(bytes: Uint8Array): string {
-  let text = "";
-  for (let index = 0; index < bytes.length; index += 3) {
-    const left = bytes.length - index;
-    const bits =
-      ((bytes[index] ?? 0) << 16) | ((bytes[index + 1] ?? 0) << 8) | (bytes[index + 2] ?? 0);
-    text += ALPHABET.charAt(bits >> 18) + ALPHABET.charAt((bits >> 12) & 63);
-    if (left > 1) text += ALPHABET.charAt((bits >> 6) & 63);
-    if (left > 2) text += ALPHABET.charAt(bits & 63);
-  }
-  return text;
+/** Appends the signature, base64url without padding, to the signed text. */
+export function compactJwt(input: string, signature: string): string {
+  return `${input}.${signature}`;
 }

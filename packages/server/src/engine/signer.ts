@@ -18,9 +18,13 @@ export function signDelivery(
   signingKey: string,
   randomBytes: RandomBytes,
 ): string {
-  const bodySha256 = hash("sha256", delivery.body, "buffer");
+  const bodySha256 = hash("sha256", delivery.body, "base64url");
   const jwtId = newJwtId(randomBytes);
   const claims = signatureClaims({ url: delivery.url, bodySha256, now: delivery.now, jwtId });
-  const input = signingInput(claims);
-  return compactJwt(input, createHmac("sha256", signingKey).update(input).digest());
+  const input = signingInput(claims, toBase64Url);
+  return compactJwt(input, createHmac("sha256", signingKey).update(input).digest("base64url"));
+}
+
+function toBase64Url(text: string): string {
+  return Buffer.from(text).toString("base64url");
 }
