@@ -116,6 +116,22 @@ const FORBIDDEN = /[\u0000-\u0020\u007f\\]/;
  * @throws RepriseError `invalid_destination`.
  */
 export function parseHttpUrl(text: string, field: string): string {
+  const known = CHECKED_URLS.get(text);
+  if (known !== undefined) return known;
+  const url = checkHttpUrl(text, field);
+  if (text.length <= CHECKED_URL_CHARS_MAX) {
+    if (CHECKED_URLS.size >= CHECKED_URLS_MAX) CHECKED_URLS.clear();
+    CHECKED_URLS.set(text, url);
+  }
+  return url;
+}
+
+/** Good URLs that came last: a workflow is named twice by every step, and its URL never changes. */
+const CHECKED_URLS = new Map<string, string>();
+const CHECKED_URLS_MAX = 1_000;
+const CHECKED_URL_CHARS_MAX = 512;
+
+function checkHttpUrl(text: string, field: string): string {
   if (!/^https?:/i.test(text)) throw invalidScheme(field, text);
   if (text.length > URL_BYTES_MAX) {
     throw invalidUrl(field, `it is longer than ${URL_BYTES_MAX} bytes`);
