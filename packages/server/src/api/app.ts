@@ -2,6 +2,7 @@ import { RepriseError } from "@reprise/protocol";
 import { Hono } from "hono";
 import { checkToken } from "./auth.ts";
 import { errorResponse } from "./errors.ts";
+import { FixedPathRouter } from "./fixed-path-router.ts";
 import { checkLoopback, checkTransport, peerOf } from "./request.ts";
 import type { ApiEnv, ApiRoom, Peer } from "./room.ts";
 import { batchRoutes } from "./routes/batch.ts";
@@ -30,7 +31,7 @@ export interface Api {
 }
 
 export function createApi(room: ApiRoom): Api {
-  const app = new Hono<ApiEnv>({ getPath: pathOf });
+  const app = new Hono<ApiEnv>({ getPath: pathOf, router: new FixedPathRouter() });
   app.get("/livez", (c) => c.json({ status: "ok" }));
   app.get("/readyz", async (c) => {
     await room.store.nextDueAt();
