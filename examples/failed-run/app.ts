@@ -5,16 +5,13 @@ import type { AddressInfo } from "node:net";
 import { type ServerType, serve } from "@hono/node-server";
 import { Client } from "@upstash/workflow";
 import { Hono } from "hono";
-import { createCourier } from "./courier.ts";
+import { courier } from "./courier.ts";
 import { orderWorkflow } from "./order-workflow.ts";
 import type { Order } from "./shop.ts";
 import { executionsOf } from "./step-counters.ts";
+import { createTunnel } from "./tunnel.ts";
 
 const hostname = "127.0.0.1";
-
-const courier = createCourier();
-const courierServer = await listen(courier.app, 0);
-process.env.COURIER_URL = urlOf(courierServer);
 
 const app = new Hono();
 app.post("/workflows/order", orderWorkflow);
@@ -36,25 +33,35 @@ app.get("/orders/:orderId/executions", (context) =>
   context.json(executionsOf(context.req.param("orderId"))),
 );
 
-app.get("/courier", (context) =>
-  context.json({ url: urlOf(courierServer), isOnline: courier.isOnline() }),
-);
-app.post("/courier/online", (context) => {
-  courier.setOnline(true);
-  return context.json({ isOnline: true });
-});
-app.post("/courier/offline", (context) => {
-  courier.setOnline(false);
-  return context.json({ isOnline: false });
-});
+// The courier is always behind its tunnel; the app is reached directly or through a tunnel of its own.
+const courierTunnel = createTunnel("courier.tunnel.example", courier);
+const appTunnel = createTunnel("shop.tunnel.example", app);
+const courierServer = await listen(courierTunnel.app, 0);
+const tunnelServer = await listen(appTunnel.app, 0);
+process.env.COURIER_URL = urlOf(courierServer);
+
+for (const [name, tunnel, server] of [
+  ["courier", courierTunnel, courierServer],
+  ["tunnel", appTunnel, tunnelServer],
+] as const) {
+  const describe = () => ({ url: urlOf(server), isOnline: tunnel.isOnline() });
+  app.get(`/${name}`, (context) => context.json(describe()));
+  app.post(`/${name}/online`, (context) => {
+    tunnel.setOnline(true);
+    return context.json(describe());
+  });
+  app.post(`/${name}/offline`, (context) => {
+    tunnel.setOnline(false);
+    return context.json(describe());
+  });
+}
 
 const appServer = await listen(app, Number(process.env.PORT ?? 3000));
 console.log(`The order app is running at ${urlOf(appServer)}`);
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => {
-    appServer.close();
-    courierServer.close();
+    for (const server of [appServer, tunnelServer, courierServer]) server.close();
   });
 }
 

@@ -24,7 +24,7 @@ export const orderWorkflow = serve<Order>(
       context.run("pack-parcel", () => packParcel(order, reservation)),
     ]);
 
-    await context.sleep("wait-for-pickup-window", 1);
+    await context.sleep("wait-for-pickup-window", order.pickupInSeconds ?? 1);
 
     // The courier is another company's server behind a tunnel. While the tunnel is offline this step throws.
     const booking = await context.run("book-courier", () => bookCourier(order, parcel));
@@ -35,9 +35,11 @@ export const orderWorkflow = serve<Order>(
   },
   {
     // Runs once all retries of a step have failed. The text it returns is kept with the run and its dead letter.
-    failureFunction: ({ context, failStatus, failResponse }) => {
+    failureFunction: ({ context, failStatus, failResponse, failHeaders }) => {
       const { orderId } = context.requestPayload;
-      return `order ${orderId} is on hold, support was told (${failStatus}: ${failResponse})`;
+      // A tunnel or proxy answers with a page instead of the message of an error; its header says more.
+      const cause = failHeaders["Ngrok-Error-Code"]?.[0] ?? failResponse;
+      return `order ${orderId} is on hold, support was told (${failStatus}: ${cause})`;
     },
   },
 );

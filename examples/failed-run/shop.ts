@@ -6,6 +6,8 @@ export interface Order {
   readonly orderId: string;
   readonly article: string;
   readonly quantity: number;
+  /** Seconds until the courier takes parcels; 1 when it is not given. */
+  readonly pickupInSeconds?: number;
 }
 
 export interface Reservation {

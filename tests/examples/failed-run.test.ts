@@ -23,8 +23,11 @@ afterEach(async () => {
   }
 });
 
-function start(settings: Readonly<Record<string, string>> = {}): Story {
-  const child = spawn(process.execPath, [script, "--once"], {
+function start(
+  args: readonly string[] = [],
+  settings: Readonly<Record<string, string>> = {},
+): Story {
+  const child = spawn(process.execPath, [script, "--once", ...args], {
     env: { ...process.env, ...settings },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -56,19 +59,27 @@ function start(settings: Readonly<Record<string, string>> = {}): Story {
   return story;
 }
 
-test("a run fails, survives a kill of the server, is resumed and finishes", {
-  timeout: 90_000,
-}, async () => {
+/** Expects the sentences in this order. */
+function expectInOrder(text: string, sentences: readonly RegExp[]): void {
+  let position = 0;
+  for (const sentence of sentences) {
+    const found = text.slice(position).search(sentence);
+    expect(found, `${sentence} after position ${position} in:\n${text}`).toBeGreaterThanOrEqual(0);
+    position += found;
+  }
+}
+
+const verdict = /Verdict: the run was resumed and finished, and no finished step ran again\./;
+
+test("a run fails, survives a kill of the server, is resumed and finishes", async () => {
   // Settings of the reader's shell must not lead the story to another server.
-  const story = start({
+  const story = start([], {
     QSTASH_URL: "http://127.0.0.1:9",
     QSTASH_TOKEN: "x",
     NODE_ENV: "production",
   });
   const exitCode = await story.exitCode;
-  const text = story.text();
-  let position = 0;
-  for (const sentence of [
+  expectInOrder(story.text(), [
     /Reprise is running at http:\/\/127\.0\.0\.1:\d+/,
     /Triggered run wfr_[\w-]+: up to 3 attempts a step/,
     /reserve-stock finished/,
@@ -86,18 +97,28 @@ test("a run fails, survives a kill of the server, is resumed and finishes", {
     /reserve-stock +ran 1 time +finished before the failure, did not run again/,
     /book-courier +ran 4 times +3 failed attempts, then 1 after the resume/,
     /send-confirmation +ran 1 time/,
-    /Verdict: the run was resumed and finished, and no finished step ran again\./,
-  ]) {
-    const found = text.slice(position).search(sentence);
-    expect(found, `${sentence} after position ${position} in:\n${text}`).toBeGreaterThanOrEqual(0);
-    position += found;
-  }
+    verdict,
+  ]);
   expect(exitCode).toBe(0);
-});
+}, 90_000);
 
-test("an interrupted story stops what it started and proves nothing", {
-  timeout: 60_000,
-}, async () => {
+test("an app behind an offline tunnel is told apart, called again and resumed", async () => {
+  const story = start(["--tunnel"]);
+  const exitCode = await story.exitCode;
+  expectInOrder(story.text(), [
+    /attempt 3 of 3 failed: 404 Not Found: Ngrok-Error-Code ERR_NGROK_3200; no retry is left/,
+    /404 ERR_NGROK_3200 The endpoint shop\.tunnel\.example is offline/,
+    /The failure function could not be reached \(CALLBACK_FAIL, 404\)/,
+    /Called the failure function again/,
+    /order \d+ is on hold, support was told \(404: ERR_NGROK_3200\)/,
+    /The run ended as RUN_SUCCESS/,
+    /book-courier +ran 1 time +no attempt reached it before the resume/,
+    verdict,
+  ]);
+  expect(exitCode).toBe(0);
+}, 90_000);
+
+test("an interrupted story stops what it started and proves nothing", async () => {
   const story = start();
   const [, serverUrl = ""] = await story.says(/Reprise is running at (http:\S+);/);
   const [, appUrl = ""] = await story.says(/order app is running at (http:\S+),/);
@@ -107,4 +128,4 @@ test("an interrupted story stops what it started and proves nothing", {
   expect(await story.exitCode).toBe(128 + 15);
   await expect(fetch(serverUrl)).rejects.toThrow();
   await expect(fetch(appUrl)).rejects.toThrow();
-});
+}, 60_000);
