@@ -15,6 +15,8 @@ export interface DispatcherOptions {
   readonly history: History;
   readonly keys: () => SigningKeys;
   readonly limits: DispatcherLimits;
+  /** Asked when a delivery that had to wait comes to its turn: its message may have been taken away meanwhile. */
+  readonly isWanted: (delivery: Delivery) => boolean;
   /** Takes the outcome of every attempt. */
   readonly onEnd: (command: EndDelivery) => void;
   /** An attempt could not be made for a reason of our own. */
@@ -31,15 +33,20 @@ export interface DispatcherLimits {
 
 interface Origin {
   inFlight: number;
-  readonly waiting: Delivery[];
+  waiting: Delivery[];
   /** Index of the next one in `waiting`: taking from the front of an array would copy it. */
   next: number;
 }
+
+/** Deliveries that have left a line stay in its array until so many of them are worth a copy of the rest. */
+const PASSED_MAX = 1_024;
 
 /** Makes the attempts: builds the request, sends it, and reports the outcome. It decides nothing. */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #origins = new Map<string, Origin>();
+  /** Run key -> its deliveries that wait, so that the end of a run that has none costs nothing. */
+  readonly #waitingOfRuns = new Map<number, number>();
   #isStopped = false;
   #inFlight = 0;
   #onIdle: (() => void) | null = null;
@@ -55,6 +62,7 @@ export class Dispatcher {
     this.#origins.set(name, origin);
     if (origin.inFlight >= this.#options.limits.perOriginMax) {
       origin.waiting.push(delivery);
+      this.#countWaiting(delivery, 1);
       return;
     }
     this.#begin(name, origin, delivery);
@@ -63,14 +71,18 @@ export class Dispatcher {
   /** Takes deliveries of an ended run out of the line and returns their messages' keys. */
   drop(runKey: number): readonly number[] {
     const dropped: number[] = [];
+    if (!this.#waitingOfRuns.has(runKey)) return dropped;
     for (const origin of this.#origins.values()) {
-      if (origin.waiting.length === 0) continue;
-      const kept = origin.waiting.slice(origin.next).filter(({ run, message }) => {
-        const isDropped = run.key === runKey && message.kind !== "failureCall";
-        if (isDropped) dropped.push(message.key);
-        return !isDropped;
-      });
-      origin.waiting.splice(0, origin.waiting.length, ...kept);
+      const kept: Delivery[] = [];
+      for (const delivery of origin.waiting.slice(origin.next)) {
+        if (delivery.run.key !== runKey || delivery.message.kind === "failureCall") {
+          kept.push(delivery);
+          continue;
+        }
+        dropped.push(delivery.message.key);
+        this.#countWaiting(delivery, -1);
+      }
+      origin.waiting = kept;
       origin.next = 0;
     }
     return dropped;
@@ -79,9 +91,11 @@ export class Dispatcher {
   /** Starts nothing more; resolves when what is in flight has ended. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    this.#origins.forEach((origin) => {
-      origin.waiting.length = 0;
-    });
+    for (const origin of this.#origins.values()) {
+      origin.waiting = [];
+      origin.next = 0;
+    }
+    this.#waitingOfRuns.clear();
     if (this.#inFlight === 0) return;
     await new Promise<void>((resolve) => {
       this.#onIdle = resolve;
@@ -97,18 +111,30 @@ export class Dispatcher {
   #end(name: string, origin: Origin): void {
     origin.inFlight--;
     this.#inFlight--;
-    const next = origin.waiting[origin.next];
-    if (next !== undefined && !this.#isStopped) {
+    const next = this.#takeWaiting(origin);
+    if (next !== null) this.#begin(name, origin, next);
+    else if (origin.inFlight === 0) this.#origins.delete(name);
+    if (this.#inFlight === 0) this.#onIdle?.();
+  }
+
+  #takeWaiting(origin: Origin): Delivery | null {
+    for (let next = origin.waiting[origin.next]; next !== undefined; ) {
       origin.next++;
-      if (origin.next === origin.waiting.length) {
-        origin.waiting.length = 0;
+      this.#countWaiting(next, -1);
+      if (origin.next === origin.waiting.length || origin.next >= PASSED_MAX) {
+        origin.waiting = origin.waiting.slice(origin.next);
         origin.next = 0;
       }
-      this.#begin(name, origin, next);
-    } else if (origin.inFlight === 0) {
-      this.#origins.delete(name);
+      if (this.#options.isWanted(next)) return next;
+      next = origin.waiting[origin.next];
     }
-    if (this.#inFlight === 0) this.#onIdle?.();
+    return null;
+  }
+
+  #countWaiting({ run }: Delivery, change: 1 | -1): void {
+    const count = (this.#waitingOfRuns.get(run.key) ?? 0) + change;
+    if (count === 0) this.#waitingOfRuns.delete(run.key);
+    else this.#waitingOfRuns.set(run.key, count);
   }
 
   async #attempt(delivery: Delivery): Promise<void> {

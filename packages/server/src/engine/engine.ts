@@ -51,8 +51,11 @@ export class Engine {
   readonly history: History;
   #isRunning = false;
   #isStopped = false;
-  #isClaimWanted = false;
+  /** True once nothing is recorded any more: whatever still ends belongs to the next process. */
+  #isClosed = false;
+  #isClaimWanted = true;
   #isRecoveryWanted = true;
+  /** Never later than the earliest `dueAt` in the store, unless a claim is wanted: each claim finds that instant anew. */
   #alarm: { readonly dueAt: number; readonly timer: Timer } | null = null;
   #linger: Timer | null = null;
   #onIdle: (() => void) | null = null;
@@ -69,6 +72,7 @@ export class Engine {
       history: this.history,
       keys,
       limits,
+      isWanted: ({ message }) => this.#inFlight.get(message.key) === message.leaseToken,
       onEnd: (command) => this.#submitQuietly(command),
       onUnsent: (messageKey) => this.#giveBack(messageKey),
     });
@@ -110,11 +114,14 @@ export class Engine {
         this.#onIdle = resolve;
       });
     }
+    this.#isClosed = true;
+    for (const request of this.#inbox.clear()) request.reject(shuttingDown());
   }
 
   /** Outcomes of attempts: nobody waits for them, so they ride in the next transaction instead of starting one. */
   #submitQuietly(command: EndDelivery): void {
     const { host, limits } = this.#options;
+    if (this.#isClosed) return;
     this.#inbox.addQuiet([command]);
     if (this.#isRunning || this.#linger !== null) return;
     this.#linger = host.setTimer(host.now() + limits.lingerMs, () => {
@@ -126,8 +133,8 @@ export class Engine {
   /** A message that this process could not deliver is due again, under the same number. */
   #giveBack(messageKey: number): void {
     const { host, limits } = this.#options;
-    if (this.#isStopped) return;
     host.setTimer(host.now() + limits.storeRetryMs, () => {
+      if (this.#isStopped) return;
       this.#inFlight.delete(messageKey);
       this.#inbox.addQuiet([{ type: "startDelivery", messageKey, isOrphan: true }]);
       this.#pump();
@@ -151,10 +158,7 @@ export class Engine {
     this.#isRunning = false;
     if (!isHealthy) this.#tryAgainLater();
     else if (this.#hasWork()) this.#pump();
-    else {
-      if (!this.#isStopped) await this.#setAlarm();
-      this.#onIdle?.();
-    }
+    else this.#onIdle?.();
   }
 
   #hasWork(): boolean {
@@ -172,11 +176,11 @@ export class Engine {
       isClaiming: this.#isClaimWanted && !this.#isStopped,
       isRecovering: this.#isRecoveryWanted && !this.#isStopped,
     };
+    // Taken back before the transaction: an alarm that rings while it runs asks for another one.
+    if (group.isClaiming) this.#isClaimWanted = false;
+    if (group.isRecovering) this.#isRecoveryWanted = false;
     try {
-      const outbox = await runGroup(group, this.#room());
-      if (group.isClaiming && !outbox.hasMoreDue) this.#isClaimWanted = false;
-      if (group.isRecovering) this.#isRecoveryWanted = false;
-      this.#afterCommit(outbox);
+      this.#afterCommit(await runGroup(group, this.#room()));
       return true;
     } catch (cause) {
       this.#afterFailure(requests, cause);
@@ -192,6 +196,7 @@ export class Engine {
       keyRange: this.#keyRange,
       inFlight: this.#inFlight,
       claimMax: limits.claimMax,
+      retryAt: host.now() + limits.storeRetryMs,
       onFault: (error) => host.log("error", "decision_failed", { cause: String(error) }),
       context: {
         now: host.now(),
@@ -213,10 +218,12 @@ export class Engine {
     for (const delivery of outbox.deliveries) {
       this.#inFlight.set(delivery.message.key, delivery.message.leaseToken);
       this.#dispatcher.deliver(delivery);
+      this.#wakeBy(delivery.message.dueAt);
     }
     for (const runKey of outbox.endedRuns) this.#dropWaiting(runKey);
     for (const answer of outbox.answers) answer();
     this.#configs.trim();
+    if (outbox.hasMoreDue) this.#isClaimWanted = true;
     if (outbox.wakeAt !== null) this.#wakeBy(outbox.wakeAt);
   }
 
@@ -231,7 +238,7 @@ export class Engine {
 
   /**
    * Nobody knows whether the transaction is on disk. Callers hear 503 and may ask again; outcomes are tried again; what may
-   * have become `active` without anybody delivering it is looked for.
+   * have become `active` without anybody delivering it, or be due before the alarm, is looked for.
    */
   #afterFailure(requests: readonly Request[], cause: unknown): void {
     const { host } = this.#options;
@@ -239,15 +246,14 @@ export class Engine {
     this.#configs.clear();
     this.#keyRange.clear();
     this.#isRecoveryWanted = true;
+    this.#isClaimWanted = true;
     const refusal = new RepriseError("storage_unavailable", {
       message: "the storage cannot be written now; try again",
       cause,
     });
     host.log("error", "transaction_failed", { requests: requests.length, cause: String(cause) });
-    for (const request of requests) {
-      if (request.isQuiet) this.#inbox.putBack(request);
-      else request.reject(refusal);
-    }
+    this.#inbox.putBack(requests.filter((request) => request.isQuiet));
+    for (const request of requests) if (!request.isQuiet) request.reject(refusal);
   }
 
   #tryAgainLater(): void {
@@ -272,18 +278,6 @@ export class Engine {
       this.#pump();
     });
     this.#alarm = { dueAt, timer };
-  }
-
-  async #setAlarm(): Promise<void> {
-    if (this.#alarm !== null) return;
-    try {
-      const dueAt = await this.#options.store.nextDueAt();
-      if (dueAt !== null) this.#wakeBy(dueAt);
-    } catch {
-      // The store cannot be read: the next try finds out what is due.
-      this.#isClaimWanted = true;
-      this.#tryAgainLater();
-    }
   }
 }
 

@@ -29,6 +29,8 @@ export interface GroupRoom {
   /** Message key -> lease token of the attempts that this process is making. */
   readonly inFlight: ReadonlyMap<number, number>;
   readonly claimMax: number;
+  /** When to look again at what is due and could not be taken. */
+  readonly retryAt: number;
   readonly context: Context;
   /** Told of a request that failed for a reason that is not the caller's. */
   readonly onFault: (error: unknown) => void;
@@ -61,9 +63,18 @@ export async function runGroup(group: Group, room: GroupRoom): Promise<Outbox> {
     await room.keyRange.reserve(keysNeeded(commands, work), transaction);
     const effects: Effect[] = [];
     const answers = requests.map((request) => decideRequest(request, { work, room, effects }));
+    dropEnded(effects, { work, room });
     await transaction.write(work.changes);
-    return toOutbox({ work, room, effects, answers, commands, hasMoreDue: due.hasMore });
+    const nextDueAt = group.isClaiming ? await findNextDue(transaction, room) : null;
+    const finishing = { work, room, effects, answers, commands };
+    return toOutbox({ ...finishing, hasMoreDue: due.hasMore, nextDueAt });
   });
+}
+
+/** When the next claim has something to take. What is due behind a claim could not be decided on: it must not spin. */
+async function findNextDue(transaction: Transaction, room: GroupRoom): Promise<number | null> {
+  const dueAt = await transaction.nextDueAt();
+  return dueAt !== null && dueAt <= room.context.now ? room.retryAt : dueAt;
 }
 
 interface Taking {
@@ -140,6 +151,13 @@ interface Deciding {
   readonly effects: Effect[];
 }
 
+/** An orphan that was found on another way meanwhile has an attempt again; a second one would run beside it. */
+function isBegunAnew(command: Command, { work, room }: Omit<Deciding, "effects">): boolean {
+  if (command.type !== "startDelivery") return false;
+  const message = work.get("messages", command.messageKey);
+  return message !== null && isInFlight(message, room);
+}
+
 /** Returns what tells the caller, once everything is on disk. */
 function decideRequest(request: Request, { work, room, effects }: Deciding): () => void {
   const mark = work.mark();
@@ -147,6 +165,7 @@ function decideRequest(request: Request, { work, room, effects }: Deciding): () 
   const answers: AnyAnswer[] = [];
   try {
     for (const command of request.commands) {
+      if (isBegunAnew(command, { work, room })) continue;
       const transition = decide(command, { work, context: room.context });
       work.apply(transition.changes);
       effects.push(...transition.effects);
@@ -161,10 +180,28 @@ function decideRequest(request: Request, { work, room, effects }: Deciding): () 
   }
 }
 
+/** A run that ends in the same group takes back the deliveries that the group was about to begin for it. */
+function dropEnded(
+  effects: readonly Effect[],
+  { work, room }: Pick<Deciding, "work" | "room">,
+): void {
+  for (const effect of effects) {
+    if (effect.type !== "deliver") continue;
+    const message = work.peek("messages", effect.messageKey);
+    if (message?.state !== "active" || message.runKey === null) continue;
+    if (message.kind === "failureCall" || work.get("runs", message.runKey)?.state === "started")
+      continue;
+    const { messageKey } = effect;
+    const command = { type: "startDelivery", messageKey, isOrphan: true } as const;
+    work.apply(decide(command, { work, context: room.context }).changes);
+  }
+}
+
 interface Finishing extends Deciding {
   readonly answers: readonly (() => void)[];
   readonly commands: readonly Command[];
   readonly hasMoreDue: boolean;
+  readonly nextDueAt: number | null;
 }
 
 function toOutbox(finishing: Finishing): Outbox {
@@ -179,9 +216,14 @@ function toOutbox(finishing: Finishing): Outbox {
   };
 }
 
-function readEffects({ work, room, effects }: Finishing): Pick<Outbox, "deliveries" | "wakeAt"> {
+function readEffects({
+  work,
+  room,
+  effects,
+  nextDueAt,
+}: Finishing): Pick<Outbox, "deliveries" | "wakeAt"> {
   const deliveries: Delivery[] = [];
-  let wakeAt: number | null = null;
+  let wakeAt = nextDueAt;
   for (const effect of effects) {
     if (effect.type === "wake") wakeAt = Math.min(wakeAt ?? effect.dueAt, effect.dueAt);
     else {

@@ -50,8 +50,14 @@ export class Inbox {
     this.#requests.push({ commands, isQuiet: true, resolve: ignore, reject: ignore });
   }
 
-  putBack(request: Request): void {
-    this.#requests.unshift(request);
+  /** Puts requests that were taken back in front, in their order. */
+  putBack(requests: readonly Request[]): void {
+    this.#requests = [...requests, ...this.#requests];
+  }
+
+  /** Takes everything that waits, however much it is. */
+  clear(): readonly Request[] {
+    return this.#requests.splice(0);
   }
 
   /** The next group, bounded by count and bytes; at least one request. */
@@ -75,6 +81,8 @@ function bytesOf({ commands }: Request): number {
   for (const command of commands) {
     if (command.type === "submitStep") bytes += command.body.byteLength;
     else if (command.type === "startRun") bytes += command.payload.byteLength;
+    else if (command.type === "endDelivery" && command.outcome.type === "response")
+      bytes += command.outcome.body.byteLength;
   }
   return bytes;
 }
