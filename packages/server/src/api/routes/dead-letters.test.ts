@@ -318,9 +318,16 @@ describe("filters select", () => {
   });
 
   test("S60: the field createdAt of an entry is the time that the filters compare", async () => {
-    const { world, first, ids } = await twoFailures({}, {});
-    const { createdAt } = await get(world, first);
-    expect(await ids(`fromDate=${createdAt}&toDate=${createdAt}`)).toBe("a");
+    const world = await createWorld();
+    world.host.app = async () => {
+      await world.host.advance(500);
+      return respond(500);
+    };
+    const failed = await world.fail();
+    const { createdAt, workflowCreatedAt } = await get(world, failed);
+    expect(createdAt).toBe(workflowCreatedAt + 500);
+    expect(await listIds(world, `?fromDate=${createdAt}&toDate=${createdAt}`)).toHaveLength(1);
+    expect(await listIds(world, `?fromDate=${createdAt + 1}`)).toEqual([]);
   });
 
   test("S41, S62: the workflow's URL, exactly; several are alternatives", async () => {
