@@ -1,0 +1,242 @@
+// What a resume or restart may change, for one entry and for many.
+
+import type { RunAnswer, RunResource } from "@reprise/protocol";
+import { expect, test } from "vitest";
+import { until } from "./until.ts";
+import { type Answer, useWorld } from "./world.ts";
+
+const world = useWorld();
+
+const WAYS = ["resume one", "resume many", "restart one", "restart many"] as const;
+type Way = (typeof WAYS)[number];
+
+/** A workflow whose second step fails as long as the app is broken. */
+const app = { isBroken: true };
+
+function serveOrder(): string {
+  app.isBroken = true;
+  return world.serve("/order", async (context) => {
+    await context.run("first", () => 1);
+    await context.run("second", () => {
+      if (app.isBroken) throw new Error("broken");
+    });
+  });
+}
+
+/** A run that has failed with settings of its own. */
+async function failOrder(): Promise<string> {
+  const runId = await world.trigger({
+    url: serveOrder(),
+    retries: 1,
+    retryDelay: "2 + retried",
+    label: "old",
+    flowControl: { key: "old-key", parallelism: 5, rate: 50, period: "5s" },
+  });
+  await world.failed(runId);
+  return runId;
+}
+
+async function send(way: Way, runId: string, headers: Record<string, string>): Promise<Answer> {
+  const { dlqId } = await world.deadLetter(runId);
+  const [mode, number] = way.split(" ");
+  const path = `/v2/workflows/dlq/${mode}`;
+  return world.call("POST", number === "one" ? `${path}/${dlqId}` : `${path}?dlqIds=${dlqId}`, {
+    headers,
+  });
+}
+
+/** Fails a run, brings it back with `headers` in a way, and gives the new run's id. */
+async function revive(way: Way, headers: Record<string, string>): Promise<string> {
+  const answer = await send(way, await failOrder(), headers);
+  expect(answer.status, answer.text).toBe(200);
+  // One answers the run, many a list of runs; the tests of the resume check the shapes.
+  const json = answer.json as RunAnswer & { readonly workflowRuns?: readonly RunAnswer[] };
+  return json.workflowRuns?.[0]?.workflowRunId ?? json.workflowRunId;
+}
+
+function nextOf(run: RunResource | null) {
+  const step = run?.steps.find(({ type }) => type === "next")?.steps[0];
+  // Groups of this type hold nothing else.
+  return step as
+    | Extract<RunResource["steps"][number], { type: "next" }>["steps"][number]
+    | undefined;
+}
+
+async function plannedDelayMs(runId: string, since: (run: RunResource) => number): Promise<number> {
+  return until("the planned delivery", async () => {
+    const run = await world.log(runId);
+    const at = nextOf(run)?.nextDeliveryTime;
+    return run !== null && at !== undefined && at - since(run);
+  });
+}
+
+function expectAbout(actualMs: number, expectedMs: number): void {
+  expect(actualMs).toBeGreaterThanOrEqual(expectedMs);
+  expect(actualMs).toBeLessThan(expectedMs + 1_000);
+}
+
+test.each(WAYS)("without overrides every setting of the run is kept: %s", async (way) => {
+  const runId = await revive(way, {});
+  const entry = await world.deadLetter(runId);
+  expect(entry).toMatchObject({
+    maxRetries: 1,
+    retryDelayExpression: "2 + retried",
+    labels: ["old"],
+    flowControlKey: "old-key",
+    parallelism: 5,
+    rate: 50,
+    period: 5,
+    failureCallback: `${world.app.url}/order`,
+  });
+});
+
+test.each(WAYS)("S50: the remaining steps use the new number of retries: %s", async (way) => {
+  const runId = await revive(way, { "Upstash-Retries": "3" });
+  const entry = await world.deadLetter(runId);
+  expect(entry).toMatchObject({ maxRetries: 3, retryDelayExpression: "2 + retried" });
+  expect(entry.attempts).toHaveLength(4);
+});
+
+test.each(WAYS)("S51: the next step does not start before the delay: %s", async (way) => {
+  const runId = await revive(way, { "Upstash-Delay": "1s" });
+  app.isBroken = false;
+  const run = await world.succeeded(runId);
+  const first = world.app
+    .at("/order")
+    .find(({ headers }) => headers["upstash-workflow-runid"] === runId);
+  expect((first?.at ?? 0) - run.workflowRunCreatedAt).toBeGreaterThanOrEqual(1_000);
+});
+
+test.each([
+  ["10s", 10_000],
+  ["5m", 300_000],
+  ["1d10h30m", 124_200_000],
+])("S51: a delay of %s is %i ms", async (delay, expectedMs) => {
+  const runId = await revive("resume one", { "Upstash-Delay": delay });
+  expectAbout(await plannedDelayMs(runId, (run) => run.workflowRunCreatedAt), expectedMs);
+});
+
+test.each(WAYS)("S52: the remaining retries follow the new retry delay: %s", async (way) => {
+  const runId = await revive(way, { "Upstash-Retry-Delay": "60000 * (1 + retried)" });
+  const delayMs = await plannedDelayMs(runId, (run) => nextOf(run)?.errors?.at(-1)?.time ?? 0);
+  expectAbout(delayMs, 60_000);
+});
+
+test.each(WAYS)(
+  "S53, S54: the remaining steps count under the new flow control: %s",
+  async (way) => {
+    const runId = await revive(way, {
+      "Upstash-Flow-Control-Key": "new-key",
+      "Upstash-Flow-Control-Value": "parallelism=2, rate=7, period=10s",
+    });
+    expect((await world.log(runId))?.flowControlKey).toBe("new-key");
+    const entry = await world.deadLetter(runId);
+    expect(entry).toMatchObject({ flowControlKey: "new-key", parallelism: 2, rate: 7, period: 10 });
+  },
+);
+
+test.each([
+  ["rate=7", { rate: 7, period: 1 }],
+  ["parallelism=2", { parallelism: 2, period: 1 }],
+  ["period=1m,rate=7", { rate: 7, period: 60 }],
+  ["rate=7 , parallelism=2", { rate: 7, parallelism: 2, period: 1 }],
+])("S54: the flow control value may be any subset in any order: %s", async (value, expected) => {
+  const runId = await revive("resume one", {
+    "Upstash-Flow-Control-Key": "new-key",
+    "Upstash-Flow-Control-Value": value,
+  });
+  const { rate, parallelism, period } = await world.deadLetter(runId);
+  expect(JSON.parse(JSON.stringify({ rate, parallelism, period }))).toEqual(expected);
+});
+
+test.each(WAYS)(
+  "S55: the new run carries the new labels, and the app sees them: %s",
+  async (way) => {
+    const runId = await revive(way, { "Upstash-Label": "new,v2" });
+    const entry = await world.deadLetter(runId);
+    expect(entry).toMatchObject({ label: "new", labels: ["new", "v2"] });
+    const { messages } = await world.client.dlq.list({ filter: { label: "v2" } });
+    expect(messages.map(({ workflowRunId }) => workflowRunId)).toEqual([runId]);
+    const first = world.app
+      .at("/order")
+      .find(({ headers }) => headers["upstash-workflow-runid"] === runId);
+    expect(first?.headers["upstash-label"]).toBe("new,v2");
+  },
+);
+
+test.each(WAYS)("S56: a second failure is reported to the new URL: %s", async (way) => {
+  const alarm = world.app.on("/alarm", () => new Response("noted"));
+  const runId = await revive(way, { "Upstash-Failure-Callback": alarm });
+  const entry = await world.deadLetterIn(runId, "CALLBACK_SUCCESS");
+  expect(entry.failureCallback).toBe(alarm);
+  expect(world.app.at("/alarm")).toHaveLength(1);
+  expect(JSON.parse(world.app.at("/alarm")[0]?.body ?? "")).toMatchObject({ workflowRunId: runId });
+});
+
+test("several overrides hold at once, also when they come from the official client", async () => {
+  const { dlqId } = await world.deadLetter(await failOrder());
+  const flowControl = { key: "new-key", rate: 9, period: "1m" } as const;
+  const { workflowRuns } = await world.client.dlq.resume(dlqId, { retries: 2, flowControl });
+  const entry = await world.deadLetter(workflowRuns[0]?.workflowRunId ?? "");
+  expect(entry).toMatchObject({ maxRetries: 2, flowControlKey: "new-key", rate: 9, period: 60 });
+  const again = await world.client.dlq.restart(entry.dlqId, { retries: 0 });
+  const last = await world.deadLetter(again.workflowRuns[0]?.workflowRunId ?? "");
+  expect(last).toMatchObject({ maxRetries: 0, flowControlKey: "new-key", rate: 9 });
+});
+
+test("overrides stay with the run when it is resumed again", async () => {
+  const first = await revive("resume one", { "Upstash-Retries": "2", "Upstash-Label": "new" });
+  await world.failed(first);
+  const answer = await send("restart one", first, {});
+  const entry = await world.deadLetter((answer.json as RunAnswer).workflowRunId); // Or it waits in vain.
+  expect(entry).toMatchObject({ maxRetries: 2, labels: ["new"] });
+});
+
+const FAULTS: readonly (readonly [
+  fault: string,
+  headers: Record<string, string>,
+  named: RegExp,
+])[] = [
+  ["retries that are no number", { "Upstash-Retries": "many" }, /Upstash-Retries/],
+  ["retries below zero", { "Upstash-Retries": "-1" }, /Upstash-Retries/],
+  ["a delay without a unit that is known", { "Upstash-Delay": "5 parsecs" }, /Upstash-Delay/],
+  ["a negative delay", { "Upstash-Delay": "-5s" }, /Upstash-Delay/],
+  [
+    "a retry delay that calls code",
+    { "Upstash-Retry-Delay": "process.exit()" },
+    /Upstash-Retry-Delay|retry delay/i,
+  ],
+  ["a key without a value", { "Upstash-Flow-Control-Key": "k" }, /Upstash-Flow-Control-Value/],
+  ["a value without a key", { "Upstash-Flow-Control-Value": "rate=1" }, /Upstash-Flow-Control-Key/],
+  [
+    "a rate of zero",
+    { "Upstash-Flow-Control-Key": "k", "Upstash-Flow-Control-Value": "rate=0" },
+    /rate/,
+  ],
+  ["an empty label", { "Upstash-Label": "" }, /Upstash-Label/],
+  [
+    "a failure URL that is none",
+    { "Upstash-Failure-Callback": "alarm" },
+    /Upstash-Failure-Callback/,
+  ],
+];
+
+test.each(FAULTS)(
+  "S50-S56: %s is refused by name and the entry stays",
+  async (_fault, headers, named) => {
+    const runId = await failOrder();
+    const before = await world.deadLetter(runId);
+    for (const way of WAYS) {
+      const answer = await send(way, runId, headers);
+      expect([way, answer.status]).toEqual([way, 400]);
+      expect(answer.json).toEqual({
+        error: expect.stringMatching(named),
+        code: expect.any(String),
+      });
+    }
+    const { dlqId } = await world.deadLetter(runId);
+    expect(dlqId).toBe(before.dlqId);
+    const { runs } = await world.client.logs();
+    expect(runs).toHaveLength(1);
+  },
+);
