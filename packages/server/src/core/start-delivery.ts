@@ -9,14 +9,17 @@ export interface StartDeliveryState {
   readonly run: RunRow | null;
   readonly config: RunConfig | null;
   readonly step: StepRow | null;
+  /** True when the work of this delivery has been accepted already. */
+  readonly hasContinuation: boolean;
 }
 
 /**
  * Starts an attempt of a message that is due: scheduled until now, or active with nobody left to speak for its attempt. Such
- * an orphan is delivered again under the same number, because nobody knows whether the last try counted.
+ * an orphan is delivered again under the same number, because nobody knows whether the last try counted. When its work was
+ * accepted since the last try, it counted: the app is never asked for a finished step again.
  */
 export function decideStartDelivery(
-  { message, run, config, step }: StartDeliveryState,
+  { message, run, config, step, hasContinuation }: StartDeliveryState,
   command: StartDelivery,
   context: Context,
 ): Transition<null> {
@@ -25,7 +28,7 @@ export function decideStartDelivery(
   if (message.state === "scheduled" && message.dueAt > context.now) {
     return { changes: [], effects: [{ type: "wake", dueAt: message.dueAt }], answer: null };
   }
-  if (message.kind !== "failureCall" && run?.state !== "started") {
+  if (hasContinuation || (message.kind !== "failureCall" && run?.state !== "started")) {
     return { changes: [remove("messages", message.key)], effects: [], answer: null };
   }
   const own = parseMessageConfig(step?.config ?? message.config);

@@ -99,9 +99,15 @@ describe("message", () => {
           dueAt: state === "scheduled" ? NOW : NOW + 60_000,
         });
 
-  const start = (row: MessageRow | null, isOrphan: boolean) =>
+  const start = (row: MessageRow | null, isOrphan: boolean, hasContinuation = false) =>
     decideStartDelivery(
-      { message: row, run: runRow(), config: runConfig(), step: stepRow() },
+      {
+        message: row,
+        run: runRow(),
+        config: runConfig(),
+        step: stepRow(),
+        hasContinuation,
+      },
       { type: "startDelivery", messageKey: 3, isOrphan },
       contextAt(),
     );
@@ -162,6 +168,8 @@ describe("message", () => {
       );
     },
     "lease orphaned": (state) => stateAfter(start(message(state), true), "messages", 3),
+    "orphaned, continuation accepted": (state) =>
+      stateAfter(start(message(state), true, true), "messages", 3),
     "2xx": end(response(200)),
     "failed, retry left": end(response(500)),
     "failed, none left": spent(response(500)),

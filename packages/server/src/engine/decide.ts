@@ -3,7 +3,7 @@ import { decideDeleteDeadLetter } from "../core/dead-letter.ts";
 import { decideEndDelivery, type EndDeliveryState, needsRun } from "../core/end-delivery.ts";
 import { decideCancelCallback, decideRetryCallback } from "../core/failure-call.ts";
 import { decideReviveRun } from "../core/revive-run.ts";
-import type { DeadLetterRow, MessageRow } from "../core/rows.ts";
+import type { DeadLetterRow, MessageRow, StepRow } from "../core/rows.ts";
 import { decideCancelRun, decideFinishRun } from "../core/run.ts";
 import { decideStartDelivery } from "../core/start-delivery.ts";
 import { decideStartRun } from "../core/start-run.ts";
@@ -49,7 +49,9 @@ export function decide(command: Command, room: DecisionRoom): Transition<Answers
       return decideCancelRun(endRunState(command.runId, work), command, context);
     case "startDelivery": {
       const message = work.get("messages", command.messageKey);
-      return decideStartDelivery({ message, ...belongings(message, room) }, command, context);
+      const own = belongings(message, room);
+      const hasContinuation = own.run !== null && isContinued(own.step, own.run.key, work);
+      return decideStartDelivery({ message, ...own, hasContinuation }, command, context);
     }
     case "endDelivery": {
       const message = work.get("messages", command.messageKey);
@@ -110,15 +112,18 @@ function endDeliveryState(
   return {
     message,
     ...own,
-    hasContinuation:
-      isKnown &&
-      step !== null &&
-      continuationSlots(step).some((slot) => work.stepInSlot(runKey, slot) !== null),
+    hasContinuation: isKnown && isContinued(step, runKey, work),
     openMessages: isKnown ? work.openMessages(runKey) : [],
     initialStep: isKnown ? work.stepInSlot(runKey, INITIAL_SLOT) : null,
     deadLetter:
       message?.deadLetterKey == null ? null : work.get("deadLetters", message.deadLetterKey),
   };
+}
+
+/** Whether what the delivery of `step` asks for has been recorded. */
+function isContinued(step: StepRow | null, runKey: number, work: WorkingSet): boolean {
+  if (step === null) return false;
+  return continuationSlots(step).some((slot) => work.stepInSlot(runKey, slot) !== null);
 }
 
 function deadLetterState(deadLetter: DeadLetterRow | null, { work }: DecisionRoom) {

@@ -153,12 +153,12 @@ function wantDeadLetter(
   wants.slot(deadLetter.runKey, INITIAL_SLOT);
 }
 
-/** A failed attempt may have done its work all the same: that shows in the slots behind its record. */
+/** An attempt that failed, or was cut off, may have done its work all the same: that shows in the slots behind its record. */
 function wantContinuations(command: Command, work: WorkingSet, wants: Wants): void {
-  if (command.type !== "endDelivery") return;
+  if (command.type !== "endDelivery" && command.type !== "startDelivery") return;
   const message = work.get("messages", command.messageKey);
   if (message?.kind !== "step" || message.runKey === null) return;
-  if (!needsRun(message, command.outcome)) return;
+  if (command.type === "endDelivery" && !needsRun(message, command.outcome)) return;
   const step = work.get("steps", message.key);
   if (step !== null) wants.slotsOf(message.runKey, continuationSlots(step));
 }
