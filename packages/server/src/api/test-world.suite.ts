@@ -1,5 +1,11 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { isJsonObject, type RunPage } from "@reprise/protocol";
+import {
+  type DeadLetterResource,
+  isJsonObject,
+  type RunAnswer,
+  type RunResource,
+  type WorkflowEventResource,
+} from "@reprise/protocol";
 import { Hono } from "hono";
 import { onTestFinished } from "vitest";
 import { assert } from "../core/assert.ts";
@@ -30,9 +36,19 @@ export interface AppRequest extends OutgoingRequest {
 
 export interface Reply {
   readonly status: number;
-  // Tests read answers as a client does, which knows the fields and not the types.
-  // biome-ignore lint/suspicious/noExplicitAny: see above.
-  readonly body: any;
+  readonly body: AnswerBody;
+}
+
+/** The fields of all answers together: a test reads those of the request that it has sent. */
+export interface AnswerBody extends DeadLetterResource, RunAnswer {
+  readonly error: string;
+  readonly messages: readonly DeadLetterResource[];
+  readonly runs: readonly RunResource[];
+  readonly events: readonly WorkflowEventResource[];
+  readonly workflowRuns: readonly RunAnswer[];
+  readonly cursor: string;
+  readonly deleted: number;
+  readonly cancelled: number;
 }
 
 export interface World {
@@ -49,7 +65,7 @@ export interface World {
   /** Starts a run whose first delivery fails for good, and returns its dead letter's public id. */
   fail(options?: StartOptions): Promise<Failed>;
   /** The one run with this id, as the logs show it. */
-  log(runId: string): Promise<RunPage["runs"][number]>;
+  log(runId: string): Promise<RunResource>;
 }
 
 export interface Failed {
@@ -208,7 +224,9 @@ function toWorld(room: ApiRoom, host: ScriptedHost): World {
   const log: World["log"] = async (runId) => {
     const reply = await call(`/v2/workflows/logs?workflowRunId=${runId}`);
     assert(reply.status === 200, `the logs must answer 200, got ${JSON.stringify(reply)}`);
-    return reply.body.runs[0];
+    const [found] = reply.body.runs;
+    assert(found !== undefined, `there must be a run ${runId}`);
+    return found;
   };
   return { room, store, engine, host, call, until, start, fail, log };
 }

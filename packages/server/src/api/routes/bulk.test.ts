@@ -28,7 +28,7 @@ function hang(world: World): void {
 
 async function openIds(world: World): Promise<readonly string[]> {
   const { body } = await world.call(QUEUE);
-  return body.messages.map((entry: { readonly dlqId: string }) => entry.dlqId);
+  return body.messages.map(({ dlqId }) => dlqId);
 }
 
 async function page(world: World, target: string, method = "POST"): Promise<Page> {

@@ -8,7 +8,7 @@ async function cancel(world: World, search = "", init: RequestInit = {}) {
 async function live(world: World): Promise<string> {
   const { body } = await world.call("/v2/workflows/logs?state=RUN_STARTED");
   return body.runs
-    .map((entry: { readonly workflowRunId: string }) => entry.workflowRunId)
+    .map(({ workflowRunId }) => workflowRunId)
     .toSorted()
     .join();
 }

@@ -18,7 +18,7 @@ const RUNS = "/v2/workflows/dlq";
 
 async function openIds(world: World): Promise<readonly string[]> {
   const { body } = await world.call(RUNS);
-  return body.messages.map((entry: { readonly dlqId: string }) => entry.dlqId);
+  return body.messages.map(({ dlqId }) => dlqId);
 }
 
 async function post(world: World, target: string, headers: Record<string, string> = {}) {
@@ -283,9 +283,9 @@ describe.each(MODES)("%s", (mode) => {
     const target = isBulk ? `${mode}?dlqIds=${failed.dlqId}` : `${mode}/${failed.dlqId}`;
     const { status, body } = await post(world, target, headers);
     expect(status, JSON.stringify(body)).toBe(200);
-    const answer = isBulk ? body.workflowRuns[0] : body;
-    const log = await world.log(answer.workflowRunId);
-    return { world, log, runId: answer.workflowRunId as string, next: log.steps.at(-1)?.steps[0] };
+    const runId = (isBulk ? body.workflowRuns[0] : body)?.workflowRunId ?? "";
+    const log = await world.log(runId);
+    return { world, log, runId, next: log.steps.at(-1)?.steps[0] };
   }
 
   describe.each([false, true])("with overrides, bulk: %s", (isBulk) => {
