@@ -257,6 +257,21 @@ describe("a run that ends", () => {
     expect(await allMessages(store)).toHaveLength(1);
   });
 
+  test("in the very group that takes its step is not asked for the next one", async () => {
+    const { host, store, engine } = world;
+    await engine.execute([newRun(host, "wfr_a")]);
+    (await host.nextExchange()).answer(accepted());
+    await host.settle();
+    const answers = await Promise.all([
+      engine.execute([newStep(host, "wfr_a", 1)]),
+      engine.execute([{ type: "cancelRun", runId: "wfr_a" }]),
+    ]);
+    expect(answers).toMatchObject([[{ deduplicated: false }], [{ wasLive: true }]]);
+    await host.settle();
+    expect(host.exchanges).toEqual([]);
+    expect(await allMessages(store)).toEqual([]);
+  });
+
   test("takes its waiting deliveries out of the line and their messages with them", async () => {
     const narrow = await openWorld({ perOriginMax: 1 });
     const { host, store, engine } = narrow;

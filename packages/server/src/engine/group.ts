@@ -3,7 +3,7 @@ import type { Command, EndDelivery } from "../core/commands.ts";
 import { startAttempt } from "../core/message.ts";
 import type { Change, MessageRow, StepRow } from "../core/rows.ts";
 import { effectiveConfig, parseMessageConfig, type RunConfig } from "../core/run-config.ts";
-import { type Context, type Effect, update } from "../core/transition.ts";
+import { type Context, type Effect, remove, update } from "../core/transition.ts";
 import type { Store, Transaction } from "../store/store.ts";
 import type { ConfigCache } from "./config-cache.ts";
 import { decide } from "./decide.ts";
@@ -63,7 +63,7 @@ export async function runGroup(group: Group, room: GroupRoom): Promise<Outbox> {
     await room.keyRange.reserve(keysNeeded(commands, work), transaction);
     const effects: Effect[] = [];
     const answers = requests.map((request) => decideRequest(request, { work, room, effects }));
-    dropEnded(effects, { work, room });
+    dropEnded(effects, work);
     await transaction.write(work.changes);
     const nextDueAt = group.isClaiming ? await findNextDue(transaction, room) : null;
     const finishing = { work, room, effects, answers, commands };
@@ -181,19 +181,13 @@ function decideRequest(request: Request, { work, room, effects }: Deciding): () 
 }
 
 /** A run that ends in the same group takes back the deliveries that the group was about to begin for it. */
-function dropEnded(
-  effects: readonly Effect[],
-  { work, room }: Pick<Deciding, "work" | "room">,
-): void {
+function dropEnded(effects: readonly Effect[], work: WorkingSet): void {
   for (const effect of effects) {
     if (effect.type !== "deliver") continue;
     const message = work.peek("messages", effect.messageKey);
-    if (message?.state !== "active" || message.runKey === null) continue;
-    if (message.kind === "failureCall" || work.get("runs", message.runKey)?.state === "started")
-      continue;
-    const { messageKey } = effect;
-    const command = { type: "startDelivery", messageKey, isOrphan: true } as const;
-    work.apply(decide(command, { work, context: room.context }).changes);
+    if (message === null || message.kind === "failureCall" || message.runKey === null) continue;
+    if (work.get("runs", message.runKey)?.state === "started") continue;
+    work.apply([remove("messages", message.key)]);
   }
 }
 
