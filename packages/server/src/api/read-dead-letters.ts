@@ -3,6 +3,7 @@ import { attemptKey } from "../core/message.ts";
 import { ATTEMPTS_PER_MESSAGE_MAX, type AttemptRow, type DeadLetterRow } from "../core/rows.ts";
 import { INITIAL_SLOT } from "../core/step.ts";
 import type { Reader } from "../store/store.ts";
+import { createBodyBudget } from "./body-budget.ts";
 import { type DeadLetterSource, toDeadLetterResource } from "./views/dead-letter.ts";
 import { dlqIdOf } from "./views/dlq-id.ts";
 import { readRunConfig } from "./views/settings.ts";
@@ -51,15 +52,26 @@ export async function readDeadLetters(
   return (await readSources(deadLetters, store)).map(toDeadLetterResource);
 }
 
-/** Every attempt of one message, in order. */
-export function readAttempts(messageKey: number, store: Reader): Promise<readonly AttemptRow[]> {
+/** Attempts of one read: each may bring the largest response along. */
+const ATTEMPT_ROWS = 10;
+
+/** Every attempt of one message, in order. Of very many bytes the newest are shown. */
+async function readAttempts(messageKey: number, store: Reader): Promise<readonly AttemptRow[]> {
   const from = messageKey * ATTEMPTS_PER_MESSAGE_MAX;
-  const to = from + ATTEMPTS_PER_MESSAGE_MAX - 1;
-  return store.list("attempts", {
-    where: [{ type: "range", column: "key", from, to }],
-    order: "ascending",
-    limit: ATTEMPTS_PER_MESSAGE_MAX,
-  });
+  const where = [
+    { type: "range", column: "key", from, to: from + ATTEMPTS_PER_MESSAGE_MAX - 1 } as const,
+  ];
+  const cutToBudget = createBodyBudget();
+  const newestFirst: AttemptRow[] = [];
+  for (let rows = 0; rows < ATTEMPTS_PER_MESSAGE_MAX; rows += ATTEMPT_ROWS) {
+    const last = newestFirst.at(-1);
+    const position = last === undefined ? {} : { afterKey: last.key };
+    const query = { where, order: "descending", limit: ATTEMPT_ROWS, ...position } as const;
+    const found = await store.list("attempts", query);
+    newestFirst.push(...found.map(cutToBudget));
+    if (found.length < ATTEMPT_ROWS) break;
+  }
+  return newestFirst.toReversed();
 }
 
 async function readSources(

@@ -5,6 +5,7 @@ import {
   type RunRow,
   type StepRow,
 } from "../core/rows.ts";
+import { createBodyBudget } from "./body-budget.ts";
 import type { RunSelection } from "./filters.ts";
 import type { ApiRoom } from "./room.ts";
 import { readRunConfig } from "./views/settings.ts";
@@ -116,6 +117,7 @@ async function readFailures(
   messageKeys: readonly number[],
   { store, host }: ApiRoom,
 ): Promise<ReadonlyMap<number, readonly AttemptRow[]>> {
+  const cutToBudget = createBodyBudget();
   const attempts = new Map<number, AttemptRow[]>();
   let open = messageKeys;
   for (let number = 0; open.length > 0 && number < ATTEMPTS_PER_MESSAGE_MAX; number += 1) {
@@ -127,7 +129,7 @@ async function readFailures(
         keys.map((key) => key * ATTEMPTS_PER_MESSAGE_MAX + number),
       );
       for (const row of rows) {
-        attempts.set(row.messageKey, [...(attempts.get(row.messageKey) ?? []), row]);
+        attempts.set(row.messageKey, [...(attempts.get(row.messageKey) ?? []), cutToBudget(row)]);
         if (row.error !== null) failed.push(row.messageKey);
       }
       if (start > 0) await host.nextTurn();

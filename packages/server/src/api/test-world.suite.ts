@@ -53,6 +53,8 @@ export interface AnswerBody extends DeadLetterResource, RunAnswer {
 
 export interface World {
   readonly room: ApiRoom;
+  /** While true, no transaction can be committed. */
+  isDiskFull: boolean;
   readonly store: Store;
   readonly engine: Engine;
   readonly host: ScriptedHost;
@@ -140,7 +142,8 @@ export function createScriptedHost(): ScriptedHost {
 
 export async function createWorld(): Promise<World> {
   const host = createScriptedHost();
-  const store = await openSqliteStore({ path: ":memory:" });
+  const disk = { isFull: false };
+  const store = onDisk(await openSqliteStore({ path: ":memory:" }), disk);
   const signingKeys = () => ({ current: "sig_current", next: "sig_next" });
   const limits = {
     attemptTimeoutMs: 60_000,
@@ -183,10 +186,34 @@ export async function createWorld(): Promise<World> {
     await stopped;
     await store.close();
   });
-  return toWorld(room, host);
+  return toWorld(room, host, disk);
 }
 
-function toWorld(room: ApiRoom, host: ScriptedHost): World {
+interface Disk {
+  isFull: boolean;
+}
+
+/** The store as it is, but for its commits, which a full disk refuses. */
+function onDisk(store: Store, disk: Disk): Store {
+  return {
+    get counters() {
+      return store.counters;
+    },
+    get: (table, keys) => store.get(table, keys),
+    find: (table, lookup, values) => store.find(table, lookup, values),
+    list: (table, query) => store.list(table, query),
+    nextDueAt: () => store.nextDueAt(),
+    close: () => store.close(),
+    transaction: (work) =>
+      store.transaction(async (transaction) => {
+        const result = await work(transaction);
+        if (disk.isFull) throw new Error("the disk is full");
+        return result;
+      }),
+  };
+}
+
+function toWorld(room: ApiRoom, host: ScriptedHost, disk: Disk): World {
   const { store, engine } = room;
   const app = createApp(room);
   const call = async (target: string, init: RequestInit = {}): Promise<Reply> => {
@@ -228,7 +255,15 @@ function toWorld(room: ApiRoom, host: ScriptedHost): World {
     assert(found !== undefined, `there must be a run ${runId}`);
     return found;
   };
-  return { room, store, engine, host, call, until, start, fail, log };
+  return {
+    ...{ room, store, engine, host, call, until, start, fail, log },
+    get isDiskFull() {
+      return disk.isFull;
+    },
+    set isDiskFull(isFull) {
+      disk.isFull = isFull;
+    },
+  };
 }
 
 function createApp(room: ApiRoom): Hono<ApiEnv> {

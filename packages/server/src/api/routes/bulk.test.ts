@@ -258,6 +258,42 @@ describe.each(["resume", "restart"])("bulk %s", (mode) => {
   });
 });
 
+describe("when the disk is full", () => {
+  test("nothing is handled and the request may be repeated", async () => {
+    const world = await createWorld();
+    const failed = await failMany(world, 3);
+    hang(world);
+    world.isDiskFull = true;
+    for (const search of ["", `?dlqIds=${failed[0]?.dlqId}`]) {
+      const reply = await world.call(`${QUEUE}/resume${search}`, { method: "POST" });
+      expect(reply.status).toBe(503);
+    }
+    world.isDiskFull = false;
+    expect(await openIds(world)).toHaveLength(3);
+    expect((await page(world, "/resume")).workflowRuns).toHaveLength(3);
+  });
+
+  test("in the middle of a request, it tells what it has done and gives a cursor to the rest", async () => {
+    const world = await createWorld();
+    const failed = await failMany(world, 25);
+    // The first run that goes on takes the last room.
+    world.host.app = () => {
+      world.isDiskFull = true;
+      return new Promise(() => {});
+    };
+    const first = await page(world, "/resume");
+    expect(first.workflowRuns.length).toBeGreaterThan(0);
+    expect(first.workflowRuns.length).toBeLessThan(25);
+    expect(first.cursor).not.toBe("");
+    world.isDiskFull = false;
+    hang(world);
+    const second = await page(world, `/resume?cursor=${first.cursor}`);
+    expect(second.cursor).toBe("");
+    const sources = [...(await sourcesOf(world, first)), ...(await sourcesOf(world, second))];
+    expect(sources).toEqual(failed.map(({ runId }) => runId));
+  });
+});
+
 test("a cursor of a resume is none of a restart", async () => {
   const world = await createWorld();
   await failMany(world, 2);
@@ -296,6 +332,29 @@ describe("bulk delete", () => {
     expect(await page(world, "?label=x", "DELETE")).toEqual({ deleted: 1 });
     expect(await page(world, "?label=x", "DELETE")).toEqual({ deleted: 0 });
     expect(await openIds(world)).toEqual([b?.dlqId]);
+  });
+
+  test("one request without count is bounded, and its cursor leads to the rest", async () => {
+    const world = await createWorld();
+    await failMany(world, 1);
+    const [row] = await world.store.list("deadLetters", {
+      where: [],
+      order: "ascending",
+      limit: 1,
+    });
+    if (row === undefined) throw new Error("a failed run has a dead letter");
+    await world.store.transaction((transaction) =>
+      transaction.write(
+        Array.from({ length: 1002 }, (_, index) => ({
+          type: "insert" as const,
+          table: "deadLetters" as const,
+          row: { ...row, key: 1_000_000 + index },
+        })),
+      ),
+    );
+    const first = await page(world, "", "DELETE");
+    expect(first).toEqual({ deleted: 1000, cursor: expect.any(String) });
+    expect(await page(world, `?cursor=${first.cursor}`, "DELETE")).toEqual({ deleted: 3 });
   });
 
   test.each(["?dlqIds=", "?labeel=x", "?cancel=true", "?count=0"])(

@@ -28,6 +28,7 @@ import { findRuns, readRunSource } from "../read-runs.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
 import { toEvents } from "../views/events.ts";
 import { toRunResource } from "../views/run.ts";
+import type { RunSource } from "../views/steps.ts";
 
 /** `/v2/workflows/logs` and `/v2/workflows/events`: what happened, by run or as single events, newest run first. */
 export function runLogRoutes(room: ApiRoom): Hono<ApiEnv> {
@@ -68,14 +69,23 @@ async function runPage(parameters: Parameters, room: ApiRoom): Promise<RunPage> 
   const runs: RunResource[] = [];
   let bytes = 0;
   for (const [index, run] of found.runs.entries()) {
-    runs.push(toRunResource(await readRunSource(run, room), bodyBytesMax));
-    bytes += run.bodyBytes;
+    const source = await readRunSource(run, room);
+    runs.push(toRunResource(source, bodyBytesMax));
+    bytes += run.bodyBytes + responseBytes(source);
     const hasMore = index + 1 < found.runs.length || found.nextAfterKey !== null;
     if (bytes > PAGE_BYTES_MAX && hasMore) return { runs, cursor: encodeCursor([run.key], issuer) };
   }
   return found.nextAfterKey === null
     ? { runs }
     : { runs, cursor: encodeCursor([found.nextAfterKey], issuer) };
+}
+
+function responseBytes({ attempts }: RunSource): number {
+  let bytes = 0;
+  for (const rows of attempts.values()) {
+    for (const row of rows) bytes += row.responseBody?.byteLength ?? 0;
+  }
+  return bytes;
 }
 
 const STEP_STATES: readonly StepState[] = [

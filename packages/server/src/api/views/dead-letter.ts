@@ -52,7 +52,7 @@ export function toDeadLetterResource(source: DeadLetterSource): DeadLetterResour
     bodyBase64: body.base64 ?? undefined,
     maxRetries: failedMessage?.retries ?? settings?.retries ?? 0,
     retryDelayExpression: settings?.retryDelay ?? undefined,
-    notBefore: failedStep?.dueAt ?? failedMessage?.createdAt ?? deadLetter.runCreatedAt,
+    notBefore: notBefore(source),
     // The instant that `fromDate` and `toDate` compare.
     createdAt: deadLetter.createdAt,
     callerIP: deadLetter.callerIp,
@@ -71,6 +71,12 @@ export function toDeadLetterResource(source: DeadLetterSource): DeadLetterResour
       ? source.attempts.map((attempt) => toAttempt(attempt, lens))
       : undefined,
   });
+}
+
+/** When the failed message could be delivered first; a sleep's is later than its record. */
+function notBefore({ deadLetter, failedMessage, failedStep }: DeadLetterSource): number {
+  const createdAt = failedMessage?.createdAt ?? deadLetter.runCreatedAt;
+  return Math.max(failedStep?.dueAt ?? createdAt, createdAt);
 }
 
 /** What the last attempt sent; before there was one, what it would have brought along. */
