@@ -4,6 +4,7 @@ import {
   checkHeaders,
   type FlatHeaders,
   flatHeadersFromRecord,
+  HEADER,
   isJsonObject,
   isRepriseError,
   messageId,
@@ -22,14 +23,14 @@ export function batchRoutes(room: ApiRoom): Hono<ApiEnv> {
   return new Hono<ApiEnv>().post("/v2/batch", async (c) => {
     const body = await readBody(c.req.raw, room.settings.batchBytesMax);
     const ip = callerIp(c.req.raw, c.env, room.settings);
-    const items = parseItems(body);
-    const isSubmission = items.some((item) => item.headers["upstash-workflow-init"] === "false");
+    const values = parseList(body);
     try {
+      const items = values.map((value, index) => inItem(index, () => parseItem(value)));
       const commands = planGroups(items.map((item, index) => toCommand(item, index, ip, room)));
       const answers = await room.engine.execute(commands);
       return c.json(answers.map(toItemAnswer));
     } catch (error) {
-      throw isSubmission ? asSubmissionError(error) : error;
+      throw values.some(isSubmission) ? asSubmissionError(error) : error;
     }
   });
 }
@@ -42,8 +43,20 @@ interface Item {
 
 const encoder = new TextEncoder();
 
-/** Reads the array of `{destination, headers, body}`; a fault names the item. */
-function parseItems(bytes: Uint8Array): readonly Item[] {
+/** Whether an item comes from a running workflow. Asked of what could not be read as well: it decides how a fault is answered. */
+function isSubmission(value: unknown): boolean {
+  if (!isJsonObject(value) || !isJsonObject(value.headers)) return false;
+  return Object.entries(value.headers).some(
+    ([name, text]) => name.toLowerCase() === HEADER.workflowInit && isFalse(String(text)),
+  );
+}
+
+/** One client writes `False`. */
+export function isFalse(text: string | undefined): boolean {
+  return text?.toLowerCase() === "false";
+}
+
+function parseList(bytes: Uint8Array): readonly unknown[] {
   const list = parseJson(bytes, "the body");
   if (!Array.isArray(list)) {
     throw new RepriseError("invalid_json", {
@@ -55,9 +68,10 @@ function parseItems(bytes: Uint8Array): readonly Item[] {
       message: `a batch must have 1 to ${BATCH_ITEMS_MAX} items, got ${list.length}`,
     });
   }
-  return list.map((value: unknown, index) => inItem(index, () => parseItem(value)));
+  return list;
 }
 
+/** Reads one `{destination, headers, body}`. */
 export function parseItem(value: unknown): Item {
   if (!isJsonObject(value)) throw invalidItem("must be an object");
   const { destination, headers, body } = value;

@@ -2,6 +2,7 @@ import {
   afterPrefix,
   asSubmissionError,
   DESTINATION_PREFIX,
+  HEADER,
   mergeHeaders,
   parseDestination,
   RepriseError,
@@ -10,17 +11,17 @@ import { type Context, Hono } from "hono";
 import { callerIp, readBody, requestHeaders } from "../request.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
 import type { Submission } from "../workflow-message.ts";
-import { planGroups, toItemAnswer, toWorkflowCommand } from "./batch.ts";
+import { isFalse, planGroups, toItemAnswer, toWorkflowCommand } from "./batch.ts";
 
 /** `POST /v2/publish/{url}`: one message, its destination taken byte for byte from the request target. */
 export function publishRoutes(room: ApiRoom): Hono<ApiEnv> {
   return new Hono<ApiEnv>().post("/v2/publish/*", async (c) => {
-    const submission = await readSubmission(c, DESTINATION_PREFIX.publish, room);
-    const isSubmission = submission.headers["upstash-workflow-init"] === "false";
     try {
+      const submission = await readSubmission(c, DESTINATION_PREFIX.publish, room);
       const answers = await room.engine.execute(planGroups([toWorkflowCommand(submission, room)]));
       return c.json(answers.map(toItemAnswer)[0]);
     } catch (error) {
+      const isSubmission = isFalse(c.req.header(HEADER.workflowInit));
       throw isSubmission ? asSubmissionError(error) : error;
     }
   });
