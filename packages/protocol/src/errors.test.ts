@@ -8,6 +8,7 @@ import {
   RepriseError,
 } from "./errors.ts";
 
+// The table has exactly the codes as keys.
 const CODES = Object.keys(errorTable) as ErrorCode[];
 
 test("an error has the status of its table entry, its details and its cause", () => {

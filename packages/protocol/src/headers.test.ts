@@ -71,6 +71,7 @@ test("a JSON header that is no text is refused by name", () => {
 });
 
 test("a header named __proto__ is a header like any other", () => {
+  // The text is a JSON object.
   const raw = JSON.parse('{"__proto__":"a","constructor":"b"}') as Record<string, unknown>;
   const headers = flatHeadersFromRecord(raw);
   expect(Object.keys(headers)).toEqual(["__proto__", "constructor"]);

@@ -77,6 +77,7 @@ export type HeaderMap = Readonly<Record<string, readonly string[]>>;
 
 /** An empty set that names from outside can be put into: `__proto__` is a key like any other. */
 function emptyRecord<T>(): Record<string, T> {
+  // A new object without properties is an empty record of anything.
   return Object.create(null) as Record<string, T>;
 }
 
@@ -178,9 +179,11 @@ export function toHeaderMap(source: HeaderSource): HeaderMap {
 function headerEntries(
   source: HeaderSource,
 ): Iterable<readonly [string, string | readonly string[] | undefined]> {
-  return Symbol.iterator in source
-    ? (source as Iterable<readonly [string, string]>)
-    : Object.entries(source as Readonly<Record<string, string | readonly string[] | undefined>>);
+  if (Symbol.iterator in source) {
+    // Header records have text keys only: what can be iterated is the list of pairs.
+    return source as Iterable<readonly [string, string]>;
+  }
+  return Object.entries(source);
 }
 
 /** The headers whose name starts with `prefix`, without it. Strips one prefix, never two. */
@@ -210,6 +213,7 @@ export function callbackHeaders(
 
 /** Joins header sets; a later set wins over an earlier one, name by name. */
 export function mergeHeaders(...sets: readonly FlatHeaders[]): FlatHeaders {
+  // Every source is a header set, and so is their sum.
   return Object.assign(emptyRecord<string>(), ...sets) as FlatHeaders;
 }
 
@@ -249,7 +253,7 @@ export function checkHeaders(headers: FlatHeaders): void {
         details: { header: name },
       });
     }
-    if (!isHeaderValue(headers[name] as string)) {
+    if (!isHeaderValue(headers[name] ?? "")) {
       throw new RepriseError("invalid_header", {
         message: `header ${name} has a control character or one above U+00FF; encode the value`,
         details: { header: name },

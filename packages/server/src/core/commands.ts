@@ -16,8 +16,6 @@ export type Command =
   | CancelCallback
   | DeleteDeadLetter;
 
-export type CommandType = Command["type"];
-
 /** Starts a run, or finds that a live one has this id. */
 export interface StartRun {
   readonly type: "startRun";

@@ -183,9 +183,12 @@ describe("message", () => {
 });
 
 describe("run", () => {
-  // The page names these states; the walk fails on any other.
   const run = (state: string) =>
-    runRow({ state: state as RunState, deadLetterKey: state === "failed" ? 20 : null });
+    runRow({
+      // The page names these states; the walk fails on any other.
+      state: state as RunState,
+      deadLetterKey: state === "failed" ? 20 : null,
+    });
   const live = (state: string) => (state === "started" ? run(state) : null);
 
   const submit =
@@ -256,9 +259,12 @@ describe("run", () => {
 });
 
 describe("dead letter", () => {
-  // The page names these states; the walk fails on any other.
   const letter = (state: string, fields: Partial<DeadLetterRow> = {}) =>
-    deadLetterRow({ state: state as DeadLetterState, ...fields });
+    deadLetterRow({
+      // The page names these states; the walk fails on any other.
+      state: state as DeadLetterState,
+      ...fields,
+    });
   const belongings = {
     run: runRow({ state: "failed" }),
     config: runConfig(),
