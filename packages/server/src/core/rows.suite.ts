@@ -1,8 +1,8 @@
 import type { EndDelivery, StartRun, SubmitStep } from "./commands.ts";
 import type { Outcome } from "./outcome.ts";
-import type { DeadLetterRow, MessageRow, RunRow, StepRow } from "./rows.ts";
+import type { DeadLetterRow, MessageRow, RunRow, StepRow, TableName, Tables } from "./rows.ts";
 import type { RunConfig } from "./run-config.ts";
-import type { Context } from "./transition.ts";
+import type { Context, Transition } from "./transition.ts";
 
 /** Rows and commands for tests of the core. Each is complete; a test names only what it is about. */
 
@@ -179,4 +179,32 @@ export function startRun(fields: Partial<StartRun> = {}): StartRun {
     isTriggeredBySdk: false,
     ...fields,
   };
+}
+
+/** The rows that a transition puts into `table`. */
+export function insertsInto<T extends TableName>(
+  { changes }: Transition<unknown>,
+  table: T,
+): readonly Tables[T][] {
+  return changes.flatMap((change) =>
+    // The table names the type of the row.
+    change.type === "insert" && change.table === table ? [change.row as Tables[T]] : [],
+  );
+}
+
+/** What a transition sets on the one row of `table` that it updates; null when it updates none. */
+export function updateOf<T extends TableName>(
+  { changes }: Transition<unknown>,
+  table: T,
+): Partial<Tables[T]> | null {
+  const change = changes.find((one) => one.type === "update" && one.table === table);
+  // As above.
+  return change?.type === "update" ? (change.set as Partial<Tables[T]>) : null;
+}
+
+/** The keys that a transition deletes from `table`. */
+export function deletesFrom({ changes }: Transition<unknown>, table: TableName): readonly number[] {
+  return changes.flatMap((change) =>
+    change.type === "delete" && change.table === table ? [change.key] : [],
+  );
 }
