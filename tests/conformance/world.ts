@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CallbackState, DeadLetterResource, RunResource } from "@reprise/protocol";
-import { devServerConfig, type RunningServer, startServer } from "@reprise/server";
+import { devServerConfig, type RunningServer, type Store, startServer } from "@reprise/server";
 import { Client as QstashClient } from "@upstash/qstash";
 import { Client, serve } from "@upstash/workflow";
 import { afterEach, beforeEach, expect } from "vitest";
@@ -44,6 +44,7 @@ export interface CallOptions {
 export class World {
   readonly #options: WorldOptions;
   #server: RunningServer | null = null;
+  #store: Store | null = null;
   #app: App | null = null;
   #client: Client | null = null;
   #dataDir = ":memory:";
@@ -54,6 +55,11 @@ export class World {
 
   get server(): RunningServer {
     return present(this.#server);
+  }
+
+  /** What the server keeps, to look at behind its back. */
+  get store(): Store {
+    return present(this.#store);
   }
 
   get app(): App {
@@ -93,7 +99,11 @@ export class World {
   async #startServer(port: number): Promise<RunningServer> {
     const { config = {}, surroundings = {} } = this.#options;
     const base = devServerConfig({ port, dataDir: this.#dataDir, logLevel: "error" });
-    return startServer({ ...base, drainMs: 2_000, ...config }, surroundings);
+    const wrapStore = (opened: Store): Store => {
+      this.#store = opened;
+      return surroundings.wrapStore?.(opened) ?? opened;
+    };
+    return startServer({ ...base, drainMs: 2_000, ...config }, { ...surroundings, wrapStore });
   }
 
   /** A workflow endpoint written with the official SDK; gives its URL. */

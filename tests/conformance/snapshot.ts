@@ -1,0 +1,18 @@
+import type { Store } from "@reprise/server";
+
+const TABLES = [
+  "runs",
+  "runConfigs",
+  "steps",
+  "messages",
+  "attempts",
+  "deadLetters",
+  "settings",
+] as const;
+
+/** Every row of the database, in one order: two of them are equal when nothing was changed. */
+export async function readRows(store: Store): Promise<Readonly<Record<string, unknown>>> {
+  const query = { where: [], order: "ascending", limit: 100_000 } as const;
+  const tables = TABLES.map(async (table) => [table, await store.list(table, query)] as const);
+  return Object.fromEntries(await Promise.all(tables));
+}
