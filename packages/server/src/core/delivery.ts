@@ -45,10 +45,10 @@ export function deliveryHeaders({
     headers[HEADER.workflowUrl] = run.url;
     headers[HEADER.workflowInit] = "false";
   }
-  if (message.kind === "hop") {
-    headers[HEADER.workflowUnknownSdk] = "true";
-    delete headers[HEADER.workflowSdkVersion];
-  }
+  // With the version the SDK would read a failure call as a list of steps; with the mark a step would be a hop again.
+  if (message.kind !== "step") delete headers[HEADER.workflowSdkVersion];
+  if (message.kind === "hop") headers[HEADER.workflowUnknownSdk] = "true";
+  else delete headers[HEADER.workflowUnknownSdk];
   headers[HEADER.messageId] = messageId(message.key);
   headers[HEADER.retried] = String(message.retried);
   headers[HEADER.callerIp] = run.callerIp;

@@ -103,7 +103,9 @@ function judge(delivery: LiveDelivery, context: Context): Verdict {
     return { type: "delivered", error: null, move: "delivered" };
   }
   const error = errorText(outcome) ?? "";
-  if (state.hasContinuation) {
+  // A hop has done its work once the SDK has triggered again.
+  const isHopDone = message.kind === "hop" && delivery.config.hop === "done";
+  if (state.hasContinuation || isHopDone) {
     return {
       type: "delivered",
       error,

@@ -11,6 +11,7 @@ import { runAnswer } from "./run.ts";
 import {
   effectiveConfig,
   type FailureCallback,
+  type MessageConfig,
   parseMessageConfig,
   type RunConfig,
 } from "./run-config.ts";
@@ -32,8 +33,9 @@ export interface FailureCall {
 }
 
 export function createFailureCall(call: FailureCall, context: Context): MessageRow {
-  const { config, url } = call.failureCallback;
+  const { url } = call.failureCallback;
   const { message, run } = call.source;
+  const config = callConfig(call, context);
   return createMessage(
     {
       key: context.newKey(),
@@ -50,6 +52,12 @@ export function createFailureCall(call: FailureCall, context: Context): MessageR
     },
     config.timeoutMs ?? context.attemptTimeoutMs,
   );
+}
+
+/** What the call does not bring itself, it takes from the message that failed. */
+function callConfig({ failureCallback, source }: FailureCall, context: Context): MessageConfig {
+  const { retryDelay } = effectiveConfig(source.config, source.own, context.attemptTimeoutMs);
+  return retryDelay === null ? failureCallback.config : { retryDelay, ...failureCallback.config };
 }
 
 /** The documented fields of a failure callback and those that the SDKs read (workflow protocol, 9.5). */
