@@ -1,7 +1,8 @@
-import type { IncomingMessage, Server } from "node:http";
+import { type IncomingMessage, type Server, STATUS_CODES } from "node:http";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import { createAdaptorServer } from "@hono/node-server";
-import { HEADER_BYTES_MAX, HEADER_COUNT_MAX, type RepriseError } from "@reprise/protocol";
+import { errorBody, HEADER_BYTES_MAX, HEADER_COUNT_MAX, RepriseError } from "@reprise/protocol";
 import { type Api, createApi } from "./api/app.ts";
 import { LIMITS, type ServerConfig } from "./config.ts";
 import { openCredentials } from "./credentials.ts";
@@ -149,7 +150,36 @@ function createHttpServer(api: Api): Server {
     },
   }) as Server; // Without a `createServer` of another kind the adapter makes a node:http server.
   server.maxHeadersCount = HEADER_COUNT_MAX;
+  server.on("clientError", refuseUnreadable);
   return server;
+}
+
+/** What Node's parser refuses never becomes a request; without this it is answered with an empty body. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const refusal = unreadable(error.code ?? "");
+  const body = JSON.stringify(errorBody(refusal));
+  const status = `${refusal.status} ${STATUS_CODES[refusal.status] ?? ""}`;
+  const headers = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}`;
+  socket.end(`HTTP/1.1 ${status}\r\n${headers}\r\nconnection: close\r\n\r\n${body}`);
+}
+
+function unreadable(code: string): RepriseError {
+  switch (code) {
+    case "HPE_HEADER_OVERFLOW":
+      return new RepriseError("headers_too_large", {
+        message: `the headers must have at most ${HEADER_BYTES_MAX} bytes`,
+      });
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return new RepriseError("request_timeout", {
+        message: `the headers must arrive within ${HEADERS_TIMEOUT_MS / 1000} seconds, the request within ${REQUEST_TIMEOUT_MS / 1000}`,
+      });
+    default:
+      return new RepriseError("invalid_request", { message: "the request is not valid HTTP/1.1" });
+  }
 }
 
 function listen(server: Server, { host, port }: ServerConfig): Promise<number> {

@@ -45,14 +45,31 @@ export function createApi(room: ApiRoom): Api {
   });
   for (const routes of resources) app.route("/", routes(room));
   app.notFound((c) => {
-    throw new RepriseError("not_found", {
-      message: `there is nothing at ${c.req.method} ${c.req.path}`,
-    });
+    // Targets that are no path reach no other handler.
+    checkTransport(c.env);
+    throw unmatched(app, c.req.method, c.req.path);
   });
   app.onError((error) => errorResponse(error, room.host));
   return {
     fetch: async (request, peer) => app.fetch(request, peer ?? peerOf(request)),
   };
+}
+
+const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
+function unmatched(app: Hono<ApiEnv>, method: string, path: string): RepriseError {
+  const count = (name: string) => app.router.match(name, path)[0].length;
+  // What matches a method that no route has is middleware.
+  const middlewareCount = count("TRACE");
+  const allowed = METHODS.filter((name) => count(name) > middlewareCount);
+  if (allowed.length === 0) {
+    return new RepriseError("not_found", { message: `there is nothing at ${method} ${path}` });
+  }
+  const allow = allowed.join(", ");
+  return new RepriseError("method_not_allowed", {
+    message: `the method ${method} is not allowed at ${path}; allowed: ${allow}`,
+    details: { allow },
+  });
 }
 
 /** The path without the query, from the target as received where there is one. */

@@ -1,4 +1,5 @@
 import { RepriseError, TOKEN_BYTES_MAX } from "@reprise/protocol";
+import { countHeader } from "./request.ts";
 import type { Credentials, Peer } from "./room.ts";
 
 /**
@@ -18,11 +19,8 @@ export function checkToken(request: Request, peer: Peer, credentials: Credential
 }
 
 function headerTokens(request: Request, peer: Peer): readonly string[] {
-  let count = 0;
-  for (let index = 0; index < peer.rawHeaders.length; index += 2) {
-    if (peer.rawHeaders[index]?.toLowerCase() === "authorization") count++;
-  }
-  if (count > 1) throw unauthorized("the Authorization header was sent more than once");
+  if (countHeader(peer.rawHeaders, "authorization") > 1)
+    throw unauthorized("the Authorization header was sent more than once");
   const header = request.headers.get("authorization");
   if (header === null) return [];
   const match = /^bearer +(\S+) *$/i.exec(header);

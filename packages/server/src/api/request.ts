@@ -30,11 +30,23 @@ export function checkTransport({ rawTarget, rawHeaders }: Peer): void {
       message: "the request target must be a path that starts with /",
     });
   }
+  if (countHeader(rawHeaders, "host") > 1) {
+    throw new RepriseError("invalid_request", { message: "the header Host must be given once" });
+  }
   if (rawHeaders.length / 2 >= HEADER_COUNT_MAX) {
     throw new RepriseError("headers_too_large", {
       message: `a request must have fewer than ${HEADER_COUNT_MAX} headers`,
     });
   }
+}
+
+/** How often a header was sent; joined values do not show it. */
+export function countHeader(rawHeaders: readonly string[], lowerCaseName: string): number {
+  let count = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (rawHeaders[index]?.toLowerCase() === lowerCaseName) count += 1;
+  }
+  return count;
 }
 
 /**
