@@ -15,6 +15,8 @@ export type Fact =
   /** The function of a step begins to run. */
   | { readonly kind: "execution"; readonly execution: Execution }
   | { readonly kind: "failureFunction"; readonly runId: string; readonly hasThrown: boolean }
+  /** A request has arrived at the server. */
+  | { readonly kind: "arrival"; readonly request: SentRequest }
   /** The server has made an answer; nobody has heard it yet. */
   | { readonly kind: "answer"; readonly exchange: Exchange }
   /** The answer has arrived where it was asked for. */
@@ -46,17 +48,19 @@ export interface Execution {
   readonly at: number;
 }
 
-/** One request to the server and its answer. */
-export interface Exchange {
+/** One request to the server. */
+export interface SentRequest {
   readonly number: number;
   readonly from: string;
   readonly method: string;
   /** Path and query. */
   readonly target: string;
-  readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
-  readonly sentAt: number;
-  readonly answeredAt: number;
+  readonly arrivedAt: number;
+}
+
+/** One request to the server and its answer. */
+export interface Exchange extends SentRequest {
   readonly status: number;
   readonly answerHeaders: Readonly<Record<string, string>>;
   readonly answer: string;
@@ -66,6 +70,10 @@ export interface Exchange {
 export interface Scene {
   readonly mirror: Mirror;
   readonly now: () => number;
+  /** Nothing goes wrong in this world but the programs themselves. */
+  readonly isCalm: boolean;
+  /** Limits of the server that differ from the usual ones. */
+  readonly limits: Readonly<Record<string, number>>;
   readonly programs: readonly Program[];
   /** Triggers whose answer the client has heard. */
   readonly accepted: readonly AcceptedTrigger[];

@@ -92,10 +92,14 @@ function printFailure({ seed, violation, report }: SeedResult, { mutant }: Optio
 }
 
 async function replay(seed: number, { mutant }: Options, counts: Counts): Promise<void> {
-  if (mutant !== null) plant(findMutant(mutant));
+  const planted = mutant === null ? null : findMutant(mutant);
+  if (planted !== null) plant(planted);
   // Behind the planted bug: the world loads the server.
   const { playSeed } = await import("./world.ts");
-  const result = await playSeed(seed, (line) => void process.stdout.write(`${line}\n`));
+  const result = await playSeed(seed, {
+    print: (line) => void process.stdout.write(`${line}\n`),
+    ...(planted === null ? {} : { checker: planted.checker }),
+  });
   console.log(JSON.stringify(result.marks));
   console.log(`hash ${result.hash}, ${result.lines} lines`);
   if (result.violation === null) counts.passed += 1;

@@ -1,22 +1,337 @@
-/** A bug that a checker must catch. */
+/** A bug that a checker must catch, all alone. */
 export interface Mutant {
   readonly name: string;
-  /** The checker that has to see it first, by name. */
+  /** Name of the checker that is made for it. */
   readonly checker: string;
-  /** Path of the compiled module within the server's `dist`. */
+  readonly edits: readonly Edit[];
+}
+
+/** Replaces a text that is exactly once in a compiled module of the server. */
+export interface Edit {
+  /** Path of the module within the server's `dist`. */
   readonly module: string;
-  /** Exact text of the compiled module, once in it. */
   readonly find: string;
   readonly replace: string;
 }
 
 export const mutants: readonly Mutant[] = [
   {
+    name: "acknowledge-before-commit",
+    checker: "nothing accepted is lost",
+    edits: [
+      {
+        module: "engine/group.js",
+        find: "return () => request.resolve(answers);",
+        replace: "request.resolve(answers); return () => {};",
+      },
+    ],
+  },
+  {
     name: "latest-history",
     checker: "exact prefix",
-    module: "engine/history.js",
-    find: "const end = entry.ends[position] ?? entry.text.length;",
-    replace: "const end = entry.text.length;",
+    edits: [
+      {
+        module: "engine/history.js",
+        find: "const end = entry.ends[position] ?? entry.text.length;",
+        replace: "const end = entry.text.length;",
+      },
+    ],
+  },
+  {
+    name: "results-see-latest-history",
+    checker: "join exactly once",
+    edits: [
+      {
+        // The base64 of `{"stepId":0` marks a plan.
+        module: "engine/history.js",
+        find: "const end = entry.ends[position] ?? entry.text.length;",
+        replace: `const own = entry.text.slice(entry.ends[position - 1] ?? 0, entry.ends[position]);
+          const end = own.includes("eyJzdGVwSWQiOjAs") ? entry.ends[position] : entry.text.length;`,
+      },
+    ],
+  },
+  {
+    name: "history-cut-short",
+    checker: "exact prefix",
+    edits: [
+      {
+        module: "engine/history.js",
+        find: "const end = entry.ends[position] ?? entry.text.length;",
+        replace: "const end = entry.ends[Math.min(position, 3)] ?? entry.text.length;",
+      },
+    ],
+  },
+  {
+    name: "result-upsert",
+    checker: "one recorded result",
+    edits: [
+      {
+        module: "core/submit-step.js",
+        find: "return unchanged({ messageKey: recorded.key, deduplicated: true });",
+        replace: `return { changes: [{ type: "update", table: "steps", key: recorded.key, set: { body: command.body } }],
+          effects: [], answer: { messageKey: recorded.key, deduplicated: true } };`,
+      },
+    ],
+  },
+  {
+    name: "positions-without-serialisation",
+    checker: "one recorded result",
+    edits: [
+      {
+        module: "core/submit-step.js",
+        find: "stepCount: run.stepCount + 1,",
+        replace: "stepCount: Math.min(run.stepCount + 1, 4),",
+      },
+    ],
+  },
+  {
+    name: "finished-step-asked-again",
+    checker: "never asked again",
+    edits: [
+      {
+        module: "core/start-delivery.js",
+        find: "if (hasContinuation || (",
+        replace: "if ((",
+      },
+    ],
+  },
+  {
+    name: "resume-from-the-start",
+    checker: "never asked again",
+    edits: [
+      {
+        module: "core/revive-run.js",
+        find: "return openPlans.length > 0 ? openPlans : steps.slice(-1);",
+        replace: "return steps.slice(0, 1);",
+      },
+    ],
+  },
+  {
+    name: "failure-taken-for-success",
+    checker: "no stuck run",
+    edits: [
+      {
+        module: "core/end-delivery.js",
+        find: "if (state.hasContinuation) {",
+        replace:
+          "if (state.hasContinuation || command.message === null || message.retried === 1) {",
+      },
+    ],
+  },
+  {
+    name: "retry-never-woken",
+    checker: "never late",
+    edits: [
+      {
+        module: "core/end-delivery.js",
+        find: 'effects: [{ type: "wake", dueAt: verdict.dueAt }],',
+        replace: "effects: [],",
+      },
+    ],
+  },
+  {
+    name: "orphans-forgotten",
+    checker: "no stuck run",
+    edits: [
+      { module: "engine/group.js", find: "if (group.isRecovering) {", replace: "if (false) {" },
+    ],
+  },
+  {
+    name: "plans-one-by-one",
+    checker: "all or none",
+    edits: [
+      {
+        module: "engine/engine.js",
+        find: "const answers = await this.#inbox.add(commands, () => this.#pump());",
+        replace: `const answers = (await Promise.all(commands.map((command) =>
+          this.#inbox.add([command], () => this.#pump())))).flat();`,
+      },
+    ],
+  },
+  {
+    name: "response-forgotten",
+    checker: "right result",
+    edits: [
+      { module: "core/run.js", find: "response: command.response,", replace: "response: null," },
+    ],
+  },
+  {
+    name: "dead-letter-dropped",
+    checker: "dead letter",
+    edits: [
+      {
+        module: "engine/group.js",
+        find: "await transaction.write(work.changes);",
+        replace: `await transaction.write(work.changes.filter((change) =>
+          change.table !== "deadLetters" || change.type !== "insert"));`,
+      },
+    ],
+  },
+  {
+    name: "failure-call-dropped",
+    checker: "failure call",
+    edits: [
+      {
+        module: "core/fail-run.js",
+        find: '...(call === null ? [] : [insert("messages", call)]),',
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "resume-not-transactional",
+    checker: "dead letter",
+    edits: [
+      {
+        module: "core/revive-run.js",
+        find: "...closeDeadLetter(deadLetter, failedMessage, end, context),",
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "callback-state-forgotten",
+    checker: "failure call",
+    edits: [
+      {
+        module: "core/failure-call.js",
+        find: "callbackState: callbackState(command, verdict),",
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "resume-forgets-results",
+    checker: "resume and restart",
+    edits: [
+      {
+        module: "core/revive-run.js",
+        find: 'command.mode === "resume" ? state.steps : state.steps.slice(0, 1)',
+        replace: "state.steps.slice(0, 1)",
+      },
+    ],
+  },
+  {
+    name: "restart-keeps-results",
+    checker: "resume and restart",
+    edits: [
+      {
+        module: "core/revive-run.js",
+        find: 'command.mode === "resume" ? state.steps : state.steps.slice(0, 1)',
+        replace: "state.steps",
+      },
+    ],
+  },
+  {
+    name: "crash-counts-as-retry",
+    checker: "attempt accounting",
+    edits: [
+      {
+        module: "core/start-delivery.js",
+        find: "const active = startAttempt(message, context.now, timeoutMs);",
+        replace: `const counted = command.isOrphan ? { ...message, retried: message.retried + 1 } : message;
+          const active = startAttempt(counted, context.now, timeoutMs);`,
+      },
+    ],
+  },
+  {
+    name: "one-retry-too-many",
+    checker: "attempt accounting",
+    edits: [
+      {
+        module: "core/retry-schedule.js",
+        find: "if (retried >= retries) {",
+        replace: "if (retried > retries) {",
+      },
+    ],
+  },
+  {
+    name: "sleep-forgotten",
+    checker: "never early",
+    edits: [
+      {
+        module: "core/submit-step.js",
+        find: "dueAt: Math.max(command.dueAt, context.now),",
+        replace: "dueAt: context.now,",
+      },
+    ],
+  },
+  {
+    name: "timer-a-second-early",
+    checker: "never early",
+    edits: [
+      {
+        module: "engine/group.js",
+        find: "transaction.claimDue(room.context.now, room.claimMax)",
+        replace: "transaction.claimDue(room.context.now + 1000, room.claimMax)",
+      },
+      {
+        module: "core/start-delivery.js",
+        find: "message.dueAt > context.now) {",
+        replace: "message.dueAt > context.now + 1000) {",
+      },
+    ],
+  },
+  {
+    name: "resume-shortens-sleep",
+    checker: "never early",
+    edits: [
+      {
+        module: "core/revive-run.js",
+        find: "const dueAt = Math.max(step.dueAt, context.now + (overrides.delayMs ?? 0));",
+        replace: "const dueAt = context.now;",
+      },
+    ],
+  },
+  {
+    name: "cancel-revived-by-failure",
+    checker: "ended runs stay ended",
+    edits: [
+      {
+        module: "core/end-delivery.js",
+        find: 'if (run === null || config === null || run.state !== "started") {',
+        replace: "if (run === null || config === null) {",
+      },
+    ],
+  },
+  {
+    name: "cancel-keeps-deliveries",
+    checker: "ended runs stay ended",
+    edits: [
+      {
+        module: "core/start-delivery.js",
+        find: ' && run?.state !== "started")',
+        replace: " && run === null)",
+      },
+      { module: "engine/group.js", find: "dropEnded(effects, { work, room });", replace: "" },
+      {
+        module: "core/run.js",
+        find: '.filter((message) => message.state === "scheduled"',
+        replace: ".filter((message) => false",
+      },
+    ],
+  },
+  {
+    name: "storage-trouble-ends-runs",
+    checker: "status contract",
+    edits: [
+      {
+        module: "engine/engine.js",
+        find: 'const refusal = new RepriseError("storage_unavailable", {',
+        replace: 'const refusal = new RepriseError("run_ended", {',
+      },
+    ],
+  },
+  {
+    name: "late-result-refused",
+    checker: "status contract",
+    edits: [
+      {
+        module: "core/submit-step.js",
+        find: "if (!isLive && !isWaitingForResume)",
+        replace: "if (!isLive)",
+      },
+    ],
   },
 ];
 

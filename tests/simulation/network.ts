@@ -1,7 +1,7 @@
 import { messageKey } from "@reprise/protocol";
 import type { Outcome, OutgoingRequest } from "@reprise/server";
 import type { EventList } from "./event-list.ts";
-import type { Attempt, Exchange, Fact } from "./facts.ts";
+import type { Attempt, Exchange, Fact, SentRequest } from "./facts.ts";
 import type { Faults } from "./faults.ts";
 import type { Mirror } from "./mirror.ts";
 import type { Random } from "./random.ts";
@@ -76,11 +76,9 @@ export class Network {
     trace.add(events.now, `${name} > ${method} ${pathname}${search}`, body);
     await events.wait(this.#latency("sdkSlow"), `${name} arrives`);
     if (faults.strikes("sdkRequestLost")) return this.#lose(name);
-    const sent = { number, from, method, target: pathname + search, body, sentAt: events.now };
-    const exchange = await this.#ask(request, {
-      ...sent,
-      headers: Object.fromEntries(request.headers),
-    });
+    const target = pathname + search;
+    const sent = { number, from, method, target, body, arrivedAt: events.now };
+    const exchange = await this.#ask(request, sent);
     if (exchange === null) return this.#lose(name);
     if (faults.strikes("sdkAnswerLost")) return this.#lose(name);
     await events.wait(this.#latency("sdkSlow"), `${name} answer arrives`);
@@ -112,12 +110,12 @@ export class Network {
     const { events, parties, trace, tell } = this.#parts;
     const server = parties.server();
     if (server === null) return null;
+    tell({ kind: "arrival", request: sent });
     return this.#whileAlive(`server-${server.generation}`, async () => {
       const response = await server.handle(request);
       const answer = await response.text();
       const exchange: Exchange = {
         ...sent,
-        answeredAt: events.now,
         status: response.status,
         answerHeaders: Object.fromEntries(response.headers),
         answer,
@@ -240,8 +238,6 @@ export class Network {
     return random.integer(0, max);
   }
 }
-
-type SentRequest = Omit<Exchange, "answeredAt" | "status" | "answerHeaders" | "answer">;
 
 function never(): Promise<never> {
   return new Promise(() => {});

@@ -1,34 +1,32 @@
+import { readFileSync } from "node:fs";
 import { registerHooks } from "node:module";
+import { fileURLToPath } from "node:url";
 import type { Mutant } from "./mutants.ts";
 
 /**
- * Plants a bug: every module that is loaded from here on and whose path ends with the mutant's gets its text replaced. The
- * product itself knows nothing of it.
- * @throws Error when the text is not there exactly once: then the mutant is out of date and would prove nothing.
+ * Plants a bug: modules of the server that are loaded from here on get the mutant's edits. The product knows nothing of it.
+ * @throws Error when a text is not there exactly once: the mutant is then out of date and would prove nothing.
  */
 export function plant(mutant: Mutant): void {
-  registerHooks({
-    load: (url, context, nextLoad) => {
-      const loaded = nextLoad(url, context);
-      if (!url.endsWith(`/packages/server/dist/${mutant.module}`)) return loaded;
-      const source = toText(loaded.source);
-      return { ...loaded, source: mutate(source, mutant), shortCircuit: true };
-    },
-  });
-}
-
-export function mutate(source: string, { name, module, find, replace }: Mutant): string {
-  const count = source.split(find).length - 1;
-  if (count !== 1) {
-    throw new Error(
-      `mutant ${name}: its text is ${count} times in ${module}; expected once: ${find}`,
+  const edited = new Map<string, string>();
+  for (const { module, find, replace } of mutant.edits) {
+    const url = new URL(`./${module}`, import.meta.resolve("@reprise/server")).href;
+    const source = edited.get(url) ?? readFileSync(fileURLToPath(url), "utf8");
+    const count = source.split(find).length - 1;
+    if (count !== 1) {
+      throw new Error(`mutant ${mutant.name}: ${module} has its text ${count} times: ${find}`);
+    }
+    edited.set(
+      url,
+      source.replace(find, () => replace),
     );
   }
-  return source.replace(find, () => replace);
-}
-
-function toText(source: unknown): string {
-  if (typeof source === "string") return source;
-  if (source instanceof Uint8Array) return new TextDecoder().decode(source);
-  throw new Error("a module without a text cannot be mutated");
+  registerHooks({
+    load: (url, context, nextLoad) => {
+      const source = edited.get(url);
+      return source === undefined
+        ? nextLoad(url, context)
+        : { format: "module", source, shortCircuit: true };
+    },
+  });
 }

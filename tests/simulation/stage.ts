@@ -15,7 +15,7 @@ import { Trace } from "./trace.ts";
 export const START_AT = Date.UTC(2030, 0, 1);
 const DOWN_MS_MAX = 8_000;
 const STORE_MS_MAX = 3;
-const PROGRAMS_MAX = 8;
+const PROGRAMS_MAX = 5;
 
 /** Everything of one world that is not a person: clock, wires, disk, and the processes that come and go. */
 export class Stage {
@@ -30,8 +30,9 @@ export class Stage {
   readonly troubles = new Troubles();
   /** How long things go wrong. */
   readonly horizonMs: number;
+  /** Limits of the server that differ from the usual ones. */
+  readonly limits: Readonly<Record<string, number>>;
   readonly #store: Store;
-  readonly #limits: Readonly<Record<string, number>>;
   readonly #processRandom: Random;
   readonly #serverRandom: Random;
   readonly #listeners: ((fact: Fact) => void)[] = [];
@@ -46,7 +47,7 @@ export class Stage {
     this.trace = new Trace(print);
     this.faults = new Faults(seed, this.marks);
     this.horizonMs = plan.pick([20_000, 300_000, 7_200_000]);
-    this.#limits = drawLimits(plan);
+    this.limits = drawLimits(plan);
     const writer = createRandom(seed, "programs");
     this.programs = Array.from({ length: plan.integer(1, PROGRAMS_MAX) }, (_, index) =>
       createProgram(index, writer, this.horizonMs),
@@ -84,7 +85,7 @@ export class Stage {
       store: this.#store,
       network: this.network,
       random: this.#serverRandom,
-      limits: this.#limits,
+      limits: this.limits,
       storePoint: (label) => this.#passStorePoint(label),
       log: (event, detail) => {
         this.trace.add(this.events.now, `server-${generation} logs ${event}`, detail);

@@ -4,8 +4,9 @@ import { plant } from "./plant.ts";
 import type { Order, SeedResult } from "./pool.ts";
 
 // The bug must be planted before the server is loaded, so the world is imported behind it.
-const { mutant } = workerData as { readonly mutant: string | null }; // What the pool gives.
-if (mutant !== null) plant(findMutant(mutant));
+const { mutant: name } = workerData as { readonly mutant: string | null }; // What the pool gives.
+const mutant = name === null ? null : findMutant(name);
+if (mutant !== null) plant(mutant);
 const { playSeed } = await import("./world.ts");
 
 parentPort?.on("message", ({ seed, isTwice }: Order) => {
@@ -13,9 +14,10 @@ parentPort?.on("message", ({ seed, isTwice }: Order) => {
 });
 
 async function play(seed: number, isTwice: boolean): Promise<SeedResult> {
-  const world = await playSeed(seed);
+  const world = await playSeed(seed, mutant === null ? {} : { checker: mutant.checker });
   if (!isTwice || world.violation !== null) return world;
-  const again = await playSeed(seed);
+  // What was checked once needs no second check: only the trace is compared.
+  const again = await playSeed(seed, { checker: "none" });
   if (again.hash === world.hash) return world;
   const message = `${world.lines} lines with hash ${world.hash}, then ${again.lines} with ${again.hash}`;
   return { ...world, violation: { checker: "each seed is the same twice", message } };

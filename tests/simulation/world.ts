@@ -31,14 +31,18 @@ const QUIET_ROUNDS_MAX = 30;
 /** Taken before a world replaces the timers: a real turn of the event loop lets every promise settle. */
 const { setImmediate: afterTurn } = globalThis;
 
+export interface WorldOptions {
+  /** Takes every line of the trace. */
+  readonly print?: (line: string) => void;
+  /** Name of the only checker that looks; a name that no checker has switches all of them off. */
+  readonly checker?: string;
+}
+
 /** Plays one seed from the first trigger until everything is quiet. */
-export async function playSeed(
-  seed: number,
-  print: ((line: string) => void) | null = null,
-): Promise<WorldResult> {
+export async function playSeed(seed: number, options: WorldOptions = {}): Promise<WorldResult> {
   const store = await openSqliteStore({ path: ":memory:" });
   try {
-    return await new World(seed, store, print).play();
+    return await new World(seed, store, options).play();
   } finally {
     await store.close();
   }
@@ -54,7 +58,8 @@ class World {
   #eventCount = 0;
   #quietUntil = Number.POSITIVE_INFINITY;
 
-  constructor(seed: number, store: Store, print: ((line: string) => void) | null) {
+  constructor(seed: number, store: Store, options: WorldOptions) {
+    const print = options.print ?? null;
     const stage = new Stage(seed, store, print);
     const { events, mirror, troubles, marks } = stage;
     this.#stage = stage;
@@ -75,7 +80,7 @@ class World {
       programCount: stage.programs.length,
       mark,
     });
-    this.#startCheckers();
+    this.#startCheckers(options.checker ?? null);
   }
 
   async play(): Promise<WorldResult> {
@@ -152,12 +157,15 @@ class World {
     this.#stage.tell({ kind: "end" });
   }
 
-  #startCheckers(): void {
-    const { mirror, events, programs, marks } = this.#stage;
+  #startCheckers(only: string | null): void {
+    const { mirror, events, programs, marks, faults, limits } = this.#stage;
     for (const { name, observe } of allCheckers) {
+      if (only !== null && name !== only) continue;
       const scene: Scene = {
         mirror,
         programs,
+        isCalm: faults.isCalm,
+        limits,
         accepted: this.#client.accepted,
         now: () => events.now,
         mark: (mark) => marks.hit(mark),

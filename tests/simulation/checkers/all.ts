@@ -1,8 +1,37 @@
 import type { Checker } from "../facts.ts";
+import { allOrNone } from "./all-or-none.ts";
+import { attempts } from "./attempts.ts";
+import { deadLetter } from "./dead-letter.ts";
+import { endedRuns } from "./ended-runs.ts";
 import { exactPrefix } from "./exact-prefix.ts";
+import { failureCall } from "./failure-call.ts";
 import { joinOnce } from "./join-once.ts";
+import { neverAskedAgain } from "./never-asked-again.ts";
+import { neverEarly } from "./never-early.ts";
+import { neverLate } from "./never-late.ts";
 import { noStuckRun } from "./no-stuck-run.ts";
+import { nothingLost } from "./nothing-lost.ts";
 import { oneResult } from "./one-result.ts";
+import { resume } from "./resume.ts";
+import { rightResult } from "./right-result.ts";
+import { statusContract } from "./status-contract.ts";
 
 /** Every promise that each world is held to. */
-export const allCheckers: readonly Checker[] = [oneResult, exactPrefix, joinOnce, noStuckRun];
+export const allCheckers: readonly Checker[] = [
+  oneResult,
+  exactPrefix,
+  neverAskedAgain,
+  joinOnce,
+  noStuckRun,
+  allOrNone,
+  rightResult,
+  deadLetter,
+  failureCall,
+  resume,
+  attempts,
+  neverEarly,
+  neverLate,
+  endedRuns,
+  statusContract,
+  nothingLost,
+];

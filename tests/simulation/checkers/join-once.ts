@@ -1,5 +1,6 @@
 import { messageKey } from "@reprise/protocol";
 import type { Attempt, Checker } from "../facts.ts";
+import { firstOfGroup, isPlan } from "../lineage.ts";
 import { type ListItem, parseList, parseStep, type WireStep } from "../step-list.ts";
 
 /**
@@ -19,17 +20,16 @@ export const joinOnce: Checker = {
     function checkDelivery({ body, message, run, headers }: Attempt): void {
       if (message?.kind !== "step" || run === null || body === "") return;
       const steps = parseList(body).slice(1).map(toStep);
-      const last = steps.at(-1);
-      if (last === undefined || last.concurrent === 1 || last.stepId === 0) return;
-      const group = groupOf(last, steps);
-      if (group === null) return;
-      const name = `run ${run.key} group ${group}`;
+      const first = completedGroup(steps);
+      if (first === null) return;
+      const name = `run ${run.key} group ${first}`;
       const key = messageKey(headers["upstash-message-id"] ?? "") ?? 0;
       const other = joins.get(name);
       if (other !== undefined && other !== key) {
         violate(`${name} was joined by message ${other} and by message ${key}`);
       }
       if (other === undefined) mark("join");
+      else mark("join delivered again");
       joins.set(name, key);
     }
   },
@@ -39,32 +39,13 @@ function toStep(item: ListItem): WireStep {
   return parseStep(Buffer.from(item.body, "base64"));
 }
 
-/** First id of the group that `last` completes, or null when results are missing. */
-function groupOf(last: WireStep, steps: readonly WireStep[]): number | null {
-  const plans = steps.filter((step) => step.stepId === 0).map((step) => step.targetStep ?? 0);
-  const width = last.concurrent;
-  const index = plans.indexOf(last.stepId);
-  if (index === -1) return null;
-  // Plans of one group are neighbours, and every group before this one is complete.
-  const done = new Set(steps.filter((step) => step.stepId !== 0).map((step) => step.stepId));
-  const first = firstOfGroup(plans, last.stepId, steps);
-  const ids = Array.from({ length: width }, (_, offset) => first + offset);
-  return ids.every((id) => done.has(id)) ? first : null;
-}
-
-/** Groups follow each other without a gap in `plans`; their widths stand in the plans. */
-function firstOfGroup(
-  plans: readonly number[],
-  stepId: number,
-  steps: readonly WireStep[],
-): number {
-  let index = 0;
-  while (index < plans.length) {
-    const first = plans[index] ?? 0;
-    const plan = steps.find((step) => step.stepId === 0 && step.targetStep === first);
-    const width = plan?.concurrent ?? 1;
-    if (stepId >= first && stepId < first + width) return first;
-    index += width;
-  }
-  return stepId;
+/** First id of the parallel group that the last record completes, or null when it completes none. */
+function completedGroup(steps: readonly WireStep[]): number | null {
+  const last = steps.at(-1);
+  if (last === undefined || last.concurrent === 1 || isPlan(last)) return null;
+  const first = firstOfGroup(last.stepId, steps);
+  const results = steps.filter((step) => !isPlan(step) && step.stepId >= first);
+  const ids = new Set(results.map((step) => step.stepId));
+  for (let id = first; id < first + last.concurrent; id += 1) if (!ids.has(id)) return null;
+  return first;
 }

@@ -5,8 +5,18 @@ export const noStuckRun: Checker = {
   name: "no stuck run",
   promise: "every live run has a message that is scheduled or active, and every run ends",
   observe: ({ mirror, violate }) => {
+    /** What the process that has died was delivering; message -> commit that began the attempt. */
+    const orphans = new Map<number, number>();
+    let commitsSinceCrash = 0;
     return (fact) => {
+      if (fact.kind === "serverCrash") {
+        commitsSinceCrash = 0;
+        for (const { key, state } of mirror.all("messages")) {
+          if (state === "active") orphans.set(key, mirror.leasedIn(key));
+        }
+      }
       if (fact.kind === "commit") {
+        checkOrphans();
         const touched = new Set<number>();
         for (const { table, before, after } of fact.commit.changes) {
           if (table === "runs") touched.add((after ?? before)?.key ?? 0);
@@ -16,6 +26,21 @@ export const noStuckRun: Checker = {
       }
       if (fact.kind === "end") checkEnd();
     };
+
+    /** The next process takes over with its first transaction; one of the last may still reach the disk before. */
+    function checkOrphans(): void {
+      commitsSinceCrash += 1;
+      if (commitsSinceCrash !== 2) return;
+      for (const [key, leasedIn] of orphans) {
+        const isLeft =
+          mirror.get("messages", key)?.state === "active" && mirror.leasedIn(key) === leasedIn;
+        if (isLeft)
+          violate(
+            `message ${key} was being delivered by a process that died, and is not taken over`,
+          );
+      }
+      orphans.clear();
+    }
 
     function checkRun(runKey: number): void {
       if (mirror.get("runs", runKey)?.state !== "started") return;

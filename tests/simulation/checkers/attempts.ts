@@ -1,0 +1,83 @@
+import type { Attempt, Checker } from "../facts.ts";
+import { programOf } from "../lineage.ts";
+
+/** Retries that a client gets when it asks for no number. */
+const RETRIES_DEFAULT = 3;
+
+interface Account {
+  attempts: number;
+  /** Attempts that the app or the network failed, and of which some process of the server heard. */
+  failures: number;
+  retried: number;
+  /** Attempts with the number `retried`. */
+  same: number;
+  ambiguitiesBefore: number;
+}
+
+/** Failed attempts are counted, attempts of unknown end are not, and nobody makes more of them than were allowed. */
+export const attempts: Checker = {
+  name: "attempt accounting",
+  promise: "Upstash-Retried counts failed attempts; a crash repeats a number and uses up no retry",
+  observe: ({ mirror, programs, violate, mark }) => {
+    const accounts = new Map<number, Account>();
+    /** Crashes and commits of unknown fate: each may repeat the attempts that were under way. */
+    let ambiguities = 0;
+    return (fact) => {
+      if (fact.kind === "serverCrash" || fact.kind === "storeFault") ambiguities += 1;
+      if (fact.kind === "attempt") checkAttempt(fact.attempt);
+      if (fact.kind === "outcome" && !isSuccess(fact.outcome)) {
+        const account = accounts.get(fact.attempt.messageKey);
+        if (account !== undefined) account.failures += 1;
+      }
+    };
+
+    function checkAttempt(attempt: Attempt): void {
+      const { messageKey, headers, message, number } = attempt;
+      const retried = Number(headers["upstash-retried"]);
+      const account = accounts.get(messageKey) ?? open(messageKey);
+      const name = `attempt ${number} of message ${messageKey}`;
+      if (retried < account.retried) violate(`${name} says ${retried} after ${account.retried}`);
+      if (retried > account.failures) {
+        violate(`${name} says ${retried} retries after ${account.failures} failures`);
+      }
+      if (retried > account.retried) {
+        account.retried = retried;
+        account.same = 0;
+        account.ambiguitiesBefore = ambiguities;
+      }
+      account.same += 1;
+      account.attempts += 1;
+      if (account.same > 1) mark("number repeated");
+      if (account.same > 1 + ambiguities - account.ambiguitiesBefore) {
+        violate(`${name} repeats the number ${retried} without a crash between`);
+      }
+      const retries = expectedRetries(attempt);
+      if (retries !== null && retried > retries)
+        violate(`${name} is retry ${retried} of ${retries}`);
+      if (retries !== null && message !== null && message.retries !== retries) {
+        violate(`${name} may be retried ${message.retries} times; asked for were ${retries}`);
+      }
+    }
+
+    function open(messageKey: number): Account {
+      const account = {
+        attempts: 0,
+        failures: 0,
+        retried: 0,
+        same: 0,
+        ambiguitiesBefore: ambiguities,
+      };
+      accounts.set(messageKey, account);
+      return account;
+    }
+
+    function expectedRetries({ run }: Attempt): number | null {
+      const program = run === null ? null : programOf(run, mirror, programs);
+      return program === null ? null : (program.trigger.retries ?? RETRIES_DEFAULT);
+    }
+  },
+};
+
+function isSuccess(outcome: { readonly type: string; readonly status?: number }): boolean {
+  return outcome.status !== undefined && outcome.status >= 200 && outcome.status < 300;
+}

@@ -1,0 +1,29 @@
+import { DueTimes } from "../due-times.ts";
+import type { Checker } from "../facts.ts";
+
+const LATE_MS_MAX = 1_000;
+/** Fewer deliveries at once make a queue, and its waits are no fault. */
+const LINES_MIN = 50;
+
+/** Where nothing goes wrong and nothing is scarce, nobody waits longer than was asked for. */
+export const neverLate: Checker = {
+  name: "never late",
+  promise: "without faults an attempt begins within a second of its time",
+  observe: (scene) => {
+    const dueTimes = new DueTimes(scene);
+    const isFree = scene.isCalm && (scene.limits.perOriginMax ?? 0) >= LINES_MIN;
+    return (fact) => {
+      if (!isFree) return;
+      dueTimes.note(fact);
+      if (fact.kind !== "attempt") return;
+      const { number, message, startedAt } = fact.attempt;
+      // What was due before it was accepted, or before its run was resumed, has the time of that as its own.
+      const dueAt = Math.max(dueTimes.of(fact.attempt) ?? 0, message?.createdAt ?? 0);
+      if (startedAt > dueAt + LATE_MS_MAX) {
+        scene.violate(
+          `attempt ${number} of message ${message?.key} begins ${startedAt - dueAt} ms late`,
+        );
+      }
+    };
+  },
+};

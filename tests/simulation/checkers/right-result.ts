@@ -1,0 +1,76 @@
+import type { RunRow, StepRow } from "@reprise/server";
+import {
+  type ExpectedRecord,
+  endsInCancel,
+  expectedRecords,
+  expectedResponse,
+} from "../expectation.ts";
+import type { Checker } from "../facts.ts";
+import { programOf } from "../lineage.ts";
+import type { Program } from "../program.ts";
+import { parseStep, slotName } from "../step-list.ts";
+
+/** What a run has recorded and returned is what its program says, worked out without running it. */
+export const rightResult: Checker = {
+  name: "right result",
+  promise: "a finished run has recorded every step of its program once and returned their results",
+  observe: ({ mirror, programs, violate, mark }) => {
+    return (fact) => {
+      if (fact.kind !== "end") return;
+      for (const run of mirror.all("runs")) checkRun(run);
+    };
+
+    function checkRun(run: RunRow): void {
+      const program = programOf(run, mirror, programs);
+      mark(`run ${run.state}${run.sourceRunKey === null ? "" : " after revival"}`);
+      const fault =
+        program === null ? "has no payload" : runFault(run, program, mirror.steps(run.key));
+      if (fault !== null) violate(`run ${run.key} (${run.id}): ${fault}`);
+    }
+  },
+};
+
+function runFault(run: RunRow, program: Program, steps: readonly StepRow[]): string | null {
+  const expected = new Map(expectedRecords(program).map((record) => [record.slot, record]));
+  const results = new Map<string, unknown>();
+  for (const step of steps) {
+    const slot = slotName(step);
+    if (slot === null) continue;
+    const record = expected.get(slot);
+    const fault = record === undefined ? "is not in the program" : recordFault(step, record);
+    if (fault !== null) return `${slot} ${fault}`;
+    results.set(slot, resultOf(step));
+  }
+  if (run.state !== "succeeded") return null;
+  if (endsInCancel(program)) return "succeeded, but cancels itself";
+  const missing = [...expected.keys()].filter((slot) => !results.has(slot));
+  if (missing.length > 0) return `succeeded without ${missing.join(", ")}`;
+  const response = Buffer.from(run.response ?? []).toString("utf8");
+  const wanted = expectedResponse(program, (slot) => results.get(slot));
+  return response === wanted ? null : `returned ${response}; expected ${wanted}`;
+}
+
+function recordFault(step: StepRow, expected: ExpectedRecord): string | null {
+  const { stepName, stepType, concurrent } = parseStep(step.body);
+  const isSame =
+    stepName === expected.stepName &&
+    stepType === expected.stepType &&
+    concurrent === expected.concurrent;
+  if (!isSame) return `is ${stepType} "${stepName}" of ${concurrent}`;
+  const value = JSON.stringify(returnedBy(resultOf(step)));
+  const wanted = JSON.stringify(expected.value);
+  return value === wanted ? null : `has the value ${value}; expected ${wanted}`;
+}
+
+/** What the step's function returned, or undefined. */
+function resultOf(step: StepRow): unknown {
+  const { out } = parseStep(step.body);
+  return out === undefined ? undefined : JSON.parse(out);
+}
+
+/** Results are wrapped together with the number of the execution that made them. */
+function returnedBy(result: unknown): unknown {
+  return typeof result === "object" && result !== null && "value" in result
+    ? result.value
+    : undefined;
+}

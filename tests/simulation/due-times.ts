@@ -1,0 +1,107 @@
+import type { Outcome, RunRow, StepRow } from "@reprise/server";
+import type { Attempt, Fact, Scene, SentRequest } from "./facts.ts";
+import { isPlan, payloadOf, programOf } from "./lineage.ts";
+import type { Program } from "./program.ts";
+import { parseStep, type WireStep } from "./step-list.ts";
+import { readSubmissions } from "./submission.ts";
+
+/** When attempts are due, by formulas of this test's own: sleeps, delays of triggers, and waits between retries. */
+export class DueTimes {
+  readonly #scene: Scene;
+  /** Message and number of retries -> when this attempt is due. */
+  readonly #retryAt = new Map<string, number>();
+  /** Run and record -> when it was first submitted; a sleep counts from there. */
+  readonly #submittedAt = new Map<string, number>();
+
+  constructor(scene: Scene) {
+    this.#scene = scene;
+  }
+
+  note(fact: Fact): void {
+    if (fact.kind === "arrival") this.#noteArrival(fact.request);
+    if (fact.kind === "outcome") this.#noteOutcome(fact.attempt, fact.outcome);
+  }
+
+  /** Epoch milliseconds; null when the attempt waits for nothing. */
+  of(attempt: Attempt): number | null {
+    const { messageKey, headers } = attempt;
+    const retryAt = this.#retryAt.get(`${messageKey} ${headers["upstash-retried"]}`);
+    return retryAt ?? this.#firstDueAt(attempt);
+  }
+
+  /** When the message may be delivered for the first time. */
+  #firstDueAt({ message, run }: Attempt): number | null {
+    if (message?.kind !== "step" || message.stepPosition === null || run === null) return null;
+    const { mirror, programs } = this.#scene;
+    const program = programOf(run, mirror, programs);
+    const payload = payloadOf(run, mirror);
+    const step = mirror.steps(run.key)[message.stepPosition];
+    if (program === null || payload === null || step === undefined) return null;
+    if (step.position === 0) {
+      const { delaySeconds } = program.trigger;
+      if (delaySeconds === null || run.sourceRunKey !== null) return null;
+      return this.#submissionOf(run, step) + 1000 * delaySeconds;
+    }
+    const record = parseStep(step.body);
+    // In a group the plan waits, and the result that follows it does not.
+    if (record.concurrent > 1 && !isPlan(record)) return null;
+    const wait = waitOf(record, program);
+    if (wait === null) return null;
+    return wait.kind === "sleep"
+      ? this.#submissionOf(run, step) + 1000 * wait.seconds
+      : 1000 * (Math.round(payload.startAt / 1000) + wait.seconds);
+  }
+
+  /** A resumed run goes on with the sleep of the one before. */
+  #submissionOf(run: RunRow, step: StepRow): number {
+    const at = this.#submittedAt.get(`${run.id} ${Buffer.from(step.body).toString("utf8")}`);
+    if (at !== undefined) return at;
+    const { mirror } = this.#scene;
+    const source = run.sourceRunKey === null ? null : mirror.get("runs", run.sourceRunKey);
+    return source === null ? step.createdAt : this.#submissionOf(source, step);
+  }
+
+  #noteArrival(request: SentRequest): void {
+    for (const { runId, body } of readSubmissions(request)) {
+      const name = `${runId} ${body}`;
+      if (!this.#submittedAt.has(name)) this.#submittedAt.set(name, request.arrivedAt);
+    }
+  }
+
+  #noteOutcome({ messageKey, headers, run, message }: Attempt, outcome: Outcome): void {
+    const { mirror, programs, now } = this.#scene;
+    const program = run === null ? null : programOf(run, mirror, programs);
+    if (program === null || message === null) return;
+    const retried = Number(headers["upstash-retried"]);
+    const next = `${messageKey} ${retried + 1}`;
+    const dueAt = now() + retryDelayMs(outcome, program, retried);
+    // An attempt of unknown end is repeated with its number, so one number may fail twice: the earlier end decides.
+    this.#retryAt.set(next, Math.min(this.#retryAt.get(next) ?? Number.POSITIVE_INFINITY, dueAt));
+  }
+}
+
+function waitOf({ stepName }: WireStep, program: Program) {
+  const steps = program.steps.flatMap((step) => {
+    if (step.kind === "cancel") return [];
+    return step.kind === "parallel" ? step.branches : [step];
+  });
+  const step = steps.find(({ name }) => name === stepName);
+  return step === undefined || step.kind === "run" ? null : step;
+}
+
+function retryDelayMs(outcome: Outcome, program: Program, retried: number): number {
+  if (outcome.type === "response") {
+    const asked = outcome.headers["retry-after"]?.[0];
+    if (asked !== undefined) return 1000 * Number(asked);
+  }
+  switch (program.trigger.retryDelay) {
+    case "1000":
+      return 1000;
+    case "1000 * (1 + retried)":
+      return 1000 * (1 + retried);
+    case "pow(2, retried) * 500":
+      return 2 ** retried * 500;
+    default:
+      return 1000 * Math.min(86_400, Math.floor(Math.exp(2.5 * (retried + 1))));
+  }
+}
