@@ -32,6 +32,8 @@ export interface Surroundings {
   readonly wrapStore?: (store: Store) => Store;
   /** Takes the place of single limits, to reach them without waiting or gigabytes. */
   readonly limits?: Partial<EngineLimits>;
+  /** Takes the lines of the log; standard error when not given. */
+  readonly writeLine?: (line: string) => void;
 }
 
 /**
@@ -42,9 +44,11 @@ export async function startServer(
   config: ServerConfig,
   surroundings: Surroundings = {},
 ): Promise<RunningServer> {
+  const { writeLine } = surroundings;
   const host = createSystemHost({
     logLevel: config.logLevel,
     connectionsPerOrigin: config.perOriginMax,
+    ...(writeLine === undefined ? {} : { writeLine }),
   });
   const path = config.dataDir === ":memory:" ? ":memory:" : join(config.dataDir, "reprise.db");
   const store = await openSqliteStore({
