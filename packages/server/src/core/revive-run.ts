@@ -75,6 +75,7 @@ function withOverrides(
     isPersistent: true,
     retries: overrides.retries ?? effective.retries,
     retryDelay: overrides.retryDelay ?? effective.retryDelay,
+    timeoutMs: config.isPersistent ? config.timeoutMs : (last.timeoutMs ?? null),
     flowControl: overrides.flowControl ?? config.flowControl,
     labels: overrides.labels ?? config.labels,
     forward: withLabels(config.forward, overrides),
@@ -125,7 +126,16 @@ function toRun(
 
 function copyStep(step: StepRow, revived: RunRow, command: ReviveRun, context: Context): StepRow {
   const dueAt = command.mode === "restart" ? context.now : step.dueAt;
-  return { ...step, key: context.newKey(), runKey: revived.key, dueAt };
+  const config = withStepLabels(step.config, command.overrides);
+  return { ...step, key: context.newKey(), runKey: revived.key, dueAt, config };
+}
+
+/** A record that brought the labels itself would bring back the old ones: a message's headers win over its run's. */
+function withStepLabels(config: string, overrides: Overrides): string {
+  if (overrides.labels === undefined || !config.includes(HEADER.label)) return config;
+  const own = parseMessageConfig(config);
+  if (own.forward[HEADER.label] === undefined) return config;
+  return JSON.stringify({ ...own, forward: withLabels(own.forward, overrides) });
 }
 
 /** What has to be delivered for the run to go on: every plan whose result is missing, else the last record. */
