@@ -12,6 +12,7 @@ import { keyRoutes } from "./routes/keys.ts";
 import { publishRoutes } from "./routes/publish.ts";
 import { runLogRoutes } from "./routes/run-logs.ts";
 import { runRoutes } from "./routes/runs.ts";
+import { stepsToCome } from "./routes/steps-to-come.ts";
 import { triggerRoutes } from "./routes/trigger.ts";
 
 const resources = [
@@ -23,6 +24,7 @@ const resources = [
   runLogRoutes,
   deadLetterRoutes,
   keyRoutes,
+  stepsToCome,
 ];
 
 /** The API as a function from request to response; the transport tells what a `Request` cannot. */

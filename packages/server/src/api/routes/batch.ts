@@ -17,6 +17,7 @@ import type { Answers, StartRun, SubmitStep } from "../../core/commands.ts";
 import { callerIp, readBody } from "../request.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
 import { readOptions, type Submission, toStartRun, toSubmitStep } from "../workflow-message.ts";
+import { notOfferedStep } from "./steps-to-come.ts";
 
 /** `POST /v2/batch`: how the SDK starts runs and submits steps. All items are executed as one. */
 export function batchRoutes(room: ApiRoom): Hono<ApiEnv> {
@@ -119,6 +120,8 @@ function toCommand(item: Item, index: number, ip: string, room: ApiRoom): StartR
 /** A message that starts a run or submits to one. */
 export function toWorkflowCommand(submission: Submission, room: ApiRoom): StartRun | SubmitStep {
   const options = readOptions(submission.headers, room);
+  // Its body is an envelope: started like any other run, the child would get that as its payload and the parent no answer.
+  if (options.workflow.isInvoke) throw notOfferedStep("steps that invoke other workflows");
   switch (options.workflow.isInit) {
     case true:
       return toStartRun(submission, options, room);
