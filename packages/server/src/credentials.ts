@@ -49,11 +49,16 @@ function openToken(
   };
   if (config.dataDir === ":memory:") return { token: token(), tokenFile: null };
   const tokenFile = join(config.dataDir, "token");
-  if (!existsSync(tokenFile)) {
+  // A file without a token is what a crash leaves between making it and writing it; an empty token would let everybody in.
+  if (!existsSync(tokenFile) || readToken(tokenFile) === "") {
     writeFileSync(tokenFile, `${token()}\n`, { mode: 0o600, flush: true });
   }
   chmodSync(tokenFile, 0o600);
-  return { token: readFileSync(tokenFile, "utf8").trim(), tokenFile };
+  return { token: readToken(tokenFile), tokenFile };
+}
+
+function readToken(file: string): string {
+  return readFileSync(file, "utf8").trim();
 }
 
 function sha256(text: string): Buffer {

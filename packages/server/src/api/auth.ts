@@ -13,7 +13,7 @@ export function checkToken(request: Request, peer: Peer, credentials: Credential
     throw unauthorized("send the token as `Authorization: Bearer <token>`");
   }
   if (tokens.some((other) => other !== token)) throw unauthorized("two different tokens were sent");
-  if (token.length > TOKEN_BYTES_MAX || !credentials.isToken(token)) {
+  if (token === "" || token.length > TOKEN_BYTES_MAX || !credentials.isToken(token)) {
     throw unauthorized("invalid token");
   }
 }

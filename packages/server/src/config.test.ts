@@ -1,0 +1,199 @@
+import {
+  BODY_BYTES_MAX,
+  DEV_IDENTITY,
+  DEV_TEST_IDENTITIES,
+  isRepriseError,
+  STORED_RESPONSE_BYTES_MAX,
+} from "@reprise/protocol";
+import { describe, expect, test } from "vitest";
+import { devServerConfig, type Environment, parseServerConfig } from "./config.ts";
+
+/** What an operator reads: one fault a line. */
+function faultsOf(env: Environment): readonly string[] {
+  try {
+    parseServerConfig(env);
+  } catch (error) {
+    if (!isRepriseError(error)) throw error;
+    expect(error.code).toBe("invalid_request");
+    const [head, ...lines] = error.message.split("\n");
+    const count = `${lines.length} fault${lines.length === 1 ? "" : "s"}`;
+    expect(head).toBe(`the configuration has ${count}:`);
+    return lines.map((line) => line.replace(/^ {2}- /, ""));
+  }
+  return [];
+}
+
+const token = btoa(JSON.stringify({ UserID: "me", Password: "a long enough secret" }));
+const keys = {
+  REPRISE_CURRENT_SIGNING_KEY: "sig_0123456789012345678901",
+  REPRISE_NEXT_SIGNING_KEY: "sig_abcdefghijklmnopqrstuv",
+};
+
+describe("production", () => {
+  test("needs no setting at all", () => {
+    expect(parseServerConfig({ PATH: "/bin", HOME: "" })).toEqual({
+      mode: "production",
+      host: "127.0.0.1",
+      port: 8080,
+      dataDir: ".reprise/data",
+      token: null,
+      signingKeys: null,
+      logLevel: "info",
+      trustedProxies: [],
+      bodyBytesMax: BODY_BYTES_MAX,
+      retriesMax: 100,
+      attemptTimeoutMs: 900_000,
+      responseBytesMax: STORED_RESPONSE_BYTES_MAX,
+      perOriginMax: 50,
+      drainMs: 30_000,
+    });
+  });
+
+  test("reads every setting", () => {
+    const env = {
+      REPRISE_HOST: "0.0.0.0",
+      REPRISE_PORT: "0",
+      REPRISE_DATA_DIR: "data",
+      REPRISE_TOKEN: token,
+      ...keys,
+      REPRISE_LOG_LEVEL: "debug",
+      REPRISE_TRUSTED_PROXIES: "192.0.2.1, 192.0.2.2,",
+      REPRISE_BODY_BYTES_MAX: "1024",
+      REPRISE_RETRIES_MAX: "0",
+      REPRISE_ATTEMPT_TIMEOUT: "1m30s",
+      REPRISE_RESPONSE_BYTES_MAX: "2048",
+      REPRISE_PER_ORIGIN_MAX: "1",
+      REPRISE_DRAIN_TIMEOUT: "5",
+    };
+    expect(parseServerConfig(env)).toEqual({
+      mode: "production",
+      host: "0.0.0.0",
+      port: 0,
+      dataDir: "data",
+      token,
+      signingKeys: {
+        current: keys.REPRISE_CURRENT_SIGNING_KEY,
+        next: keys.REPRISE_NEXT_SIGNING_KEY,
+      },
+      logLevel: "debug",
+      trustedProxies: ["192.0.2.1", "192.0.2.2"],
+      bodyBytesMax: 1024,
+      retriesMax: 0,
+      attemptTimeoutMs: 90_000,
+      responseBytesMax: 2048,
+      perOriginMax: 1,
+      drainMs: 5_000,
+    });
+  });
+
+  test("takes a blank setting for none", () => {
+    expect(parseServerConfig({ REPRISE_PORT: "  ", REPRISE_TOKEN: "" })).toMatchObject({
+      port: 8080,
+      token: null,
+    });
+  });
+
+  test("names all faults at once", () => {
+    const faults = faultsOf({
+      REPRISE_PORT: "65536",
+      REPRISE_LOG_LEVEL: "loud",
+      REPRISE_ATTEMPT_TIMEOUT: "0s",
+      REPRISE_DRAIN_TIMEOUT: "soon",
+      REPRISE_PROT: "80",
+      REPRISE_TOKEN: "short",
+      REPRISE_NEXT_SIGNING_KEY: keys.REPRISE_NEXT_SIGNING_KEY,
+    });
+    expect(faults).toHaveLength(7);
+    expect(faults).toEqual(
+      expect.arrayContaining([
+        "REPRISE_TOKEN must have at least 24 characters",
+        "REPRISE_CURRENT_SIGNING_KEY and REPRISE_NEXT_SIGNING_KEY must be given together",
+        "REPRISE_PORT must be a whole number from 0 to 65535, got 65536",
+        "REPRISE_LOG_LEVEL must be one of debug, info, warn, error, got loud",
+        "REPRISE_ATTEMPT_TIMEOUT must be longer than 0 and at most 7200 seconds, got 0s",
+        expect.stringContaining("REPRISE_DRAIN_TIMEOUT"),
+        expect.stringMatching(/^REPRISE_PROT is not a setting; known are .*REPRISE_PORT/),
+      ]),
+    );
+  });
+
+  test.each(["-1", "80.5", "1e3", "0x50", " 80 80", "eighty"])("refuses the port %j", (port) => {
+    expect(faultsOf({ REPRISE_PORT: port })).toHaveLength(1);
+  });
+
+  test("leaves variables of others alone", () => {
+    expect(faultsOf({ REPRIZE_PORT: "x", reprise_port: "x", QSTASH_TOKEN: "x" })).toEqual([]);
+  });
+});
+
+describe("published secrets", () => {
+  const identities = [DEV_IDENTITY, ...DEV_TEST_IDENTITIES];
+
+  test.each(identities)("of $userId are refused in production", (identity) => {
+    expect(faultsOf({ REPRISE_TOKEN: identity.token })).toEqual([
+      "REPRISE_TOKEN must not be a published development token",
+    ]);
+    const { currentSigningKey, nextSigningKey } = identity;
+    expect(
+      faultsOf({
+        REPRISE_CURRENT_SIGNING_KEY: currentSigningKey,
+        REPRISE_NEXT_SIGNING_KEY: nextSigningKey,
+      }),
+    ).toEqual([
+      "REPRISE_CURRENT_SIGNING_KEY must not be a published development key",
+      "REPRISE_NEXT_SIGNING_KEY must not be a published development key",
+    ]);
+  });
+
+  test("are not shown in the message", () => {
+    const faults = faultsOf({ REPRISE_TOKEN: "s3cret" });
+    expect(faults.join()).not.toContain("s3cret");
+  });
+});
+
+describe("secrets", () => {
+  test.each([
+    "not base64 of anything useful",
+    btoa("just a long text, long enough"),
+    btoa(JSON.stringify(["UserID", "me", "x".repeat(20)])),
+    btoa(JSON.stringify({ UserID: "", Password: "a long enough secret" })),
+    btoa(JSON.stringify({ userId: "me", Password: "a long enough secret" })),
+  ])("the token %j is refused, because SDKs read it", (text) => {
+    expect(faultsOf({ REPRISE_TOKEN: text })).toEqual([
+      expect.stringContaining("REPRISE_TOKEN must be base64 of a JSON object"),
+    ]);
+  });
+
+  test("the two signing keys must differ and be long enough", () => {
+    const current = keys.REPRISE_CURRENT_SIGNING_KEY;
+    expect(
+      faultsOf({ REPRISE_CURRENT_SIGNING_KEY: current, REPRISE_NEXT_SIGNING_KEY: current }),
+    ).toEqual(["REPRISE_NEXT_SIGNING_KEY must differ from the current key"]);
+    expect(faultsOf({ ...keys, REPRISE_NEXT_SIGNING_KEY: "sig_short" })).toEqual([
+      "REPRISE_NEXT_SIGNING_KEY must have at least 24 characters",
+    ]);
+  });
+});
+
+describe("development", () => {
+  test("has the published identity, so that apps in development mode just work", () => {
+    expect(devServerConfig({})).toMatchObject({
+      mode: "development",
+      host: "127.0.0.1",
+      port: 8080,
+      token: DEV_IDENTITY.token,
+      signingKeys: { current: DEV_IDENTITY.currentSigningKey, next: DEV_IDENTITY.nextSigningKey },
+    });
+  });
+
+  test.each(["localhost", "127.0.0.1", "127.0.1.1", "::1"])("listens on %s", (host) => {
+    expect(devServerConfig({ host, port: 0 })).toMatchObject({ host, port: 0 });
+  });
+
+  test.each(["0.0.0.0", "::", "192.0.2.1", "example.test", "127.0.0.1.example.test", ""])(
+    "refuses to listen on %j, where others could use the published token",
+    (host) => {
+      expect(() => devServerConfig({ host })).toThrow(/listens on loopback only/);
+    },
+  );
+});
