@@ -220,13 +220,14 @@ test("S65: any of a run's labels is enough, several asked for are alternatives",
 });
 
 test("S66, S70-S74: the state of the failure function selects, several are alternatives, and none has a word", async () => {
+  const gate = Promise.withResolvers<void>();
   const alarm = (path: string, respond: () => Response | Promise<Response>) =>
     world.app.on(path, respond);
   const [success, broken, silent, canceled] = [
     await fail({ failureUrl: alarm("/success", () => new Response("")) }),
     await fail({ failureUrl: alarm("/broken", () => new Response("", { status: 500 })) }),
-    await fail({ failureUrl: alarm("/silent", () => new Promise(() => {})) }),
-    await fail({ failureUrl: alarm("/canceled", () => new Promise(() => {})) }),
+    await fail({ failureUrl: alarm("/silent", () => gate.promise.then(() => new Response(""))) }),
+    await fail({ failureUrl: alarm("/canceled", () => gate.promise.then(() => new Response(""))) }),
   ];
   const none = await fail();
   await world.call("DELETE", `/v2/workflows/dlq/callback/${canceled.dlqId}`);
@@ -244,6 +245,7 @@ test("S66, S70-S74: the state of the failure function selects, several are alter
   }
   const query = "failureFunctionState=CALLBACK_FAIL&failureFunctionState=CALLBACK_SUCCESS";
   await expectSelection(query, [success, broken]);
+  gate.resolve();
 });
 
 test("S67: the caller's address selects", async () => {
@@ -285,6 +287,14 @@ test("the official client's filters reach the list, the resume, the restart and 
     deleted: 1,
   });
   expect(await selected(`workflowRunId=${other.workflowRunId}`)).toEqual([]);
+});
+
+test("both addresses of the list give the same, and the one of plain messages shows no workflow", async () => {
+  const entry = await fail();
+  const list = await world.call("GET", "/v2/workflows/dlq");
+  expect(list.json).toMatchObject({ messages: [{ dlqId: entry.dlqId }] });
+  expect((await world.call("GET", "/v2/dlq?source=workflow")).json).toEqual(list.json);
+  expect((await world.call("GET", "/v2/dlq")).json).toEqual({ messages: [] });
 });
 
 test("a filter with an empty value, and one that is not known, select nothing and change nothing", async () => {

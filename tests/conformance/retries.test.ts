@@ -52,7 +52,7 @@ async function plannedDelayMs(runId: string, retried: number): Promise<number> {
 /** The delay is counted from the commit that records the failure, which is a moment later. */
 function expectAbout(actualMs: number, expectedMs: number): void {
   expect(actualMs).toBeGreaterThanOrEqual(expectedMs);
-  expect(actualMs).toBeLessThan(expectedMs + 1_000);
+  expect(actualMs).toBeLessThan(expectedMs + 5_000);
 }
 
 test("S1: a step that throws is a failed attempt with status, headers and body", async () => {
@@ -117,11 +117,11 @@ test("S3: a step that takes longer than the limit fails the attempt as a timeout
 test("S3: a trigger over REST can set a shorter limit for each attempt", async () => {
   const url = world.app.onRaw("/silent", () => {});
   const headers = { "Upstash-Timeout": "0.1s", "Upstash-Retries": "0" };
-  const before = Date.now();
   const answer = await world.call("POST", `/v2/trigger/${url}`, { headers });
   const { workflowRunId } = answer.json as { workflowRunId: string }; // Or the next line fails.
-  expect(await attemptsOf(workflowRunId)).toMatchObject([{ cause: "timeout" }]);
-  expect(Date.now() - before).toBeLessThan(400);
+  expect(await attemptsOf(workflowRunId)).toMatchObject([
+    { cause: "timeout", error: "no complete response within 100 ms" },
+  ]);
 });
 
 test("S3: a platform that gives up with 504 is a failed attempt with that status", async () => {
@@ -245,13 +245,13 @@ test("S9: the context knows how often its step has been retried", async () => {
 });
 
 test.each([
-  ["5000", 0, 5_000],
-  ["1000 * (1 + retried)", 2, 3_000],
-  ["pow(2, retried) * 1000", 2, 4_000],
-  ["max(1000, pow(2, retried) * 100)", 1, 1_000],
-  ["min(60000, exp(10))", 0, 22_026],
-  ["round(sqrt(16) * 1000.4) + floor(7.9) + ceil(0.1) + abs(-2)", 0, 4_012],
-  ["(retried + 7) % 5 * 1000 - -500", 0, 2_500],
+  ["500000", 0, 500_000],
+  ["100000 * (1 + retried)", 2, 300_000],
+  ["pow(2, retried) * 100000", 2, 400_000],
+  ["max(100000, pow(2, retried) * 10000)", 1, 100_000],
+  ["min(600000, exp(10) * 10)", 0, 220_265],
+  ["round(sqrt(16) * 10000.4) + floor(7.9) * 10000 + ceil(0.1) * 10000 + abs(-20000)", 0, 140_002],
+  ["(retried + 7) % 5 * 100000 - -50000", 0, 250_000],
   ["retried - 100", 1, 0],
   ["100 * 86400000", 0, 86_400_000],
 ])(
@@ -272,17 +272,17 @@ test.each<[string, Record<string, string>, number]>([
   ["a date", { "retry-after": new Date(Date.now() + 3_600_000).toUTCString() }, 0],
   ["a duration", { "retry-after": "6m5s" }, 365_000],
   ["a duration of the SDK", { "retry-after": "1d" }, 86_400_000],
-  ["milliseconds", { "retry-after": "1500ms" }, 1_500],
+  ["milliseconds", { "retry-after": "150500ms" }, 150_500],
   ["x-ratelimit-reset", { "x-ratelimit-reset": "40" }, 40_000],
   ["x-ratelimit-reset-requests", { "x-ratelimit-reset-requests": "1m0s" }, 60_000],
   ["x-ratelimit-reset-tokens", { "x-ratelimit-reset-tokens": "2h" }, 7_200_000],
-  ["more than a day, which is ignored", { "retry-after": "86401" }, 5_000],
-  ["nonsense, which is ignored", { "retry-after": "soon" }, 5_000],
+  ["more than a day, which is ignored", { "retry-after": "86401" }, 500_000],
+  ["nonsense, which is ignored", { "retry-after": "soon" }, 500_000],
 ])(
   "S10: a wait that the app asks for overrides the retry delay: %s",
   async (_name, headers, expectedMs) => {
     const url = world.app.on("/busy", failing(429, headers));
-    const runId = await world.trigger({ url, retryDelay: "5000" });
+    const runId = await world.trigger({ url, retryDelay: "500000" });
     const delayMs = await plannedDelayMs(runId, 0);
     if (expectedMs > 0) return expectAbout(delayMs, expectedMs);
     // The date was taken when the file was read and has whole seconds.
