@@ -20,7 +20,10 @@ function down(path: string): string {
 async function fail(options: Partial<TriggerOptions> = {}): Promise<DeadLetterResource> {
   const url = options.url ?? down("/down");
   const runId = await world.trigger({ retries: 0, ...options, url });
-  const entry = await world.deadLetter(runId);
+  // Without a failure URL the call ends with the word that there is no failure function.
+  const entry = await (options.failureUrl === undefined
+    ? world.deadLetterIn(runId, null)
+    : world.deadLetter(runId));
   await until("the clock's next millisecond", () => Date.now() > entry.createdAt);
   return entry;
 }

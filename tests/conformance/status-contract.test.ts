@@ -148,8 +148,8 @@ const LANES = 3;
 const CALLS_MAX = 1_000;
 
 test.each([
-  ["whichever call of the store fails", "before", 60],
-  ["whichever commit succeeds without an answer", "after", 20],
+  ["whichever call of the store fails", "before", 40],
+  ["whichever commit succeeds without an answer", "after", 8],
 ] as const)(
   "%s, a running workflow hears 503 or the truth, and everything finishes",
   { timeout: 120_000 },
