@@ -21,6 +21,8 @@ test("64 levels pass and 65 do not", () => {
     "body must not be nested deeper than 64 levels",
   );
   expect(() => parseJson(`${'{"a":'.repeat(65)}1${"}".repeat(65)}`, "body")).toThrow(/deeper/);
+  expect(() => parseJson(`${'{"a":['.repeat(33)}${"]}".repeat(33)}`, "body")).toThrow(/deeper/);
+  expect(parseJson(`${'{"a":['.repeat(32)}${"]}".repeat(32)}`, "body")).toHaveProperty("a");
   expect(() => parseJson("[".repeat(1_000_000), "body")).toThrow(/deeper/);
 });
 
