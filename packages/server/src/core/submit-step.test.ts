@@ -59,10 +59,19 @@ describe("the record", () => {
   });
 
   test("of a plan points behind its whole group, and so does every result in the group", () => {
-    const planned = inserted(decide({}, { facts: plan(4), groupNextStepId: 7 })).step;
+    const run = runRow({ stepCount: 4 });
+    const planned = inserted(decide({ run }, { facts: plan(4), groupNextStepId: 7 })).step;
     expect(planned).toMatchObject({ slot: 8, nextStepId: 7 });
-    const within = inserted(decide({ plan: planned ?? null }, { facts: result(4, 3) })).step;
+    const within = inserted(decide({ run, plan: planned ?? null }, { facts: result(4, 3) })).step;
     expect(within).toMatchObject({ slot: 9, nextStepId: 7 });
+  });
+
+  test("of an earlier run with the same id is refused, because it does not continue this one", () => {
+    const run = runRow({ stepCount: 3 });
+    expect(() => decide({ run }, { facts: result(4) })).toThrow("does not continue");
+    expect(() => decide({ run }, { facts: plan(4) })).toThrow("does not continue");
+    expect(() => decide({ run, plan: null }, { facts: result(3, 2) })).toThrow("does not continue");
+    expect(inserted(decide({ run }, { facts: result(3) })).step).toMatchObject({ position: 3 });
   });
 
   test("needs its own slot, and the plan's when it is a result in a group", () => {

@@ -39,6 +39,7 @@ export function decideSubmitStep(
   if (!isLive && state.plan === null && hasSdkAnswered(deadLetter)) {
     throw runEnded(command.runId);
   }
+  checkOrigin(run, state.plan, command);
   checkLimits(run, command);
 
   const step = toStep(run, state.plan, command, context);
@@ -116,6 +117,20 @@ function toMessage(
 export function neededSlots({ facts }: SubmitStep): readonly number[] {
   const own = slotOf(facts);
   return facts.isPlan || facts.concurrent === 1 ? [own] : [own, planSlot(facts.stepId)];
+}
+
+/**
+ * A run's records come in the order of its steps, and a branch's result behind its plan. One that does not fit was made for an
+ * earlier run whose id is used again; recorded here, it would make this run fail for ever.
+ */
+function checkOrigin(run: RunRow, plan: StepRow | null, { facts }: SubmitStep): void {
+  const { stepId, isPlan, concurrent } = facts;
+  const isBranch = concurrent > 1 && !isPlan;
+  if (run.stepCount >= stepId && (plan !== null || !isBranch)) return;
+  throw new RepriseError("invalid_step", {
+    message: `step ${stepId} does not continue workflow run ${run.id}, which has ${run.stepCount} records`,
+    details: { workflowRunId: run.id, field: "stepId" },
+  });
 }
 
 function checkLimits(run: RunRow, command: SubmitStep): void {
