@@ -1,5 +1,6 @@
+import type { StepRow } from "@reprise/server";
 import type { Checker, Exchange } from "../facts.ts";
-import { isPlan } from "../lineage.ts";
+import { isPlan, recordNamed } from "../lineage.ts";
 import { parseStep } from "../step-list.ts";
 import { readSubmissions } from "../submission.ts";
 
@@ -33,9 +34,18 @@ export const statusContract: Checker = {
         if (!isEnd) violate(name);
         return;
       }
+      if (status === 412 && submissionsOf(exchange).some((submission) => isForeignTo(submission))) {
+        mark("late record of an earlier run refused");
+        return;
+      }
       if (!isEnd) violate(name);
       mark(`app heard ${status}`);
       for (const submission of submissionsOf(exchange)) checkEnded(submission, name);
+    }
+
+    function isForeignTo(submission: { readonly runId: string; readonly body: string }): boolean {
+      const run = mirror.runsById(submission.runId).at(-1);
+      return run !== undefined && isForeign(submission, mirror.steps(run.key));
     }
 
     function checkEnded(submission: { runId: string; body: string }, name: string): void {
@@ -44,18 +54,27 @@ export const statusContract: Checker = {
       if (run.state === "started") violate(`${name}, but run ${run.key} is live`);
       const entry =
         run.deadLetterKey === null ? null : mirror.get("deadLetters", run.deadLetterKey);
-      if (entry?.state === "open" && isOfGroup(submission.body)) {
+      if (entry?.state === "open" && isPlanned(submission.body, mirror.steps(run.key))) {
         violate(`${name}, but run ${run.key} waits for its resume and takes late results`);
       }
     }
   },
 };
 
-/** Whether a record is the result of a branch: its group may go on after a resume, so it is wanted however late it comes. */
-function isOfGroup(body: string): boolean {
+/** Whether a record is the result of a branch of this run: it is wanted for the resume, however late it comes. */
+function isPlanned(body: string, steps: readonly StepRow[]): boolean {
   if (body === "") return false;
   const record = parseStep(Buffer.from(body));
-  return record.concurrent > 1 && !isPlan(record);
+  return !isPlan(record) && recordNamed(steps, `plan ${record.stepId}`) !== null;
+}
+
+/** Whether the run with this id is another one than the record was made for: the step before it is missing. */
+function isForeign({ body }: { readonly body: string }, steps: readonly StepRow[]): boolean {
+  if (body === "") return false;
+  const record = parseStep(Buffer.from(body));
+  const stepId = isPlan(record) ? (record.targetStep ?? 0) : record.stepId;
+  const needed = [`plan ${stepId}`, `result ${stepId - 1}`, `plan ${stepId - 1}`];
+  return stepId > 1 && needed.every((name) => recordNamed(steps, name) === null);
 }
 
 function submissionsOf(exchange: Exchange): readonly { runId: string; body: string }[] {
