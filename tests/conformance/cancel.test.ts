@@ -138,6 +138,8 @@ test("a cancel takes away deliveries that are waiting: first ones, sleeps and re
     return (nap?.steps.length ?? 0) > 1 && failure?.steps.at(-1)?.steps[0]?.state === "STEP_RETRY";
   });
   expect(await world.client.cancel([delayed, asleep, retrying])).toEqual({ cancelled: 3 });
+  const query = { where: [], order: "ascending", limit: 10 } as const;
+  expect(await world.store.list("messages", query)).toEqual([]);
   expect((await world.log(retrying))?.steps.at(-1)?.steps[0]).toMatchObject({
     state: "STEP_CANCELED",
     errors: [{ status: 500 }],

@@ -153,6 +153,9 @@ test("a forwarded header cannot take the place of one that the server owns", asy
     "Upstash-Message-Id": "msg_forged",
     "Upstash-Retried": "7",
     "Upstash-Caller-Ip": "6.6.6.6",
+    "Upstash-Schedule-Id": "scd_forged",
+    "Upstash-Topic-Name": "forged",
+    "Upstash-Region": "US-EAST-1",
     "Content-Length": "5",
     "Transfer-Encoding": "chunked",
     Connection: "close",
@@ -165,6 +168,9 @@ test("a forwarded header cannot take the place of one that the server owns", asy
     expect(headers["upstash-retried"]).toBe("0");
     expect(headers["upstash-caller-ip"]).toBe("127.0.0.1");
     expect(headers.host).toBe(new URL(url).host);
+    for (const name of ["schedule-id", "topic-name", "region"]) {
+      expect(headers[`upstash-${name}`]).toBeUndefined();
+    }
     expect(headers["transfer-encoding"]).toBeUndefined();
   }
 });
