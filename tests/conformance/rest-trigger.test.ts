@@ -182,23 +182,23 @@ test("for a caller who does not know the SDK one delivery more finds it out, and
 
 test("an unknown SDK that triggers twice starts the run once", async () => {
   const isHop = ({ headers }: Received) => headers["upstash-workflow-unknown-sdk"] === "true";
-  const hops = () => world.app.at("/unknown").filter((one) => isHop(one) && one.status !== 0);
   const workflow = world.workflow(async (context) => {
-    await context.run("only", () => until("both hops", () => hops().length === 2));
+    await context.run("only", () => {});
   });
   const url = world.app.on("/unknown", async (request, received) => {
-    const answer = await workflow(request);
-    return isHop(received) && hops().length === 0
-      ? new Response("the answer is lost, so the hop is made again", { status: 502 })
-      : answer;
+    if (!isHop(received)) return workflow(request);
+    await workflow(request.clone());
+    await workflow(request);
+    return new Response("the answer is lost, but the run has been triggered", { status: 502 });
   });
   const { workflowRunId } = await triggerOverRest(url, {
     headers: { "Upstash-Workflow-Unknown-Sdk": "true", "Upstash-Retry-Delay": "10" },
   });
   await world.succeeded(workflowRunId);
-  const firstSteps = world.app
-    .at("/unknown")
-    .filter((one) => !isHop(one) && JSON.parse(one.body).length === 1);
+  const deliveries = world.app.at("/unknown");
+  // What the hop was made for has happened: its failure is no reason to make it again.
+  expect(deliveries.filter(isHop)).toHaveLength(1);
+  const firstSteps = deliveries.filter((one) => !isHop(one) && JSON.parse(one.body).length === 1);
   expect(firstSteps).toHaveLength(1);
 });
 

@@ -197,10 +197,13 @@ test("an answer that is lost after its step was accepted does not run the step a
   const calls: string[] = [];
   const workflow = world.workflow(async (context) => {
     await context.run("one", () => calls.push("one"));
+    // Time enough for a second attempt of the first delivery.
+    await context.sleep("rest", 0.2);
     await Promise.all([
       context.run("two", () => calls.push("two")),
       context.run("three", () => calls.push("three")),
     ]);
+    await context.sleep("rest again", 0.2);
     return "done";
   });
   const url = world.app.on("/lossy", async (request) => {
@@ -210,11 +213,6 @@ test("an answer that is lost after its step was accepted does not run the step a
   await world.succeeded(await world.trigger({ url, retryDelay: "1" }));
   await world.close();
   expect(calls.toSorted()).toEqual(["one", "three", "two"]);
-  const retried = world.app
-    .at("/lossy")
-    .filter(({ headers }) => headers["upstash-retried"] !== "0");
-  // A result that is not the last of its group has no continuation of its own: its delivery may be repeated.
-  expect(retried.length).toBeLessThanOrEqual(1);
 });
 
 test("a record that is submitted twice is recorded once, the first one wins, and nothing more is delivered", async () => {
