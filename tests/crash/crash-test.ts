@@ -1,9 +1,10 @@
 import { runCrashes } from "./harness.ts";
-import { type CrashOptions, MUTANTS } from "./options.ts";
+import { MUTANT_TRACES, MUTANTS } from "./mutants.ts";
+import type { CrashOptions } from "./options.ts";
 
 const FAULTS_SHOWN_MAX = 20;
 /** Kills that are enough to catch a server with a planted fault. */
-const MUTANT_CYCLES = 6;
+const MUTANT_CYCLES = 5;
 
 /** The sound server must pass; a server with a planted fault must not. Returns the exit code. */
 export async function runCrashTest(options: CrashOptions): Promise<number> {
@@ -18,7 +19,7 @@ export async function runCrashTest(options: CrashOptions): Promise<number> {
   if (options.mutant === null) {
     for (const mutant of MUTANTS) {
       const caught = await runCrashes({ cycles: MUTANT_CYCLES, seed: options.seed, mutant });
-      const isCaught = caught.faults.some((fault) => fault.includes("is lost"));
+      const isCaught = caught.faults.some((fault) => fault.includes(MUTANT_TRACES[mutant]));
       console.log(
         `mutant ${mutant}: ${isCaught ? "caught" : "NOT CAUGHT"} (${caught.faults.length} faults)`,
       );

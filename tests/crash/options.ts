@@ -1,8 +1,5 @@
 import { parseArgs } from "node:util";
-
-export const MUTANTS = ["early-ack"] as const;
-/** A planted fault of the server under test. */
-export type Mutant = (typeof MUTANTS)[number];
+import { MUTANTS, type Mutant } from "./mutants.ts";
 
 export interface CrashOptions {
   readonly cycles: number;

@@ -1,6 +1,5 @@
 import { devServerConfig, startServer } from "@reprise/server";
-import { earlyAck } from "./early-ack.ts";
-import type { Mutant } from "./options.ts";
+import { type Mutant, plant } from "./mutants.ts";
 import type { FromServer, ToServer } from "./server-process.ts";
 
 /** The process that is killed: the real server on a directory. It is loaded ahead and opens the store when it is told to. */
@@ -8,7 +7,7 @@ export function serveUntilKilled(mutant: Mutant | null): void {
   const send = (message: FromServer) => process.send?.(message);
   const open = async ({ dataDir, port }: ToServer & { readonly type: "open" }) => {
     const config = devServerConfig({ dataDir, port, logLevel: "error" });
-    const server = await startServer(config, mutant === null ? {} : { wrapStore: earlyAck });
+    const server = await startServer(config, mutant === null ? {} : { wrapStore: plant(mutant) });
     process.on("message", (message) => {
       // The parent is this very program.
       if ((message as ToServer).type === "stop") void server.close().then(() => process.exit());

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import type { Mutant } from "./options.ts";
+import type { Mutant } from "./mutants.ts";
 
 export type ToServer =
   | { readonly type: "open"; readonly dataDir: string; readonly port: number }
