@@ -197,13 +197,12 @@ test("an answer that is lost after its step was accepted does not run the step a
   const calls: string[] = [];
   const workflow = world.workflow(async (context) => {
     await context.run("one", () => calls.push("one"));
-    // Time enough for a second attempt of the first delivery.
-    await context.sleep("rest", 0.2);
     await Promise.all([
       context.run("two", () => calls.push("two")),
       context.run("three", () => calls.push("three")),
     ]);
-    await context.sleep("rest again", 0.2);
+    // Time enough for second attempts of the deliveries before.
+    await context.sleep("rest", "1s");
     return "done";
   });
   const url = world.app.on("/lossy", async (request) => {
