@@ -21,6 +21,8 @@ interface PendingTimer {
 
 /** Turns of the event loop after which a fact that is waited for is taken to be missing. */
 const TURNS_MAX = 2_000;
+/** More than any chain of work takes between two calls of the host: a group gathers for at most five. */
+const SETTLED_TURNS = 12;
 
 /** A host whose clock stands still until the test moves it, and whose requests the test answers. */
 export class ScriptedHost implements Host {
@@ -90,7 +92,7 @@ export class ScriptedHost implements Host {
 
   /** Lets everything run that needs no clock and no answer. */
   async settle(): Promise<void> {
-    for (let turn = 0; turn < 6; turn += 1) await this.nextTurn();
+    for (let turn = 0; turn < SETTLED_TURNS; turn += 1) await this.nextTurn();
   }
 
   /** Waits for a fact. */
