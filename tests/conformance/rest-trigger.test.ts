@@ -181,20 +181,21 @@ test("for a caller who does not know the SDK one delivery more finds it out, and
 });
 
 test("an unknown SDK that triggers twice starts the run once", async () => {
+  const answers: Response[] = [];
   const isHop = ({ headers }: Received) => headers["upstash-workflow-unknown-sdk"] === "true";
   const workflow = world.workflow(async (context) => {
-    await context.run("only", () => {});
+    await context.run("only", () => until("the second answer", () => answers.length === 2));
   });
   const url = world.app.on("/unknown", async (request, received) => {
     if (!isHop(received)) return workflow(request);
-    await workflow(request.clone());
-    await workflow(request);
+    answers.push(await workflow(request.clone()), await workflow(request));
     return new Response("the answer is lost, but the run has been triggered", { status: 502 });
   });
   const { workflowRunId } = await triggerOverRest(url, {
     headers: { "Upstash-Workflow-Unknown-Sdk": "true", "Upstash-Retry-Delay": "10" },
   });
   await world.succeeded(workflowRunId);
+  expect(answers.map(({ status }) => status)).toEqual([200, 200]);
   const deliveries = world.app.at("/unknown");
   // What the hop was made for has happened: its failure is no reason to make it again.
   expect(deliveries.filter(isHop)).toHaveLength(1);

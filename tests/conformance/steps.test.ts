@@ -214,6 +214,21 @@ test("an answer that is lost after its step was accepted does not run the step a
   expect(calls.toSorted()).toEqual(["one", "three", "two"]);
 });
 
+test("an answer that is lost after its step was accepted does not fail the run, even without retries", async () => {
+  const workflow = world.workflow(async (context) => {
+    await context.run("one", () => 1);
+    await context.run("two", () => 2);
+    return "done";
+  });
+  const url = world.app.on("/lossy", async (request) => {
+    await workflow(request);
+    return new Response("lost", { status: 502 });
+  });
+  await world.succeeded(await world.trigger({ url, retries: 0 }));
+  await world.close();
+  expect(world.app.at("/lossy")).toHaveLength(3);
+});
+
 test("a record that is submitted twice is recorded once, the first one wins, and nothing more is delivered", async () => {
   const seen: unknown[] = [];
   const url = world.serve("/twice", async (context) => {
