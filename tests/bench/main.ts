@@ -16,12 +16,16 @@ switch (role) {
   }
   default: {
     const { readOptions } = await import("./options.ts");
-    const { runBench } = await import("./run.ts");
+    let options: ReturnType<typeof readOptions> | null = null;
     try {
-      await runBench(readOptions(process.argv.slice(2)));
+      options = readOptions(process.argv.slice(2));
     } catch (error) {
-      console.error(error);
+      // A fault of the command line is one sentence; any other ends the program with its stack.
+      console.error(error instanceof Error ? error.message : error);
       process.exitCode = 1;
     }
+    if (options === null) break;
+    const { runBench } = await import("./run.ts");
+    await runBench(options);
   }
 }

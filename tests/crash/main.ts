@@ -10,10 +10,12 @@ if (role === "--serve") {
 } else {
   const { readOptions } = await import("./options.ts");
   const { runCrashTest } = await import("./crash-test.ts");
+  let options: ReturnType<typeof readOptions> | null = null;
   try {
-    process.exitCode = await runCrashTest(readOptions(process.argv.slice(2)));
+    options = readOptions(process.argv.slice(2));
   } catch (error) {
-    console.error(error);
-    process.exitCode = 1;
+    // A fault of the command line is one sentence; any other ends the program with its stack.
+    console.error(error instanceof Error ? error.message : error);
   }
+  process.exitCode = options === null ? 1 : await runCrashTest(options);
 }
