@@ -15,6 +15,12 @@ export interface Result {
   readonly ceilingPerSecond: number;
 }
 
+export interface Measurement {
+  readonly result: Result;
+  /** Share of the time in which the app's thread was at work, 0 to 1: near 1 the app is the limit, not the server. */
+  readonly appUtilization: number;
+}
+
 const MEBIBYTE = 1024 * 1024;
 
 export function printStartUp({ coldStartMs, idleRssBytes }: StartUp): void {
@@ -31,12 +37,13 @@ const COLUMNS = [
   "server us/step",
   "ceiling/s",
   "of ceiling",
+  "app busy",
 ] as const;
 
-export function printTable(results: readonly Result[]): void {
+export function printTable(measurements: readonly Measurement[]): void {
   const [cpu] = cpus();
   console.log(`\n${availableParallelism()} CPUs (${cpu?.model ?? "unknown"}), ${process.version}`);
-  const rows = results.map((result) => [
+  const rows = measurements.map(({ result, appUtilization }) => [
     result.name,
     String(result.concurrency),
     result.perSecond.toFixed(0),
@@ -45,6 +52,7 @@ export function printTable(results: readonly Result[]): void {
     result.serverCpuUsPerOp.toFixed(0),
     result.ceilingPerSecond.toFixed(0),
     `${((100 * result.perSecond) / result.ceilingPerSecond).toFixed(0)} %`,
+    `${(100 * appUtilization).toFixed(0)} %`,
   ]);
   const all = [[...COLUMNS], ...rows];
   const widths = COLUMNS.map((_, column) =>

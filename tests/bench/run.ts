@@ -5,7 +5,7 @@ import { MeasuredProcess } from "./measured-process.ts";
 import { startOfficialApp } from "./official-app.ts";
 import type { BenchName, BenchOptions } from "./options.ts";
 import { startRawApp } from "./raw-app.ts";
-import { printStartUp, printTable, type Result } from "./report.ts";
+import { type Measurement, printStartUp, printTable } from "./report.ts";
 import { measureStartUp } from "./start-up.ts";
 import { isTemporaryDirectoryInMemory, withTemporaryDirectory } from "./temporary-directory.ts";
 
@@ -18,10 +18,11 @@ export async function runBench(options: BenchOptions): Promise<void> {
     console.log("The temporary directory is in memory: durable writes cost nothing here.");
   }
   if (options.profileDir === null) printStartUp(await measureStartUp());
-  const results: Result[] = [];
-  for (const name of options.names) results.push(...(await measure(name, options)));
-  printTable(results);
+  const measurements: Measurement[] = [];
+  for (const name of options.names) measurements.push(...(await measure(name, options)));
+  printTable(measurements);
   if (options.jsonFile !== null) {
+    const results = measurements.map(({ result }) => result);
     writeFileSync(options.jsonFile, `${JSON.stringify(results, null, 2)}\n`);
   }
 }
@@ -33,7 +34,7 @@ interface Stage {
   readonly load: Load;
 }
 
-async function measure(name: BenchName, options: BenchOptions): Promise<readonly Result[]> {
+async function measure(name: BenchName, options: BenchOptions): Promise<readonly Measurement[]> {
   return withTemporaryDirectory(async (directory) => {
     const profile = options.profileDir;
     const execArgv = profile === null ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
@@ -74,14 +75,14 @@ async function measureAll(
   name: BenchName,
   { real, bare }: { readonly real: Stage; readonly bare: Stage },
   options: BenchOptions,
-): Promise<readonly Result[]> {
+): Promise<readonly Measurement[]> {
   const most = Math.max(...options.concurrencies);
   for (const stage of [real, bare]) await runFor(stage, most, options.warmUpSeconds * 1000);
-  const results: Result[] = [];
+  const measurements: Measurement[] = [];
   for (const concurrency of options.concurrencies) {
     const ceiling = await measureOne(bare, concurrency, options.seconds);
     const one = await measureOne(real, concurrency, options.seconds);
-    results.push({
+    const result = {
       name,
       concurrency,
       perSecond: one.steps / one.seconds,
@@ -89,9 +90,10 @@ async function measureAll(
       p99Ms: one.p99Ms,
       serverCpuUsPerOp: one.cpuUs / one.steps,
       ceilingPerSecond: ceiling.steps / ceiling.seconds,
-    });
+    };
+    measurements.push({ result, appUtilization: one.appUtilization });
   }
-  return results;
+  return measurements;
 }
 
 async function runFor({ load }: Stage, concurrency: number, ms: number): Promise<void> {
@@ -104,10 +106,12 @@ async function measureOne({ server, load }: Stage, concurrency: number, seconds:
   load.start(concurrency);
   await pause(SETTLE_MS);
   const before = await server.usage();
+  const loopBefore = performance.eventLoopUtilization();
   const sample = await load.record(() => pause(seconds * 1000));
+  const { utilization } = performance.eventLoopUtilization(loopBefore);
   const after = await server.usage();
   await load.stop();
-  return { ...sample, cpuUs: after.cpuUs - before.cpuUs };
+  return { ...sample, cpuUs: after.cpuUs - before.cpuUs, appUtilization: utilization };
 }
 
 function pause(ms: number): Promise<void> {
