@@ -236,7 +236,11 @@ test("a record that is submitted twice is recorded once, the first one wins, and
     await context.sleep("rest", "1h");
   });
   const runId = await world.trigger({ url });
-  await until("the sleep", async () => world.app.at("/twice").length === 2);
+  const list = async () => (await world.call("GET", `/v2/workflows/runs/${runId}`)).json;
+  await until(
+    "the sleep",
+    async () => JSON.stringify(await list()).split("messageId").length === 4,
+  );
   const submit = (out: string) =>
     world.call("POST", "/v2/batch", {
       body: JSON.stringify([
@@ -252,8 +256,7 @@ test("a record that is submitted twice is recorded once, the first one wins, and
   expect(again.status).toBe(200);
   expect(again.json).toEqual([{ messageId: expect.stringMatching(/^msg_/), deduplicated: true }]);
   expect(onceMore.json).toEqual(again.json);
-  const list = await world.call("GET", `/v2/workflows/runs/${runId}`);
-  expect(list.json).toHaveLength(3);
+  expect(await list()).toHaveLength(3);
   await world.close();
   expect(seen).toEqual(["from the app"]);
   expect(world.app.at("/twice")).toHaveLength(2);
