@@ -112,9 +112,9 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         module: "core/end-delivery.js",
-        find: "if (state.hasContinuation) {",
+        find: "if (state.hasContinuation || isHopDone) {",
         replace:
-          "if (state.hasContinuation || command.message === null || message.retried === 1) {",
+          "if (state.hasContinuation || isHopDone || command.message === null || message.retried === 1) {",
       },
     ],
   },
@@ -292,6 +292,12 @@ export const mutants: readonly Mutant[] = [
         find: 'if (run === null || config === null || run.state !== "started") {',
         replace: "if (run === null || config === null) {",
       },
+      {
+        module: "core/end-delivery.js",
+        find: "const verdict = judge(delivery, context);",
+        replace:
+          'const verdict = run.state === "started" ? judge(delivery, context) : { type: "failed", error: "late", move: "late" };',
+      },
     ],
   },
   {
@@ -303,7 +309,7 @@ export const mutants: readonly Mutant[] = [
         find: ' && run?.state !== "started")',
         replace: " && run === null)",
       },
-      { module: "engine/group.js", find: "dropEnded(effects, { work, room });", replace: "" },
+      { module: "engine/group.js", find: "dropEnded(effects, work);", replace: "" },
       {
         module: "core/run.js",
         find: '.filter((message) => message.state === "scheduled"',
