@@ -11,7 +11,13 @@ import { SERVER_HOST } from "./network.ts";
 import type { Program, RunStep, SingleStep } from "./program.ts";
 import { TOKEN } from "./server-process.ts";
 
-export const FLOW_URL = "http://app.test/flow";
+const FLOW_URL = "http://app.test/flow";
+/** The same workflow without a failure function. */
+const BARE_URL = "http://app.test/bare";
+
+export function flowUrl(program: Program): string {
+  return program.failureFunction === "none" ? BARE_URL : FLOW_URL;
+}
 
 export interface Payload {
   readonly program: number;
@@ -60,6 +66,7 @@ export class App {
   readonly generation: number;
   readonly #surroundings: Surroundings;
   readonly #flow: (request: Request) => Promise<Response>;
+  readonly #bare: (request: Request) => Promise<Response>;
   #isAlive = true;
 
   constructor(generation: number, surroundings: Surroundings) {
@@ -69,16 +76,17 @@ export class App {
       baseUrl: `http://app-${generation}.${SERVER_HOST}`,
       token: TOKEN,
     });
-    const { handler } = serve<Payload>((context) => this.#route(context), {
-      qstashClient,
-      env: {},
+    const route = (context: WorkflowContext<Payload>) => this.#route(context);
+    const options = { qstashClient, env: {} };
+    this.#bare = serve<Payload>(route, options).handler;
+    this.#flow = serve<Payload>(route, {
+      ...options,
       failureFunction: async ({ context }) => this.#fail(context),
-    });
-    this.#flow = handler;
+    }).handler;
   }
 
   handle(request: Request): Promise<Response> {
-    return this.#flow(request);
+    return request.url === BARE_URL ? this.#bare(request) : this.#flow(request);
   }
 
   kill(): void {

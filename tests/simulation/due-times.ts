@@ -31,7 +31,7 @@ export class DueTimes {
 
   /** When the message may be delivered for the first time. */
   #firstDueAt({ message, run }: Attempt): number | null {
-    if (message?.kind !== "step" || message.stepPosition === null || run === null) return null;
+    if (message === null || message.stepPosition === null || run === null) return null;
     const { mirror, programs } = this.#scene;
     const program = programOf(run, mirror, programs);
     const payload = payloadOf(run, mirror);

@@ -77,7 +77,8 @@ export class Network {
     await events.wait(this.#latency("sdkSlow"), `${name} arrives`);
     if (faults.strikes("sdkRequestLost")) return this.#lose(name);
     const target = pathname + search;
-    const sent = { number, from, method, target, body, arrivedAt: events.now };
+    const headers = Object.fromEntries(request.headers);
+    const sent = { number, from, method, target, headers, body, arrivedAt: events.now };
     const exchange = await this.#ask(request, sent);
     if (exchange === null) return this.#lose(name);
     if (faults.strikes("sdkAnswerLost")) return this.#lose(name);

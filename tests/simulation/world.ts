@@ -71,7 +71,7 @@ class World {
       print,
     });
     const mark = (name: string) => marks.hit(name);
-    this.#client = new ClientActor(events, mark);
+    this.#client = new ClientActor(events, stage.programs, mark);
     this.#operator = new OperatorActor({
       events,
       random: createRandom(seed, "operator"),
@@ -94,9 +94,9 @@ class World {
       await this.#becomeQuiet();
       await this.#checkEnd();
     } catch (error) {
-      const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.#violate("the world itself", message);
+      this.#violate("the world itself", toText(error));
     } finally {
+      this.#stage.end();
       this.#restoreGlobals();
     }
     return this.#result();
@@ -112,6 +112,7 @@ class World {
     };
     for (const program of programs) this.#client.plan(program, START_AT);
     plan(faults.count("serverCrashes"), "server crash", () => this.#stage.crashServer());
+    plan(faults.count("serverStops"), "server stop", () => this.#stage.stopServer());
     plan(faults.count("appCrashes"), "app crash", () => this.#stage.crashApp());
     plan(faults.count("clockJumps"), "clock jump", () => this.#stage.jumpClock());
     plan(faults.count("operatorActions"), "operator acts", () => this.#operator.actByChance());
@@ -171,7 +172,15 @@ class World {
         mark: (mark) => marks.hit(mark),
         violate: (message) => this.#violate(name, message),
       };
-      this.#stage.listen(observe(scene));
+      const observer = observe(scene);
+      this.#stage.listen((fact) => {
+        try {
+          observer(fact);
+        } catch (error) {
+          // A fault of the checker must not reach the server, which would take it for one of its own.
+          this.#violate(name, `the checker itself has failed: ${toText(error)}`);
+        }
+      });
     }
     this.#stage.listen((fact: Fact) => {
       marks.hit(fact.kind);
@@ -199,4 +208,8 @@ class World {
           : [...trace.tail, "", ...dumpState(mirror), "", "waiting:", ...events.labels()],
     };
   }
+}
+
+function toText(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
