@@ -166,6 +166,18 @@ test("what waits for an ended run is dropped, but not its failure call nor anybo
   expect(sent()).toEqual([4]);
 });
 
+test("a run that ends while the list of its delivery is being read hears nothing more", async () => {
+  const dispatcher = open();
+  dispatcher.deliver(delivery(2, { runKey: 50 }));
+  dispatcher.deliver(failureCall(3, 50));
+  expect(dispatcher.drop(50)).toEqual([2]);
+  await host.settle();
+  expect(host.exchanges).toHaveLength(1);
+  expect(host.exchanges[0]?.request.headers["upstash-message-id"]).toBe("msg_3");
+  expect(ended).toEqual([]);
+  expect(unsent).toEqual([]);
+});
+
 test("a delivery that is no longer wanted at its turn is passed over", async () => {
   const dispatcher = open({ perOriginMax: 1 });
   for (const key of [1, 2, 3, 4]) dispatcher.deliver(delivery(key));

@@ -47,6 +47,8 @@ export class Dispatcher {
   readonly #origins = new Map<string, Origin>();
   /** Run key -> its deliveries that wait, so that the end of a run that has none costs nothing. */
   readonly #waitingOfRuns = new Map<number, number>();
+  /** Deliveries whose request is not made yet, because their list is being read. */
+  readonly #preparing = new Set<Delivery>();
   #isStopped = false;
   #inFlight = 0;
   #onIdle: (() => void) | null = null;
@@ -71,6 +73,11 @@ export class Dispatcher {
   /** Takes deliveries of an ended run out of the line and returns their messages' keys. */
   drop(runKey: number): readonly number[] {
     const dropped: number[] = [];
+    for (const delivery of this.#preparing) {
+      if (delivery.run.key !== runKey || delivery.message.kind === "failureCall") continue;
+      this.#preparing.delete(delivery);
+      dropped.push(delivery.message.key);
+    }
     if (!this.#waitingOfRuns.has(runKey)) return dropped;
     for (const origin of this.#origins.values()) {
       const kept: Delivery[] = [];
@@ -140,22 +147,26 @@ export class Dispatcher {
   async #attempt(delivery: Delivery): Promise<void> {
     const { host, onEnd } = this.#options;
     const { message } = delivery;
-    let command: EndDelivery;
+    let command: EndDelivery | null;
+    this.#preparing.add(delivery);
     try {
       command = await this.#send(delivery);
     } catch (cause) {
+      this.#preparing.delete(delivery);
       // A fault of ours (an unreadable store) must not burn the app's retries.
       host.log("error", "delivery_not_sent", { messageKey: message.key, cause: String(cause) });
       this.#options.onUnsent(message.key);
       return;
     }
-    onEnd(command);
+    if (command !== null) onEnd(command);
   }
 
-  async #send(delivery: Delivery): Promise<EndDelivery> {
+  /** Null when the run has ended before the request was made. */
+  async #send(delivery: Delivery): Promise<EndDelivery | null> {
     const { host, keys, limits } = this.#options;
     const { message } = delivery;
     const body = await this.#body(delivery);
+    if (!this.#preparing.delete(delivery)) return null;
     const requestHeaders = deliveryHeaders(delivery);
     const startedAt = host.now();
     const signed = { url: message.url, body, now: startedAt };
