@@ -136,6 +136,7 @@ export class App {
   #strike(step: RunStep, program: Program): void {
     const { troubles } = this.#surroundings;
     const { trouble, name } = step;
+    if (troubles.isHealed(program.index)) return;
     switch (trouble.type) {
       case "none":
         return;
@@ -148,11 +149,9 @@ export class App {
         }
         return;
       case "throwsUntilHealed":
-        if (!troubles.isHealed(program.index)) throw new Error("the dependency is broken");
-        return;
+        throw new Error("the dependency is broken");
       case "nonRetryableUntilHealed":
-        if (!troubles.isHealed(program.index)) throw new WorkflowNonRetryableError("refused");
-        return;
+        throw new WorkflowNonRetryableError("refused");
     }
   }
 

@@ -61,6 +61,7 @@ export class Stage {
       faults: this.faults,
       trace: this.trace,
       mirror: this.mirror,
+      marks: this.marks,
       tell: (fact) => this.tell(fact),
       parties: { server: () => this.#server, app: () => this.#appParty() },
     });

@@ -26,7 +26,7 @@ export interface Violation {
 const EVENTS_MAX = 60_000;
 /** Longest time that a world may need to become quiet once nothing goes wrong any more. */
 const QUIET_MS_MAX = 10 * 24 * 3_600_000;
-const QUIET_ROUNDS_MAX = 30;
+const QUIET_ROUNDS_MAX = 12;
 
 /** Taken before a world replaces the timers: a real turn of the event loop lets every promise settle. */
 const { setImmediate: afterTurn } = globalThis;
