@@ -19,6 +19,9 @@ export interface Measurement {
   readonly result: Result;
   /** Share of the time in which the app's thread was at work, 0 to 1: near 1 the app is the limit, not the server. */
   readonly appUtilization: number;
+  /** Of the server that keeps nothing: what this machine makes of the same exchange, for comparing machines. */
+  readonly ceilingP50Ms: number;
+  readonly ceilingCpuUsPerOp: number;
 }
 
 const MEBIBYTE = 1024 * 1024;
@@ -37,13 +40,15 @@ const COLUMNS = [
   "server us/step",
   "ceiling/s",
   "of ceiling",
+  "its p50 ms",
+  "its us/step",
   "app busy",
 ] as const;
 
 export function printTable(measurements: readonly Measurement[]): void {
   const [cpu] = cpus();
   console.log(`\n${availableParallelism()} CPUs (${cpu?.model ?? "unknown"}), ${process.version}`);
-  const rows = measurements.map(({ result, appUtilization }) => [
+  const rows = measurements.map(({ result, appUtilization, ceilingP50Ms, ceilingCpuUsPerOp }) => [
     result.name,
     String(result.concurrency),
     result.perSecond.toFixed(0),
@@ -52,6 +57,8 @@ export function printTable(measurements: readonly Measurement[]): void {
     result.serverCpuUsPerOp.toFixed(0),
     result.ceilingPerSecond.toFixed(0),
     `${((100 * result.perSecond) / result.ceilingPerSecond).toFixed(0)} %`,
+    ceilingP50Ms.toFixed(2),
+    ceilingCpuUsPerOp.toFixed(0),
     `${(100 * appUtilization).toFixed(0)} %`,
   ]);
   const all = [[...COLUMNS], ...rows];
