@@ -11,13 +11,7 @@ import { SERVER_HOST } from "./network.ts";
 import type { Program, RunStep, SingleStep } from "./program.ts";
 import { TOKEN } from "./server-process.ts";
 
-const FLOW_URL = "http://app.test/flow";
-/** The same workflow without a failure function. */
-const BARE_URL = "http://app.test/bare";
-
-export function flowUrl(program: Program): string {
-  return program.failureFunction === "none" ? BARE_URL : FLOW_URL;
-}
+export const FLOW_URL = "http://app.test/flow";
 
 export interface Payload {
   readonly program: number;
@@ -66,7 +60,6 @@ export class App {
   readonly generation: number;
   readonly #surroundings: Surroundings;
   readonly #flow: (request: Request) => Promise<Response>;
-  readonly #bare: (request: Request) => Promise<Response>;
   #isAlive = true;
 
   constructor(generation: number, surroundings: Surroundings) {
@@ -76,17 +69,16 @@ export class App {
       baseUrl: `http://app-${generation}.${SERVER_HOST}`,
       token: TOKEN,
     });
-    const route = (context: WorkflowContext<Payload>) => this.#route(context);
-    const options = { qstashClient, env: {} };
-    this.#bare = serve<Payload>(route, options).handler;
-    this.#flow = serve<Payload>(route, {
-      ...options,
+    const { handler } = serve<Payload>((context) => this.#route(context), {
+      qstashClient,
+      env: {},
       failureFunction: async ({ context }) => this.#fail(context),
-    }).handler;
+    });
+    this.#flow = handler;
   }
 
   handle(request: Request): Promise<Response> {
-    return request.url === BARE_URL ? this.#bare(request) : this.#flow(request);
+    return this.#flow(request);
   }
 
   kill(): void {
@@ -136,7 +128,6 @@ export class App {
   #strike(step: RunStep, program: Program): void {
     const { troubles } = this.#surroundings;
     const { trouble, name } = step;
-    if (troubles.isHealed(program.index)) return;
     switch (trouble.type) {
       case "none":
         return;
@@ -149,9 +140,11 @@ export class App {
         }
         return;
       case "throwsUntilHealed":
-        throw new Error("the dependency is broken");
+        if (!troubles.isHealed(program.index)) throw new Error("the dependency is broken");
+        return;
       case "nonRetryableUntilHealed":
-        throw new WorkflowNonRetryableError("refused");
+        if (!troubles.isHealed(program.index)) throw new WorkflowNonRetryableError("refused");
+        return;
     }
   }
 

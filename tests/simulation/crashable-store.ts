@@ -9,10 +9,7 @@ export interface CrashableStore {
   kill(): void;
 }
 
-/** A new promise each time: one that all processes shared would keep all of them alive. */
-function never(): Promise<never> {
-  return new Promise(() => {});
-}
+const never = new Promise<never>(() => {});
 
 /** The store as one process of the server sees it. */
 export function crashableStore(store: Store, point: StorePoint): CrashableStore {
@@ -56,9 +53,9 @@ class Life {
 
   /** Passes a point of the process; a process that dies there never comes back from it. */
   async pass(label: string): Promise<void> {
-    if (this.#isOver) return never();
+    if (this.#isOver) return never;
     await this.#point(label);
-    if (this.#isOver) return never();
+    if (this.#isOver) return never;
   }
 }
 
@@ -94,7 +91,7 @@ async function transact<R>(
   work: (transaction: Transaction) => Promise<R>,
   life: Life,
 ): Promise<R> {
-  if (life.isOver) return never();
+  if (life.isOver) return never;
   let result: R;
   try {
     result = await store.transaction(async (transaction) => {
@@ -107,7 +104,7 @@ async function transact<R>(
       return Promise.race([passing(), life.ended]);
     });
   } catch (error) {
-    if (life.isOver) return never();
+    if (life.isOver) return never;
     throw error;
   }
   await life.pass("committed");

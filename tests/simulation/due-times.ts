@@ -31,7 +31,7 @@ export class DueTimes {
 
   /** When the message may be delivered for the first time. */
   #firstDueAt({ message, run }: Attempt): number | null {
-    if (message === null || message.stepPosition === null || run === null) return null;
+    if (message?.kind !== "step" || message.stepPosition === null || run === null) return null;
     const { mirror, programs } = this.#scene;
     const program = programOf(run, mirror, programs);
     const payload = payloadOf(run, mirror);
@@ -54,20 +54,16 @@ export class DueTimes {
 
   /** A resumed run goes on with the sleep of the one before. */
   #submissionOf(run: RunRow, step: StepRow): number {
-    const { mirror } = this.#scene;
-    const before = mirror.runsById(run.id).filter(({ key }) => key < run.key).length;
-    const use = step.position === 0 ? before : before + 1;
-    const body = Buffer.from(step.body).toString("utf8");
-    const at = this.#submittedAt.get(`${run.id} ${use} ${body}`);
+    const at = this.#submittedAt.get(`${run.id} ${Buffer.from(step.body).toString("utf8")}`);
     if (at !== undefined) return at;
+    const { mirror } = this.#scene;
     const source = run.sourceRunKey === null ? null : mirror.get("runs", run.sourceRunKey);
     return source === null ? step.createdAt : this.#submissionOf(source, step);
   }
 
   #noteArrival(request: SentRequest): void {
     for (const { runId, body } of readSubmissions(request)) {
-      // An id may be used again by a later run: how many there are tells them apart.
-      const name = `${runId} ${this.#scene.mirror.runsById(runId).length} ${body}`;
+      const name = `${runId} ${body}`;
       if (!this.#submittedAt.has(name)) this.#submittedAt.set(name, request.arrivedAt);
     }
   }

@@ -55,8 +55,6 @@ export interface SentRequest {
   readonly method: string;
   /** Path and query. */
   readonly target: string;
-  /** Names in lower case. */
-  readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   readonly arrivedAt: number;
 }

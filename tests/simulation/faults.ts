@@ -38,10 +38,10 @@ export type FaultKind = keyof typeof RATES_MAX;
 /** Things that go wrong at an instant, with the highest number that a seed may have of each. */
 const COUNTS_MAX = {
   serverCrashes: 4,
-  serverStops: 2,
   appCrashes: 3,
   clockJumps: 2,
   operatorActions: 12,
+  clientRepeats: 3,
 } as const;
 
 export type TimedFault = keyof typeof COUNTS_MAX;

@@ -29,8 +29,8 @@ export function payloadOf(
 /** Records that a revived run has been born with. */
 export function inheritedSteps(run: RunRow, mirror: Mirror): readonly StepRow[] {
   if (run.sourceRunKey === null) return [];
-  const bornIn = mirror.bornIn("runs", run.key);
-  return mirror.steps(run.key).filter((step) => mirror.bornIn("steps", step.key) === bornIn);
+  const bornIn = mirror.bornIn(run.key);
+  return mirror.steps(run.key).filter((step) => mirror.bornIn(step.key) === bornIn);
 }
 
 /**

@@ -60,7 +60,7 @@ async function playMany(options: Options, counts: Counts): Promise<void> {
       if (result.violation === null) counts.passed += 1;
       else {
         counts.failed += 1;
-        printFailure(result, options, counts.failed <= FAILURES_SHOWN);
+        if (counts.failed <= FAILURES_SHOWN) printFailure(result, options);
       }
       if (Date.now() - reportedAt < PROGRESS_MS) return;
       reportedAt = Date.now();
@@ -84,15 +84,11 @@ function checkReach(marks: Marks, counts: Counts): void {
   }
 }
 
-function printFailure(
-  { seed, violation, report }: SeedResult,
-  { mutant }: Options,
-  isWhole: boolean,
-): void {
+function printFailure({ seed, violation, report }: SeedResult, { mutant }: Options): void {
   const extra = mutant === null ? "" : ` --mutant ${mutant}`;
   console.log(`\nseed ${seed} violates "${violation?.checker}": ${violation?.message}`);
   console.log(`replay it with: npm run sim -- --seed ${seed}${extra}`);
-  if (isWhole) console.log(`${report.map((line) => `  ${line}`).join("\n")}\n`);
+  console.log(`${report.map((line) => `  ${line}`).join("\n")}\n`);
 }
 
 async function replay(seed: number, { mutant }: Options, counts: Counts): Promise<void> {

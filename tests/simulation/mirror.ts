@@ -34,8 +34,8 @@ export class Mirror {
   readonly #stepsOfRun = new Map<number, StepRow[]>();
   readonly #openMessages = new Map<number, Set<number>>();
   readonly #runsById = new Map<string, number[]>();
-  /** Table and row key -> number of the commit that inserted it. A record and its message have the same key. */
-  readonly #bornIn = new Map<string, number>();
+  /** Row key -> number of the commit that inserted it. */
+  readonly #bornIn = new Map<number, number>();
   /** Message key -> number of the commit that began its current attempt. */
   readonly #leasedIn = new Map<number, number>();
   #seq = 0;
@@ -69,8 +69,8 @@ export class Mirror {
     return keys.map((key) => this.get("runs", key)).filter((row) => row !== null);
   }
 
-  bornIn(table: TableName, key: number): number {
-    return this.#bornIn.get(`${table} ${key}`) ?? 0;
+  bornIn(key: number): number {
+    return this.#bornIn.get(key) ?? 0;
   }
 
   leasedIn(messageKey: number): number {
@@ -93,7 +93,7 @@ export class Mirror {
     else if (change.type === "update") after = { ...before, ...change.set } as Tables[TableName];
     if (after === null) rows.delete(key);
     else rows.set(key, after);
-    if (before === null) this.#bornIn.set(`${change.table} ${key}`, this.#seq);
+    if (before === null) this.#bornIn.set(key, this.#seq);
     // All three belong to the change's own table.
     const made = { table: change.table, before, after } as RowChange;
     this.#index(made);

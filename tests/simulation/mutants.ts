@@ -113,7 +113,8 @@ export const mutants: readonly Mutant[] = [
       {
         module: "core/end-delivery.js",
         find: "if (state.hasContinuation || isHopDone) {",
-        replace: "if (state.hasContinuation || isHopDone || message.retried === 1) {",
+        replace:
+          "if (state.hasContinuation || isHopDone || command.message === null || message.retried === 1) {",
       },
     ],
   },
@@ -290,6 +291,12 @@ export const mutants: readonly Mutant[] = [
         module: "core/end-delivery.js",
         find: 'if (run === null || config === null || run.state !== "started") {',
         replace: "if (run === null || config === null) {",
+      },
+      {
+        module: "core/end-delivery.js",
+        find: "const verdict = judge(delivery, context);",
+        replace:
+          'const verdict = run.state === "started" ? judge(delivery, context) : { type: "failed", error: "late", move: "late" };',
       },
     ],
   },

@@ -1,11 +1,8 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import { messageKey } from "@reprise/protocol";
 import type { Outcome, OutgoingRequest } from "@reprise/server";
 import type { EventList } from "./event-list.ts";
 import type { Attempt, Exchange, Fact, SentRequest } from "./facts.ts";
 import type { Faults } from "./faults.ts";
-import { IdUses } from "./id-uses.ts";
-import type { Marks } from "./marks.ts";
 import type { Mirror } from "./mirror.ts";
 import type { Random } from "./random.ts";
 import type { Trace } from "./trace.ts";
@@ -34,7 +31,6 @@ export interface NetworkParts {
   readonly faults: Faults;
   readonly trace: Trace;
   readonly mirror: Mirror;
-  readonly marks: Marks;
   readonly parties: Parties;
   readonly tell: (fact: Fact) => void;
 }
@@ -51,9 +47,6 @@ export class Network {
   readonly #parts: NetworkParts;
   /** What to do when a process dies, by its name: the other end of each connection hears a reset. */
   readonly #connections = new Map<string, Set<() => void>>();
-  /** Which delivery a request of the app belongs to: the wire does not tell. */
-  readonly #callers = new AsyncLocalStorage<Attempt>();
-  readonly #ids = new IdUses();
   #attempts = 0;
   #exchanges = 0;
 
@@ -84,9 +77,8 @@ export class Network {
     await events.wait(this.#latency("sdkSlow"), `${name} arrives`);
     if (faults.strikes("sdkRequestLost")) return this.#lose(name);
     const target = pathname + search;
-    const headers = Object.fromEntries(request.headers);
-    const sent = { number, from, method, target, headers, body, arrivedAt: events.now };
-    const exchange = await this.#askUnmistakably(request, sent);
+    const sent = { number, from, method, target, body, arrivedAt: events.now };
+    const exchange = await this.#ask(request, sent);
     if (exchange === null) return this.#lose(name);
     if (faults.strikes("sdkAnswerLost")) return this.#lose(name);
     await events.wait(this.#latency("sdkSlow"), `${name} answer arrives`);
@@ -95,22 +87,6 @@ export class Network {
     this.#parts.tell({ kind: "heard", exchange });
     const { status, answer, answerHeaders } = exchange;
     return new Response(answer === "" ? null : answer, { status, headers: answerHeaders });
-  }
-
-  /**
-   * The wire names a run by its id alone: nobody can tell a late request of an ended run from one of the next run with this
-   * id. The world does not mix them up; what the server can do about it is tested with the decision itself.
-   */
-  async #askUnmistakably(request: Request, sent: SentRequest): Promise<Exchange | null> {
-    const { mirror, marks } = this.#parts;
-    const run = this.#callers.getStore()?.run ?? null;
-    const uses = run === null ? this.#ids.ofStarts(sent) : this.#ids.ofRun(run.id);
-    const isLate = run !== null && mirror.runsById(run.id).at(-1)?.key !== run.key;
-    if (isLate || uses.some((use) => this.#ids.isDisputed(use))) {
-      marks.hit("an id used again");
-      return run === null ? null : { ...sent, status: 400, answerHeaders: {}, answer: "{}" };
-    }
-    return this.#ids.during(uses, () => this.#ask(request, sent));
   }
 
   #isDying(from: string, fault: "appCrashBeforeSubmit" | "appCrashAfterSubmit"): boolean {
@@ -232,7 +208,7 @@ export class Network {
     const { url, headers, body } = attempt;
     const request = new Request(url, { method: "POST", headers, body });
     const outcome = await this.#whileAlive(`app-${app.generation}`, async () => {
-      const response = await this.#callers.run(attempt, () => app.handle(request));
+      const response = await app.handle(request);
       return toOutcome(response, new Uint8Array(await response.arrayBuffer()));
     });
     return outcome ?? failed("reset", "connection reset");

@@ -26,7 +26,6 @@ const ACTIONS = [
   "cancelCallback",
   "resumeAll",
   "heal",
-  "look",
 ] as const;
 
 type Action = (typeof ACTIONS)[number];
@@ -78,8 +77,6 @@ export class OperatorActor {
       case "cancel":
       case "cancelMany":
         return this.#cancel(action === "cancel" ? 1 : 3);
-      case "look":
-        return this.#look();
       case "resumeAll":
         return (await this.#client.dlq.resume({ all: true })).workflowRuns.length > 0;
       default:
@@ -103,10 +100,10 @@ export class OperatorActor {
     const { dlqId } = this.#parts.random.pick(messages);
     switch (action) {
       case "resume":
-        await this.#client.dlq.resume({ dlqId, ...this.#overrides() });
+        await this.#client.dlq.resume(dlqId);
         return true;
       case "restart":
-        await this.#client.dlq.restart({ dlqId, ...this.#overrides() });
+        await this.#client.dlq.restart(dlqId);
         return true;
       case "delete":
         await this.#client.dlq.delete(dlqId);
@@ -117,18 +114,6 @@ export class OperatorActor {
       case "cancelCallback":
         return this.#cancelCallback(dlqId);
     }
-  }
-
-  #overrides(): { readonly retries?: number } {
-    const { random } = this.#parts;
-    return random.chance(0.3) ? { retries: random.integer(0, 4) } : {};
-  }
-
-  /** Reads what a dashboard reads; whatever goes on meanwhile, an answer is an answer. */
-  async #look(): Promise<boolean> {
-    const { runs } = await this.#client.logs();
-    const { messages } = await this.#client.dlq.list({ count: 2 });
-    return runs.length + messages.length > 0;
   }
 
   /** The client has no method for this one. */

@@ -4,31 +4,23 @@ import { fileURLToPath } from "node:url";
 import type { Mutant } from "./mutants.ts";
 
 /**
- * The modules of the server as the mutant wants them, by URL.
+ * Plants a bug: modules of the server that are loaded from here on get the mutant's edits. The product knows nothing of it.
  * @throws Error when a text is not there exactly once: the mutant is then out of date and would prove nothing.
  */
-export function mutate(mutant: Mutant): ReadonlyMap<string, string> {
+export function plant(mutant: Mutant): void {
   const edited = new Map<string, string>();
   for (const { module, find, replace } of mutant.edits) {
     const url = new URL(`./${module}`, import.meta.resolve("@reprise/server")).href;
     const source = edited.get(url) ?? readFileSync(fileURLToPath(url), "utf8");
     const count = source.split(find).length - 1;
     if (count !== 1) {
-      throw new Error(
-        `mutant ${mutant.name} is out of date: ${module} has this text ${count} times instead of once: ${find}`,
-      );
+      throw new Error(`mutant ${mutant.name}: ${module} has its text ${count} times: ${find}`);
     }
     edited.set(
       url,
       source.replace(find, () => replace),
     );
   }
-  return edited;
-}
-
-/** Plants a bug: what is loaded from here on has it. The product itself knows nothing of mutants. */
-export function plant(mutant: Mutant): void {
-  const edited = mutate(mutant);
   registerHooks({
     load: (url, context, nextLoad) => {
       const source = edited.get(url);

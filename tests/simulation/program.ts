@@ -18,10 +18,6 @@ export interface TriggerPlan {
   readonly label: string | null;
   /** How often the client sends the same trigger, more or less at once. */
   readonly times: number;
-  /** `sdk`: the official client; `rest`: a plain request; `hop`: a plain request that does not know the app's SDK. */
-  readonly door: "sdk" | "rest" | "hop";
-  /** The official client starts the next program in the same request. */
-  readonly isPaired: boolean;
 }
 
 export type ProgramStep = SingleStep | ParallelGroup | { readonly kind: "cancel" };
@@ -60,7 +56,6 @@ export function createProgram(index: number, random: Random, horizonMs: number):
   const names = new Names();
   const steps: ProgramStep[] = [];
   const count = random.integer(1, 5);
-  const door = random.pick(["sdk", "sdk", "sdk", "sdk", "rest", "hop"] as const);
   for (let step = 0; step < count; step += 1) steps.push(createStep(names, random));
   if (random.chance(0.06)) steps.splice(random.integer(0, steps.length), 0, { kind: "cancel" });
   return {
@@ -69,14 +64,12 @@ export function createProgram(index: number, random: Random, horizonMs: number):
     failureFunction: random.pick(["none", "works", "works", "throwsFirst", "throwsUntilHealed"]),
     trigger: {
       afterMs: random.integer(0, Math.floor(horizonMs / 2)),
-      runId: random.chance(0.3) || door !== "sdk" ? `run-${index}` : null,
+      runId: random.chance(0.3) ? `run-${index}` : null,
       retries: random.pick([null, 0, 1, 2, 3]),
       retryDelay: random.pick([null, "1000", "1000 * (1 + retried)", "pow(2, retried) * 500"]),
       delaySeconds: random.chance(0.15) ? random.integer(1, 60) : null,
       label: random.chance(0.3) ? `label-${index % 3}` : null,
       times: random.chance(0.15) ? 2 : 1,
-      door,
-      isPaired: door === "sdk" && random.chance(0.15),
     },
   };
 }

@@ -67,10 +67,6 @@ export class ServerProcess {
     this.#engine.start();
   }
 
-  stop(drainMs: number): Promise<void> {
-    return this.#engine.stop(drainMs);
-  }
-
   handle(request: Request): Promise<Response> {
     return this.#api.fetch(request);
   }

@@ -61,7 +61,6 @@ export class Stage {
       faults: this.faults,
       trace: this.trace,
       mirror: this.mirror,
-      marks: this.marks,
       tell: (fact) => this.tell(fact),
       parties: { server: () => this.#server, app: () => this.#appParty() },
     });
@@ -102,30 +101,6 @@ export class Stage {
     if (server === null) return;
     this.trace.add(this.events.now, `server-${server.generation} dies`);
     this.marks.hit("server crash");
-    this.#endServer(server);
-  }
-
-  /** The server is asked to stop: attempts in flight get time to end, then another process starts. */
-  stopServer(): void {
-    const server = this.#server;
-    if (server === null) return;
-    const drainMs = this.#processRandom.pick([0, 1_000, 60_000]);
-    this.trace.add(this.events.now, `server-${server.generation} stops within ${drainMs} ms`);
-    void server.stop(drainMs).then(() => {
-      if (this.#server !== server) return;
-      this.trace.add(this.events.now, `server-${server.generation} has stopped`);
-      this.marks.hit("server stop");
-      this.#endServer(server);
-    });
-  }
-
-  /** Ends what still runs, so that an open transaction does not hold the store for ever. */
-  end(): void {
-    this.#server?.kill();
-    this.#app?.kill();
-  }
-
-  #endServer(server: ServerProcess): void {
     this.#server = null;
     server.kill();
     this.network.cut(`server-${server.generation}`);

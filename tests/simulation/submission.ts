@@ -13,23 +13,19 @@ interface BatchItem {
   readonly body?: string;
 }
 
-/** The messages that a request carries, in order; none when it carries none. */
-export function readSubmissions(request: SentRequest): readonly Submission[] {
-  const { method, target, headers, body } = request;
-  if (method !== "POST") return [];
-  if (target.startsWith("/v2/trigger/")) {
-    return [{ runId: headers["upstash-workflow-runid"] ?? "", isStart: true, body }];
-  }
-  if (target !== "/v2/batch") return [];
+/** The messages that a request carries, in order; none when it is no batch. */
+export function readSubmissions({ method, target, body }: SentRequest): readonly Submission[] {
+  if (method !== "POST" || target !== "/v2/batch") return [];
   // The SDK wrote it.
   const items = JSON.parse(body) as readonly BatchItem[];
-  return items.map((item) => {
-    const names = Object.entries(item.headers ?? {});
-    const lower = new Map(names.map(([name, text]) => [name.toLowerCase(), text]));
+  return items.map(({ headers = {}, body: record = "" }) => {
+    const lower = new Map(
+      Object.entries(headers).map(([name, text]) => [name.toLowerCase(), text]),
+    );
     return {
       runId: lower.get("upstash-workflow-runid") ?? "",
       isStart: lower.get("upstash-workflow-init") === "true",
-      body: item.body ?? "",
+      body: record,
     };
   });
 }

@@ -1,14 +1,8 @@
-import { messageKey } from "@reprise/protocol";
 import type { MessageRow, RunRow, StepRow } from "@reprise/server";
-import type { Checker, Exchange } from "../facts.ts";
+import type { Checker } from "../facts.ts";
 import { isPlan } from "../lineage.ts";
 import type { Commit, Mirror } from "../mirror.ts";
 import { parseStep } from "../step-list.ts";
-
-interface BatchAnswer {
-  readonly messageId: string;
-  readonly deduplicated?: boolean;
-}
 
 /** What belongs together reaches the disk together: a run and its first message, the plans of a group. */
 export const allOrNone: Checker = {
@@ -17,20 +11,9 @@ export const allOrNone: Checker = {
     "a run comes with its first message, a parallel group with all of its plans, an id with one live run",
   observe: ({ mirror, violate }) => {
     return (fact) => {
-      if (fact.kind === "answer" && fact.exchange.target === "/v2/batch") checkBatch(fact.exchange);
       if (fact.kind !== "commit") return;
       for (const fault of commitFaults(fact.commit, mirror)) violate(fault);
     };
-
-    function checkBatch({ number, status, answer }: Exchange): void {
-      if (status >= 300) return;
-      // The documented answer to a batch.
-      const items = JSON.parse(answer) as readonly BatchAnswer[];
-      const born = items
-        .filter(({ deduplicated }) => deduplicated !== true)
-        .map(({ messageId }) => mirror.bornIn("steps", messageKey(messageId) ?? 0));
-      if (new Set(born).size > 1) violate(`batch ${number} came in the commits ${born.join(", ")}`);
-    }
   },
 };
 
@@ -68,7 +51,7 @@ function planFaults(steps: readonly StepRow[], seq: number, mirror: Mirror): rea
     if (!isPlan(record)) return [];
     const group = mirror
       .steps(step.runKey)
-      .filter(({ key }) => mirror.bornIn("steps", key) === seq)
+      .filter(({ key }) => mirror.bornIn(key) === seq)
       .map(({ position, body }) => (position === 0 ? null : parseStep(body)))
       .filter((other) => other !== null && isPlan(other));
     // A resume brings several groups at once, each of them whole.

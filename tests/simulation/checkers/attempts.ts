@@ -1,5 +1,8 @@
 import type { Attempt, Checker } from "../facts.ts";
-import { RetryAllowance } from "../retry-allowance.ts";
+import { programOf } from "../lineage.ts";
+
+/** Retries that a client gets when it asks for no number. */
+const RETRIES_DEFAULT = 3;
 
 interface Account {
   attempts: number;
@@ -15,14 +18,11 @@ interface Account {
 export const attempts: Checker = {
   name: "attempt accounting",
   promise: "Upstash-Retried counts failed attempts; a crash repeats a number and uses up no retry",
-  observe: (scene) => {
-    const { violate, mark } = scene;
+  observe: ({ mirror, programs, violate, mark }) => {
     const accounts = new Map<number, Account>();
     /** Crashes and commits of unknown fate: each may repeat the attempts that were under way. */
     let ambiguities = 0;
-    const allowance = new RetryAllowance(scene);
     return (fact) => {
-      allowance.note(fact);
       if (fact.kind === "serverCrash" || fact.kind === "storeFault") ambiguities += 1;
       if (fact.kind === "attempt") checkAttempt(fact.attempt);
       if (fact.kind === "outcome" && !isSuccess(fact.outcome)) {
@@ -32,7 +32,7 @@ export const attempts: Checker = {
     };
 
     function checkAttempt(attempt: Attempt): void {
-      const { messageKey, headers, number } = attempt;
+      const { messageKey, headers, message, number } = attempt;
       const retried = Number(headers["upstash-retried"]);
       const account = accounts.get(messageKey) ?? open(messageKey);
       const name = `attempt ${number} of message ${messageKey}`;
@@ -51,15 +51,11 @@ export const attempts: Checker = {
       if (account.same > 1 + ambiguities - account.ambiguitiesBefore) {
         violate(`${name} repeats the number ${retried} without a crash between`);
       }
-      checkAllowed(attempt, retried, name);
-    }
-
-    function checkAllowed({ run, message }: Attempt, retried: number, name: string): void {
-      const allowed = allowance.of(run);
-      const shown = [...allowed].join(" or ");
-      if (retried > Math.max(...allowed)) violate(`${name} is retry ${retried} of ${shown}`);
-      if (message !== null && !allowed.has(message.retries)) {
-        violate(`${name} may be retried ${message.retries} times; asked for were ${shown}`);
+      const retries = expectedRetries(attempt);
+      if (retries !== null && retried > retries)
+        violate(`${name} is retry ${retried} of ${retries}`);
+      if (retries !== null && message !== null && message.retries !== retries) {
+        violate(`${name} may be retried ${message.retries} times; asked for were ${retries}`);
       }
     }
 
@@ -73,6 +69,11 @@ export const attempts: Checker = {
       };
       accounts.set(messageKey, account);
       return account;
+    }
+
+    function expectedRetries({ run }: Attempt): number | null {
+      const program = run === null ? null : programOf(run, mirror, programs);
+      return program === null ? null : (program.trigger.retries ?? RETRIES_DEFAULT);
     }
   },
 };

@@ -76,7 +76,7 @@ function checkClosing(
   mark(`dead letter ${after.state}`);
   if (before.state !== "open") violate(`dead letter ${after.key} was closed twice`);
   const isRevived = after.state === "resumed" || after.state === "restarted";
-  const isBornNow = after.nextRunKey !== null && mirror.bornIn("runs", after.nextRunKey) === seq;
+  const isBornNow = after.nextRunKey !== null && mirror.bornIn(after.nextRunKey) === seq;
   if (isRevived !== isBornNow) {
     violate(`dead letter ${after.key} became ${after.state}; its next run is ${after.nextRunKey}`);
   }

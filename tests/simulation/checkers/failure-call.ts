@@ -33,10 +33,7 @@ export const failureCall: Checker = {
     function checkStored(key: number, seq: number): void {
       const calls = mirror
         .all("messages")
-        .filter(
-          (message) =>
-            message.deadLetterKey === key && mirror.bornIn("messages", message.key) === seq,
-        );
+        .filter((message) => message.deadLetterKey === key && mirror.bornIn(message.key) === seq);
       if (calls.length !== 1) violate(`dead letter ${key} came with ${calls.length} failure calls`);
     }
 

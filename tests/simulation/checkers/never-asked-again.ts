@@ -18,7 +18,7 @@ export const neverAskedAgain: Checker = {
       for (const name of askedFor(steps, message.stepPosition)) {
         const record = recordNamed(steps, name);
         if (record === null) continue;
-        const recordedIn = mirror.bornIn("steps", record.key);
+        const recordedIn = mirror.bornIn(record.key);
         // What was recorded by the very commit that began the attempt, or by a later one, came too late to stop it.
         if (recordedIn < begunIn || inherited.has(record)) {
           violate(

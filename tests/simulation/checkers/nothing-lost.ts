@@ -22,10 +22,6 @@ export const nothingLost: Checker = {
       if (method === "POST" && path === "/v2/batch") {
         // The server's answer to a batch is a list; what is missing in it is seen below.
         checkBatch(JSON.parse(answer) as readonly BatchAnswer[], exchange);
-      } else if (method === "POST" && path.startsWith("/v2/trigger/")) {
-        // The documented answer of the endpoint.
-        const { workflowRunId = "" } = JSON.parse(answer) as BatchAnswer;
-        checkRun(workflowRunId, "trigger");
       } else if (method === "DELETE" && path.startsWith("/v2/workflows/runs/")) {
         const runId = path.slice("/v2/workflows/runs/".length);
         if (mirror.runsById(runId).some((run) => run.state === "started")) {
@@ -50,12 +46,11 @@ export const nothingLost: Checker = {
     function checkRevival(answer: string): void {
       // The documented answer of resume and restart.
       const { workflowRuns } = JSON.parse(answer) as { workflowRuns: readonly BatchAnswer[] };
-      for (const { workflowRunId = "" } of workflowRuns) checkRun(workflowRunId, "revival");
-    }
-
-    function checkRun(runId: string, what: string): void {
-      if (mirror.runsById(runId).length > 0) return;
-      violate(`the ${what} of ${runId} was answered and is not on disk`);
+      for (const { workflowRunId = "" } of workflowRuns) {
+        if (mirror.runsById(workflowRunId).length === 0) {
+          violate(`the revival ${workflowRunId} was answered and is not on disk`);
+        }
+      }
     }
 
     function checkDelete(target: string): void {

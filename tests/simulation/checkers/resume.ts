@@ -14,8 +14,7 @@ export const resume: Checker = {
     return (fact) => {
       if (fact.kind === "commit") {
         for (const { table, before, after } of fact.commit.changes) {
-          if (table === "deadLetters" && before?.state === "open" && after !== null)
-            checkRevival(after);
+          if (table === "deadLetters" && before !== null && after !== null) checkRevival(after);
           if (table === "steps" && before === null && after !== null) {
             checkOrigin(after.runKey, parseOut(after.body));
           }

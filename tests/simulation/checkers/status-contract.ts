@@ -68,16 +68,13 @@ function isPlanned(body: string, steps: readonly StepRow[]): boolean {
   return !isPlan(record) && recordNamed(steps, `plan ${record.stepId}`) !== null;
 }
 
-/** Whether the run with this id is another one than the record was made for: what must stand before it is missing. */
+/** Whether the run with this id is another one than the record was made for: the step before it is missing. */
 function isForeign({ body }: { readonly body: string }, steps: readonly StepRow[]): boolean {
   if (body === "") return false;
   const record = parseStep(Buffer.from(body));
   const stepId = isPlan(record) ? (record.targetStep ?? 0) : record.stepId;
-  const isBranch = record.concurrent > 1 && !isPlan(record);
-  const needed = isBranch
-    ? [`plan ${stepId}`]
-    : [`plan ${stepId}`, `result ${stepId - 1}`, `plan ${stepId - 1}`];
-  return (isBranch || stepId > 1) && needed.every((name) => recordNamed(steps, name) === null);
+  const needed = [`plan ${stepId}`, `result ${stepId - 1}`, `plan ${stepId - 1}`];
+  return stepId > 1 && needed.every((name) => recordNamed(steps, name) === null);
 }
 
 function submissionsOf(exchange: Exchange): readonly { runId: string; body: string }[] {
