@@ -30,6 +30,7 @@ function withTransaction(store: Store, transaction: <R>(work: Work<R>) => Promis
     get: (table, keys) => store.get(table, keys),
     find: (table, lookup, values) => store.find(table, lookup, values),
     list: (table, query) => store.list(table, query),
+    count: (table, where) => store.count(table, where),
     nextDueAt: () => store.nextDueAt(),
     get counters() {
       return store.counters;
@@ -82,9 +83,11 @@ function passOn(transaction: Transaction): Transaction {
     get: (table, keys) => transaction.get(table, keys),
     find: (table, lookup, values) => transaction.find(table, lookup, values),
     list: (table, query) => transaction.list(table, query),
+    count: (table, where) => transaction.count(table, where),
     nextDueAt: () => transaction.nextDueAt(),
     write: (changes) => transaction.write(changes),
-    claimDue: (now, limit) => transaction.claimDue(now, limit),
+    claimDue: (table, now, limit) => transaction.claimDue(table, now, limit),
+    claimWaiting: (gate, limit) => transaction.claimWaiting(gate, limit),
     reserveKeys: (count) => transaction.reserveKeys(count),
   };
 }

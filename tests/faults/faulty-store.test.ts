@@ -20,7 +20,7 @@ async function run(shouldFail: (call: StoreCall) => Fault): Promise<StoreCall[]>
   await faulty.transaction(async (transaction) => {
     const key = await transaction.reserveKeys(1);
     await transaction.find("settings", "byName", [["a"]]);
-    await transaction.claimDue(0, 1);
+    await transaction.claimDue("messages", 0, 1);
     const row = { key, name: `name ${key}`, value: "" };
     await transaction.write([{ type: "insert", table: "settings", row }]);
   });

@@ -5,10 +5,12 @@ export type StoreMethod =
   | "get"
   | "find"
   | "list"
+  | "count"
   | "nextDueAt"
   | "begin"
   | "write"
   | "claimDue"
+  | "claimWaiting"
   | "reserveKeys"
   | "commit";
 
@@ -53,6 +55,7 @@ function faultyReader(reader: Reader, attempt: Attempt): Reader {
     get: (table, keys) => attempt("get", () => reader.get(table, keys)),
     find: (table, lookup, values) => attempt("find", () => reader.find(table, lookup, values)),
     list: (table, query) => attempt("list", () => reader.list(table, query)),
+    count: (table, where) => attempt("count", () => reader.count(table, where)),
     nextDueAt: () => attempt("nextDueAt", () => reader.nextDueAt()),
   };
 }
@@ -61,7 +64,10 @@ function faultyTransaction(transaction: Transaction, attempt: Attempt): Transact
   return {
     ...faultyReader(transaction, attempt),
     write: (changes) => attempt("write", () => transaction.write(changes)),
-    claimDue: (now, limit) => attempt("claimDue", () => transaction.claimDue(now, limit)),
+    claimDue: (table, now, limit) =>
+      attempt("claimDue", () => transaction.claimDue(table, now, limit)),
+    claimWaiting: (gate, limit) =>
+      attempt("claimWaiting", () => transaction.claimWaiting(gate, limit)),
     reserveKeys: (keys) => attempt("reserveKeys", () => transaction.reserveKeys(keys)),
   };
 }

@@ -72,6 +72,7 @@ function mortalReader(reader: Reader, life: Life): Reader {
     find: (table, lookup, values) =>
       call(`find ${table}`, life, () => reader.find(table, lookup, values)),
     list: (table, query) => call(`list ${table}`, life, () => reader.list(table, query)),
+    count: (table, where) => call("count", life, () => reader.count(table, where)),
     nextDueAt: () => call("nextDueAt", life, () => reader.nextDueAt()),
   };
 }
@@ -80,7 +81,10 @@ function mortalTransaction(transaction: Transaction, life: Life): Transaction {
   return {
     ...mortalReader(transaction, life),
     write: (changes) => call("write", life, () => transaction.write(changes)),
-    claimDue: (now, limit) => call("claimDue", life, () => transaction.claimDue(now, limit)),
+    claimDue: (table, now, limit) =>
+      call("claimDue", life, () => transaction.claimDue(table, now, limit)),
+    claimWaiting: (gate, limit) =>
+      call("claimWaiting", life, () => transaction.claimWaiting(gate, limit)),
     reserveKeys: (count) => call("reserveKeys", life, () => transaction.reserveKeys(count)),
   };
 }

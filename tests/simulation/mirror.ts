@@ -30,6 +30,15 @@ export class Mirror {
     attempts: new Map(),
     deadLetters: new Map(),
     settings: new Map(),
+    envelopes: new Map(),
+    logs: new Map(),
+    deadMessages: new Map(),
+    dedups: new Map(),
+    queues: new Map(),
+    urlGroups: new Map(),
+    flowControls: new Map(),
+    schedules: new Map(),
+    bulkActions: new Map(),
   };
   readonly #stepsOfRun = new Map<number, StepRow[]>();
   readonly #openMessages = new Map<number, Set<number>>();
@@ -141,6 +150,7 @@ export function withWitness(store: Store, onCommit: (changes: readonly Change[])
     get: (table, keys) => store.get(table, keys),
     find: (table, lookup, values) => store.find(table, lookup, values),
     list: (table, query) => store.list(table, query),
+    count: (table, where) => store.count(table, where),
     nextDueAt: () => store.nextDueAt(),
     transaction: async (work) => {
       const written: Change[] = [];
@@ -162,12 +172,14 @@ function witnessed(transaction: Transaction, written: Change[]): Transaction {
     get: (table, keys) => transaction.get(table, keys),
     find: (table, lookup, values) => transaction.find(table, lookup, values),
     list: (table, query) => transaction.list(table, query),
+    count: (table, where) => transaction.count(table, where),
     nextDueAt: () => transaction.nextDueAt(),
     write: async (changes) => {
       await transaction.write(changes);
       written.push(...changes);
     },
-    claimDue: (now, limit) => transaction.claimDue(now, limit),
+    claimDue: (table, now, limit) => transaction.claimDue(table, now, limit),
+    claimWaiting: (gate, limit) => transaction.claimWaiting(gate, limit),
     reserveKeys: (count) => transaction.reserveKeys(count),
   };
 }

@@ -262,8 +262,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         module: "engine/group.js",
-        find: "transaction.claimDue(room.context.now, room.claimMax)",
-        replace: "transaction.claimDue(room.context.now + 1000, room.claimMax)",
+        find: 'transaction.claimDue("messages", room.context.now, room.claimMax)',
+        replace: 'transaction.claimDue("messages", room.context.now + 1000, room.claimMax)',
       },
       {
         module: "core/start-delivery.js",

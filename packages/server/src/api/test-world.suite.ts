@@ -202,6 +202,7 @@ function onDisk(store: Store, disk: Disk): Store {
     get: (table, keys) => store.get(table, keys),
     find: (table, lookup, values) => store.find(table, lookup, values),
     list: (table, query) => store.list(table, query),
+    count: (table, where) => store.count(table, where),
     nextDueAt: () => store.nextDueAt(),
     close: () => store.close(),
     transaction: (work) =>

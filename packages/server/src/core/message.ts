@@ -9,11 +9,34 @@ import { ATTEMPTS_PER_MESSAGE_MAX } from "./rows.ts";
 /** Time after an attempt's own limit in which its outcome may still be recorded before the lease ends. */
 const LEASE_MARGIN_MS = 60_000;
 
-export type NewMessage = Omit<MessageRow, "state" | "leaseToken" | "retried">;
+/** A message that holds no place, waits in no line, and is found by its run alone. */
+export const noPlaces = {
+  gate: null,
+  waitOrder: null,
+  queueName: null,
+  ticketKey: null,
+  flowControlKey: null,
+  hasCallback: 0,
+  labels: null,
+  topicName: null,
+  scheduleId: null,
+  callerIp: null,
+} as const satisfies Partial<MessageRow>;
+
+export type NewMessage = Omit<
+  MessageRow,
+  "state" | "leaseToken" | "retried" | keyof typeof noPlaces
+>;
 
 /** A new message: `active` when it is due at once, so that no second transaction has to find it; else `scheduled`. */
 export function createMessage(fields: NewMessage, attemptTimeoutMs: number): MessageRow {
-  const message: MessageRow = { ...fields, state: "scheduled", leaseToken: 0, retried: 0 };
+  const message: MessageRow = {
+    ...fields,
+    ...noPlaces,
+    state: "scheduled",
+    leaseToken: 0,
+    retried: 0,
+  };
   return fields.dueAt <= fields.createdAt
     ? startAttempt(message, fields.createdAt, attemptTimeoutMs)
     : message;

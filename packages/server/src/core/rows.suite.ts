@@ -1,4 +1,5 @@
 import type { EndDelivery, StartRun, SubmitStep } from "./commands.ts";
+import { noPlaces } from "./message.ts";
 import type { Outcome } from "./outcome.ts";
 import type { DeadLetterRow, MessageRow, RunRow, StepRow, TableName, Tables } from "./rows.ts";
 import type { RunConfig } from "./run-config.ts";
@@ -85,6 +86,7 @@ export const initialStep = stepRow({
 
 export function messageRow(fields: Partial<MessageRow> = {}): MessageRow {
   return {
+    ...noPlaces,
     key: 3,
     kind: "step",
     state: "active",

@@ -56,11 +56,17 @@ export interface StepRow {
   readonly body: Uint8Array;
 }
 
-/** `scheduled` waits for `dueAt`; `active` is being delivered; `failed` is what a dead letter refers to. */
-export type MessageState = "scheduled" | "active" | "failed";
+/**
+ * `scheduled` waits for `dueAt`; `waiting` is due, but its queue or flow control has no place for it; `active` is being delivered;
+ * `canceling` is an attempt in flight whose message has been cancelled; `failed` is what a run's dead letter refers to.
+ */
+export type MessageState = "scheduled" | "waiting" | "active" | "canceling" | "failed";
 
-/** `step`: the run so far, to the workflow; `hop`: first contact with an unknown SDK; `failureCall`: the failure callback. */
-export type MessageKind = "step" | "hop" | "failureCall";
+/**
+ * `step`: the run so far, to the workflow; `hop`: first contact with an unknown SDK; `failureCall`: the failure callback of a run;
+ * `plain`: a published message; `callback`: the report about one. The unchanging part of these two is their {@link EnvelopeRow}.
+ */
+export type MessageKind = "step" | "hop" | "failureCall" | "plain" | "callback";
 
 /** A promised HTTP request that is not done yet. Delivered and cancelled messages leave this table. */
 export interface MessageRow {
@@ -72,7 +78,7 @@ export interface MessageRow {
   readonly stepPosition: number | null;
   readonly deadLetterKey: number | null;
   readonly createdAt: number;
-  /** Next attempt for `scheduled`; end of the lease for `active`. */
+  /** Next attempt for `scheduled`; end of the lease for `active` and `canceling`; when it had become due for `waiting`. */
   readonly dueAt: number;
   /** Failed attempts so far; 0 before the first retry. */
   readonly retried: number;
@@ -82,8 +88,197 @@ export interface MessageRow {
   readonly url: string;
   /** JSON of {@link MessageConfig}; null for `step`, whose step row holds it. */
   readonly config: string | null;
-  /** Null for `step` and `hop`, whose body is the run's list of steps. */
+  /** Null for `step` and `hop`, whose body is the run's list of steps, and for messages with an envelope, which holds it. */
   readonly body: Uint8Array | null;
+  /** What `waiting` waits for: `queue:<name>`, `flow:<key>` or `origin:<scheme and authority>`; else null. */
+  readonly gate: string | null;
+  /** Place in the line of `gate`; a key drawn when the message joined. Null when it is in no line. */
+  readonly waitOrder: number | null;
+  /** Of a callback: the queue of its source, whose place it shares. */
+  readonly queueName: string | null;
+  /** The place in the queue that it holds, named after the message that took it; callbacks share it. Null: none. */
+  readonly ticketKey: number | null;
+  readonly flowControlKey: string | null;
+  /** 1 when its outcome is reported to a callback, so that the envelope has to be read. */
+  readonly hasCallback: 0 | 1;
+  /** Of messages with an envelope, so that open ones can be found by it; null when there are none. */
+  readonly labels: string | null;
+  readonly topicName: string | null;
+  readonly scheduleId: string | null;
+  readonly callerIp: string | null;
+}
+
+/** The unchanging part of a message without a run, under the same key. It outlives the message: logs and dead letters refer to it. */
+export interface EnvelopeRow {
+  readonly key: number;
+  readonly createdAt: number;
+  /** The destination exactly as it was given. */
+  readonly url: string;
+  /** JSON of {@link Envelope}. */
+  readonly config: string;
+  readonly body: Uint8Array;
+}
+
+/**
+ * One moment of a message with an envelope. A moment may stand for two log entries of the wire, in this order: `accepted` for CREATED;
+ * `acceptedActive` for CREATED, ACTIVE; `active`; `delivered`; `retry` for ERROR, RETRY; `failed` for ERROR, FAILED;
+ * `cancelRequested`; `canceled` for CANCEL_REQUESTED, CANCELED; `canceledLate` for ERROR, CANCELED.
+ */
+export type LogMoment =
+  | "accepted"
+  | "acceptedActive"
+  | "active"
+  | "delivered"
+  | "retry"
+  | "failed"
+  | "cancelRequested"
+  | "canceled"
+  | "canceledLate";
+
+/** Keys rise with time, so the log needs no other order. */
+export interface LogRow {
+  readonly key: number;
+  readonly messageKey: number;
+  readonly at: number;
+  readonly moment: LogMoment;
+  /** Failed attempts before this moment. */
+  readonly retried: number;
+  /** When the attempt that ended began; null for moments that end none. */
+  readonly startedAt: number | null;
+  /** The next attempt, for `accepted` with a delay and for `retry`. */
+  readonly nextAt: number | null;
+  /** Of the attempt that ended: 0 when no response arrived; null for moments that end none. */
+  readonly status: number | null;
+  readonly error: string | null;
+  readonly cause: string | null;
+  /** Kept of failed attempts. */
+  readonly responseHeaders: string | null;
+  readonly responseBody: Uint8Array | null;
+  readonly isTruncated: 0 | 1;
+  /** What the engine did next, and why, in one sentence; null when the moment says it. */
+  readonly move: string | null;
+}
+
+/** What is left of a message without a run whose retries are used up. Handled entries stay, closed, until retention passes. */
+export interface DeadMessageRow {
+  readonly key: number;
+  readonly state: "open" | "retried" | "deleted";
+  /** Its envelope and its log. */
+  readonly messageKey: number;
+  readonly createdAt: number;
+  readonly closedAt: number | null;
+  /** The message that a retry made of it. */
+  readonly nextMessageKey: number | null;
+  readonly url: string;
+  readonly labels: string | null;
+  readonly queueName: string | null;
+  readonly flowControlKey: string | null;
+  readonly topicName: string | null;
+  readonly scheduleId: string | null;
+  readonly callerIp: string;
+  /** 0 when no response arrived. */
+  readonly responseStatus: number;
+  readonly responseHeaders: string | null;
+  readonly responseBody: Uint8Array | null;
+  readonly isTruncated: 0 | 1;
+  /** Why the message failed, in one sentence. */
+  readonly reason: string;
+  /** Machine-readable cause when no response arrived. */
+  readonly cause: string | null;
+}
+
+/** The claim of a deduplication id on one message. */
+export interface DedupRow {
+  readonly key: number;
+  /** The id as given; `<id>:<url>` within a URL group; `content:<hash>:<url>` when made from the content. */
+  readonly id: string;
+  readonly messageKey: number;
+  readonly expiresAt: number;
+}
+
+export interface QueueRow {
+  readonly key: number;
+  readonly name: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  /** Messages that may be open at once: from the first attempt until they and their callbacks are done. */
+  readonly parallelism: number;
+  readonly isPaused: 0 | 1;
+  /** Places taken. */
+  readonly openCount: number;
+  /** Messages in its line. */
+  readonly waitingCount: number;
+}
+
+export interface UrlGroupRow {
+  readonly key: number;
+  readonly name: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  /** JSON of `{ name?, url }[]`, in order. */
+  readonly endpoints: string;
+  /** JSON of the default headers (lower-case names), or null. */
+  readonly headers: string | null;
+}
+
+/** One key of flow control: what is allowed, what is taken, and who waits. */
+export interface FlowControlRow {
+  readonly key: number;
+  readonly name: string;
+  readonly updatedAt: number;
+  /** Attempts at once; null is no limit. */
+  readonly parallelism: number | null;
+  /** Attempts that may start in one period; null is no limit. */
+  readonly rate: number | null;
+  readonly periodMs: number;
+  readonly isPaused: 0 | 1;
+  readonly isPinnedParallelism: 0 | 1;
+  readonly isPinnedRate: 0 | 1;
+  readonly inFlightCount: number;
+  /** Starts in the period that began at `periodStartAt`. */
+  readonly rateCount: number;
+  readonly periodStartAt: number;
+  readonly waitingCount: number;
+  /** When somebody waits for the next period: its begin. */
+  readonly dueAt: number | null;
+}
+
+export interface ScheduleRow {
+  readonly key: number;
+  readonly id: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly cron: string;
+  /** URL or name of a URL group, as given. */
+  readonly destination: string;
+  readonly isPaused: 0 | 1;
+  /** The next tick; null while paused. */
+  readonly dueAt: number | null;
+  /** Nominal time of the last tick, or null. */
+  readonly lastAt: number | null;
+  /** JSON of the keys of the messages that the last tick made, or null. */
+  readonly lastMessages: string | null;
+  /** Why the last tick made no message, or null. */
+  readonly error: string | null;
+  /** JSON of {@link Envelope}, what every message takes over. */
+  readonly config: string;
+  readonly body: Uint8Array;
+}
+
+/** A change of many rows that goes on in the background. */
+export interface BulkActionRow {
+  readonly key: number;
+  readonly kind: "cancel";
+  readonly state: "inProgress" | "finished";
+  readonly createdAt: number;
+  readonly completedAt: number | null;
+  /** JSON of the filter as the wire shows it: name -> values. */
+  readonly filter: string;
+  /** Rows that matched when it was accepted. */
+  readonly total: number;
+  readonly processed: number;
+  /** The last key that was looked at; the action goes on behind it after a restart. */
+  readonly afterKey: number;
 }
 
 /** One finished try to deliver a message. Key: `messageKey * 1024 + number`. */
@@ -163,6 +358,15 @@ export interface Tables {
   readonly attempts: AttemptRow;
   readonly deadLetters: DeadLetterRow;
   readonly settings: SettingRow;
+  readonly envelopes: EnvelopeRow;
+  readonly logs: LogRow;
+  readonly deadMessages: DeadMessageRow;
+  readonly dedups: DedupRow;
+  readonly queues: QueueRow;
+  readonly urlGroups: UrlGroupRow;
+  readonly flowControls: FlowControlRow;
+  readonly schedules: ScheduleRow;
+  readonly bulkActions: BulkActionRow;
 }
 
 export type TableName = keyof Tables;

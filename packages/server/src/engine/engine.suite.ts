@@ -70,6 +70,7 @@ function withFaults(store: Store, faults: Faults): Store {
       return store.find(table, lookup, values);
     },
     list: (table, query) => store.list(table, query),
+    count: (table, where) => store.count(table, where),
     nextDueAt: () => store.nextDueAt(),
     counters: store.counters,
     close: () => store.close(),

@@ -100,7 +100,7 @@ async function takeDue(
     }
   }
   if (!group.isClaiming) return { requests, hasMore: false };
-  const due = await transaction.claimDue(room.context.now, room.claimMax);
+  const due = await transaction.claimDue("messages", room.context.now, room.claimMax);
   for (const message of due) takeOne(message, taking, requests);
   return { requests, hasMore: due.length === room.claimMax };
 }

@@ -40,6 +40,7 @@ function openHistory(charsMax = 1_000_000) {
   const reader: Reader = {
     get: (table, keys) => store.get(table, keys),
     list: (table, query) => store.list(table, query),
+    count: (table, where) => store.count(table, where),
     nextDueAt: () => store.nextDueAt(),
     find: async (table, lookup, values) => {
       shelf.reads += 1;

@@ -17,6 +17,15 @@ export class WorkingSet {
     attempts: new Map(),
     deadLetters: new Map(),
     settings: new Map(),
+    envelopes: new Map(),
+    logs: new Map(),
+    deadMessages: new Map(),
+    dedups: new Map(),
+    queues: new Map(),
+    urlGroups: new Map(),
+    flowControls: new Map(),
+    schedules: new Map(),
+    bulkActions: new Map(),
   };
   readonly #liveRuns = new Map<string, number | null>();
   readonly #newestRuns = new Map<string, number>();

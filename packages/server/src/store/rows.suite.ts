@@ -1,3 +1,4 @@
+import { noPlaces } from "../core/message.ts";
 import type {
   AttemptRow,
   Change,
@@ -50,6 +51,7 @@ export function stepRow(key: number, more: Partial<StepRow> = {}): StepRow {
 
 export function messageRow(key: number, more: Partial<MessageRow> = {}): MessageRow {
   return {
+    ...noPlaces,
     key,
     kind: "step",
     state: "scheduled",

@@ -19,6 +19,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { TableName } from "../core/rows.ts";
 import { columnTypes } from "./columns.ts";
+import { migrations } from "./migrations/migrate.ts";
 import { insert } from "./rows.suite.ts";
 import { openSqliteStore } from "./sqlite.ts";
 import { checkSqliteVersion } from "./sqlite-connection.ts";
@@ -184,9 +185,11 @@ test("another program's database is refused and left alone", async () => {
 
 test("a newer schema is refused, and the directory is free again", async () => {
   await (await open()).close();
-  change("PRAGMA user_version = 99");
-  await expect(open()).rejects.toMatchObject(matching(/has schema version 99, .*up to 1;/));
-  change("PRAGMA user_version = 1");
+  const newest = migrations.length;
+  change(`PRAGMA user_version = ${newest + 1}`);
+  const message = new RegExp(`has schema version ${newest + 1}, .*up to ${newest};`);
+  await expect(open()).rejects.toMatchObject(matching(message));
+  change(`PRAGMA user_version = ${newest}`);
   await open();
 });
 
@@ -227,8 +230,11 @@ test.each<[TableName, string]>([
   ["steps", "runKey = ?"],
   ["steps", "runKey = ? AND slot = ?"],
   ["messages", "runKey = ?"],
-  ["messages", "state IN ('scheduled', 'active') AND dueAt <= ? ORDER BY dueAt, key LIMIT ?"],
-  ["messages", "state IN ('scheduled', 'active') ORDER BY dueAt LIMIT 1"],
+  [
+    "messages",
+    "state IN ('scheduled', 'active', 'canceling') AND dueAt <= ? ORDER BY dueAt, key LIMIT ?",
+  ],
+  ["messages", "state IN ('scheduled', 'active', 'canceling') ORDER BY dueAt LIMIT 1"],
   ["deadLetters", "runKey = ?"],
   ["deadLetters", "state = ? ORDER BY key DESC LIMIT ?"],
   ["deadLetters", "runId = ? ORDER BY key DESC LIMIT ?"],

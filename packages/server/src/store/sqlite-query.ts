@@ -17,6 +17,17 @@ export interface SqlQuery {
   readonly parameters: readonly SqlValue[];
 }
 
+/** Writes the conditions of a count as SQL. */
+export function toWhere<T extends TableName>(
+  table: T,
+  conditions: readonly Condition<T>[],
+): SqlQuery {
+  const parameters: SqlValue[] = [];
+  const terms = conditions.map((condition) => toTerm(table, condition, parameters));
+  assert(parameters.length <= PARAMETERS_MAX, `a query binds at most ${PARAMETERS_MAX} values`);
+  return { sql: terms.length === 0 ? "" : ` WHERE ${terms.join(" AND ")}`, parameters };
+}
+
 /** Writes `query` as SQL. Values travel as parameters only; names are checked against the table's columns. */
 export function toSql<T extends TableName>(table: T, query: Query<T>): SqlQuery {
   assert(Number.isSafeInteger(query.limit) && query.limit >= 0, "a limit is a whole number from 0");

@@ -3,15 +3,25 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Change, TableName, Tables } from "../core/rows.ts";
 import { columnTypeOf, columnTypes } from "./columns.ts";
 import { isStorageFailure } from "./sqlite-errors.ts";
-import { type SqlValue, toSql } from "./sqlite-query.ts";
-import type { LookupValue, Query } from "./store.ts";
+import { type SqlValue, toSql, toWhere } from "./sqlite-query.ts";
+import {
+  type Condition,
+  DUE_TABLES,
+  type DueTable,
+  type LookupValue,
+  type Query,
+} from "./store.ts";
 import { type LookupName, lookups } from "./tables.ts";
 
 /** List queries come in many shapes, so only the latest stay prepared. */
 const LIST_STATEMENTS_MAX = 100;
 
 /** The same words as in the partial index, or SQLite would not use it. */
-const IS_PENDING = "state IN ('scheduled', 'active')";
+const IS_PENDING: Readonly<Record<DueTable, string>> = {
+  messages: "state IN ('scheduled', 'active', 'canceling')",
+  schedules: "dueAt IS NOT NULL",
+  flowControls: "dueAt IS NOT NULL",
+};
 
 /** What a lookup asks beside its columns. */
 const lookupConditions: Readonly<Record<string, string>> = {
@@ -41,7 +51,8 @@ export class SqliteStatements {
   readonly #tables: Readonly<Record<TableName, TableStatements>>;
   readonly #lists = new Map<string, StatementSync>();
   readonly #nextDueAt: StatementSync;
-  readonly #claimDue: StatementSync;
+  readonly #claimDue: Readonly<Record<DueTable, StatementSync>>;
+  readonly #claimWaiting: StatementSync;
   readonly #reserveKeys: StatementSync;
 
   constructor(database: DatabaseSync, counters: MutableCounters) {
@@ -55,12 +66,30 @@ export class SqliteStatements {
       attempts: prepareTable(database, "attempts"),
       deadLetters: prepareTable(database, "deadLetters"),
       settings: prepareTable(database, "settings"),
+      envelopes: prepareTable(database, "envelopes"),
+      logs: prepareTable(database, "logs"),
+      deadMessages: prepareTable(database, "deadMessages"),
+      dedups: prepareTable(database, "dedups"),
+      queues: prepareTable(database, "queues"),
+      urlGroups: prepareTable(database, "urlGroups"),
+      flowControls: prepareTable(database, "flowControls"),
+      schedules: prepareTable(database, "schedules"),
+      bulkActions: prepareTable(database, "bulkActions"),
     };
-    const pending = `FROM messages WHERE ${IS_PENDING}`;
-    this.#nextDueAt = prepare(database, `SELECT dueAt ${pending} ORDER BY dueAt LIMIT 1`);
-    this.#claimDue = prepare(
+    const earliest = DUE_TABLES.map(
+      (table) => `(${selectDue(table, "dueAt")} ORDER BY dueAt LIMIT 1)`,
+    );
+    // The scalar `min` of SQLite is null as soon as one argument is; the aggregate passes over them.
+    const union = earliest.map((select) => `SELECT ${select} AS dueAt`).join(" UNION ALL ");
+    this.#nextDueAt = prepare(database, `SELECT min(dueAt) FROM (${union})`);
+    this.#claimDue = {
+      messages: prepareClaim(database, "messages"),
+      schedules: prepareClaim(database, "schedules"),
+      flowControls: prepareClaim(database, "flowControls"),
+    };
+    this.#claimWaiting = prepare(
       database,
-      `SELECT ${columnList("messages")} ${pending} AND dueAt <= ? ORDER BY dueAt, key LIMIT ?`,
+      `SELECT ${columnList("messages")} FROM messages WHERE gate = ? ORDER BY waitOrder LIMIT ?`,
     );
     this.#reserveKeys = prepare(
       database,
@@ -108,13 +137,25 @@ export class SqliteStatements {
   }
 
   nextDueAt(): number | null {
-    // An array of one whole number, because the statement returns arrays and the column is INTEGER NOT NULL.
-    const values = this.#nextDueAt.get() as unknown as readonly [number] | undefined;
-    return values === undefined ? null : values[0];
+    // An array of one whole number or null, because the statement returns arrays and an aggregate has one row.
+    const values = this.#nextDueAt.get() as unknown as readonly [number | null];
+    return values[0];
   }
 
-  claimDue(now: number, limit: number): Tables["messages"][] {
-    return this.#rows("messages", this.#claimDue.all(now, limit));
+  count<T extends TableName>(table: T, where: readonly Condition<T>[]): number {
+    const { sql, parameters } = toWhere(table, where);
+    const statement = this.#listStatement(`SELECT count(*) FROM ${table}${sql}`);
+    // As above: one row with one whole number.
+    const values = statement.get(...parameters) as unknown as readonly [number];
+    return values[0];
+  }
+
+  claimDue<T extends DueTable>(table: T, now: number, limit: number): Tables[T][] {
+    return this.#rows<T>(table, this.#claimDue[table].all(now, limit));
+  }
+
+  claimWaiting(gate: string, limit: number): Tables["messages"][] {
+    return this.#rows("messages", this.#claimWaiting.all(gate, limit));
   }
 
   reserveKeys(count: number): number {
@@ -185,6 +226,15 @@ export class SqliteStatements {
     if (this.#lists.size > LIST_STATEMENTS_MAX && oldest !== undefined) this.#lists.delete(oldest);
     return statement;
   }
+}
+
+function selectDue(table: DueTable, columns: string): string {
+  return `SELECT ${columns} FROM ${table} WHERE ${IS_PENDING[table]}`;
+}
+
+function prepareClaim(database: DatabaseSync, table: DueTable): StatementSync {
+  const select = selectDue(table, columnList(table));
+  return prepare(database, `${select} AND dueAt <= ? ORDER BY dueAt, key LIMIT ?`);
 }
 
 function prepareTable(database: DatabaseSync, table: TableName): TableStatements {

@@ -9,7 +9,15 @@ import { isOutcomeUnknown, isSyncFailure, toStoreError } from "./sqlite-errors.t
 import { prepareDirectory, prepareFile } from "./sqlite-files.ts";
 import { type DirectoryLock, lockDirectory } from "./sqlite-lock.ts";
 import { type MutableCounters, SqliteStatements } from "./sqlite-statements.ts";
-import type { LookupValue, Query, Store, StoreCounters, Transaction } from "./store.ts";
+import type {
+  Condition,
+  DueTable,
+  LookupValue,
+  Query,
+  Store,
+  StoreCounters,
+  Transaction,
+} from "./store.ts";
 import type { LookupName } from "./tables.ts";
 
 export interface SqliteStoreOptions {
@@ -111,6 +119,10 @@ class SqliteStore implements Store {
 
   list<T extends TableName>(table: T, query: Query<T>): Promise<readonly Tables[T][]> {
     return this.#read((statements) => statements.list(table, query));
+  }
+
+  count<T extends TableName>(table: T, where: readonly Condition<T>[]): Promise<number> {
+    return this.#read((statements) => statements.count(table, where));
   }
 
   nextDueAt(): Promise<number | null> {
@@ -239,6 +251,10 @@ class SqliteTransaction implements Transaction {
     return this.#call("be read", (statements) => statements.list(table, query));
   }
 
+  async count<T extends TableName>(table: T, where: readonly Condition<T>[]) {
+    return this.#call("be read", (statements) => statements.count(table, where));
+  }
+
   async nextDueAt() {
     return this.#call("be read", (statements) => statements.nextDueAt());
   }
@@ -247,8 +263,12 @@ class SqliteTransaction implements Transaction {
     this.#call("be written", (statements) => statements.write(changes));
   }
 
-  async claimDue(now: number, limit: number) {
-    return this.#call("be read", (statements) => statements.claimDue(now, limit));
+  async claimDue<T extends DueTable>(table: T, now: number, limit: number) {
+    return this.#call("be read", (statements) => statements.claimDue(table, now, limit));
+  }
+
+  async claimWaiting(gate: string, limit: number) {
+    return this.#call("be read", (statements) => statements.claimWaiting(gate, limit));
   }
 
   async reserveKeys(count: number) {

@@ -46,7 +46,7 @@ export function transactionSuite(open: OpenStore): void {
       await opened().transaction(async (transaction) => {
         await transaction.write([insert("messages", messageRow(1, { dueAt: 5 }))]);
         expect(await transaction.nextDueAt()).toBe(5);
-        expect(await transaction.claimDue(5, 1)).toHaveLength(1);
+        expect(await transaction.claimDue("messages", 5, 1)).toHaveLength(1);
         expect(await transaction.find("messages", "byRun", [[1]])).toHaveLength(1);
         const query = { where: [], order: "ascending", limit: 10 } as const;
         expect(await transaction.list("messages", query)).toHaveLength(1);

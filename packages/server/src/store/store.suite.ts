@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Change, TableName, Tables } from "../core/rows.ts";
+import type { Change, TableName } from "../core/rows.ts";
+import { fullRows } from "./full-rows.suite.ts";
 import {
-  attemptRow,
   deadLetterRow,
   insert,
   messageRow,
@@ -49,44 +49,6 @@ export function useStore(open: OpenStore): () => Store {
 export function write(store: Store, ...changes: Change[]): Promise<void> {
   return store.transaction((transaction) => transaction.write(changes));
 }
-
-const fullRows: { readonly [T in TableName]: Tables[T] } = {
-  runs: runRow(1, {
-    completedAt: 1,
-    labels: ",a,b,",
-    flowControlKey: "key",
-    response: new Uint8Array([1]),
-    deadLetterKey: 2,
-    sourceRunKey: 3,
-    invoker: "{}",
-  }),
-  runConfigs: { key: 1, config: '{"a":1}' },
-  steps: stepRow(1),
-  messages: messageRow(1, { deadLetterKey: 2, config: "{}", body: new Uint8Array([2]) }),
-  attempts: attemptRow(1024, {
-    error: "no",
-    cause: "refused",
-    requestHeaders: "{}",
-    responseHeaders: "{}",
-    responseBody: new Uint8Array([3]),
-    isTruncated: 1,
-  }),
-  deadLetters: deadLetterRow(1, {
-    closedAt: 1,
-    nextRunKey: 2,
-    labels: ",a,",
-    flowControlKey: "key",
-    responseHeaders: "{}",
-    responseBody: new Uint8Array([4]),
-    callbackState: "CALLBACK_SUCCESS",
-    callbackUrl: "http://localhost:3000/callback",
-    callbackMessageKey: 5,
-    callbackResponseStatus: 200,
-    callbackResponseHeaders: "{}",
-    callbackResponseBody: new Uint8Array([5]),
-  }),
-  settings: { key: 1, name: "token", value: "secret" },
-};
 
 function batchSuite(open: OpenStore): void {
   const opened = useStore(open);
@@ -279,7 +241,7 @@ function claimSuite(open: OpenStore): void {
 
   function claim(now: number, limit: number): Promise<number[]> {
     return opened().transaction(async (transaction) =>
-      (await transaction.claimDue(now, limit)).map((row) => row.key),
+      (await transaction.claimDue("messages", now, limit)).map((row) => row.key),
     );
   }
 

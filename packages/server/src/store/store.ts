@@ -35,18 +35,30 @@ export interface Reader {
   ): Promise<readonly Tables[T][]>;
   /** Rows that meet every condition, in order of their keys. */
   list<T extends TableName>(table: T, query: Query<T>): Promise<readonly Tables[T][]>;
-  /** The earliest `dueAt` of any scheduled or active message, or null. */
+  /** How many rows meet every condition. */
+  count<T extends TableName>(table: T, where: readonly Condition<T>[]): Promise<number>;
+  /** The earliest `dueAt` of any row that `claimDue` would ever return, or null. */
   nextDueAt(): Promise<number | null>;
 }
 
 export interface Transaction extends Reader {
   /** Writes a batch; an update of a missing row or an insert of an existing key is a bug and throws. */
   write(changes: readonly Change[]): Promise<void>;
-  /** At most `limit` messages, `scheduled` or `active`, with `dueAt <= now`, earliest first, locked against other claimants. */
-  claimDue(now: number, limit: number): Promise<readonly Tables["messages"][]>;
+  /**
+   * At most `limit` rows with `dueAt <= now`, earliest first, locked against other claimants. Of messages only those that are
+   * `scheduled`, `active` or `canceling`.
+   */
+  claimDue<T extends DueTable>(table: T, now: number, limit: number): Promise<readonly Tables[T][]>;
+  /** At most `limit` messages that wait at `gate`, by `waitOrder`, locked against other claimants. Sees what was written. */
+  claimWaiting(gate: string, limit: number): Promise<readonly Tables["messages"][]>;
   /** Reserves `count` keys for ever and returns the first. Keys are unique over all tables and rise. */
   reserveKeys(count: number): Promise<number>;
 }
+
+/** The tables whose rows become due. */
+export type DueTable = "messages" | "schedules" | "flowControls";
+
+export const DUE_TABLES: readonly DueTable[] = ["messages", "schedules", "flowControls"];
 
 export type LookupValue = readonly (string | number)[];
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { noPlaces } from "../../core/message.ts";
 import type { AttemptRow, DeadLetterRow, MessageRow, RunRow, StepRow } from "../../core/rows.ts";
 import { toEvents } from "./events.ts";
 import { toRunResource } from "./run.ts";
@@ -52,6 +53,7 @@ const result = (position: number, id: number, concurrent = 1) =>
 
 function message(key: number, fields: Partial<MessageRow> = {}): MessageRow {
   return {
+    ...noPlaces,
     key,
     kind: "step",
     state: "active",

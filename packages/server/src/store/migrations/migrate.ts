@@ -1,9 +1,10 @@
 import type { DatabaseSync } from "node:sqlite";
 import { RepriseError } from "@reprise/protocol";
 import { firstTables } from "./0001-first-tables.ts";
+import { messageTables } from "./0002-messages.ts";
 
 /** Forward only; a released migration is never edited. The position in this list, from 1, is the schema version. */
-const migrations: readonly string[] = [firstTables];
+export const migrations: readonly string[] = [firstTables, messageTables];
 
 /** Stands in the file's header and says whose database it is ("REPR"). */
 const APPLICATION_ID = 0x52455052;
