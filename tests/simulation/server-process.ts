@@ -55,6 +55,7 @@ export class ServerProcess {
         retriesMax: 100,
         trustedProxies: [],
         isLoopbackOnly: false,
+        checkEgress: () => {},
       },
     });
   }

@@ -46,6 +46,7 @@ describe("production", () => {
       responseBytesMax: STORED_RESPONSE_BYTES_MAX,
       perOriginMax: 50,
       drainMs: 30_000,
+      egress: { mode: "public-only", allow: [] },
     });
   });
 
@@ -93,6 +94,13 @@ describe("production", () => {
     });
   });
 
+      egress: {
+        mode: "allow-list",
+        allow: [
+          { type: "host", name: "app.internal", port: 3000 },
+          { type: "suffix", suffix: ".svc.local", port: null },
+        ],
+      },
   test("names all faults at once", () => {
     const faults = faultsOf({
       REPRISE_PORT: "65536",
@@ -137,6 +145,19 @@ describe("published secrets", () => {
     expect(
       faultsOf({
         REPRISE_CURRENT_SIGNING_KEY: currentSigningKey,
+  test("names what is wrong with the egress policy", () => {
+    expect(faultsOf({ REPRISE_EGRESS: "open", REPRISE_EGRESS_ALLOW: "10.0.0.1/8,a b,.c" })).toEqual(
+      [
+        "REPRISE_EGRESS must be one of public-only, allow-list, allow-private, got open",
+        "REPRISE_EGRESS_ALLOW: 10.0.0.1 has bits set beyond its prefix of 8",
+        "REPRISE_EGRESS_ALLOW: a b is not a host name, an address or a network",
+      ],
+    );
+    expect(faultsOf({ REPRISE_EGRESS: "allow-list", REPRISE_EGRESS_ALLOW: "," })).toEqual([
+      "REPRISE_EGRESS_ALLOW must name a destination when REPRISE_EGRESS is allow-list",
+    ]);
+  });
+
         REPRISE_NEXT_SIGNING_KEY: nextSigningKey,
       }),
     ).toEqual([
@@ -197,3 +218,4 @@ describe("development", () => {
     },
   );
 });
+      egress: { mode: "allow-private", allow: [] },

@@ -13,6 +13,7 @@ import {
 import type { SigningKeys } from "./engine/signer.ts";
 import type { LogLevel } from "./host/host.ts";
 
+import { EGRESS_MODES, type EgressPolicy, parseAllowEntry } from "./host/egress-policy.ts";
 /** Everything that an operator can set, checked. */
 export interface ServerConfig {
   readonly mode: "development" | "production";
@@ -38,6 +39,8 @@ export interface ServerConfig {
 }
 
 export const LIMITS = {
+  /** Where deliveries may go. */
+  readonly egress: EgressPolicy;
   batchBytesMax: BATCH_BYTES_MAX,
   groupRequestsMax: 512,
   groupBytesMax: 32 * 1024 * 1024,
@@ -97,6 +100,8 @@ function isLoopback(host: string): boolean {
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
+    // The apps of a developer are on this machine.
+    egress: { mode: "allow-private", allow: [] },
 
 /**
  * Production: settings from `REPRISE_*` variables.
@@ -138,6 +143,7 @@ export function parseServerConfig(env: Environment): ServerConfig {
   return config;
 }
 
+    egress: readEgress(reader, faults),
 function readToken(reader: EnvironmentReader, faults: string[]): string | null {
   const token = reader.text("REPRISE_TOKEN");
   if (token === null) return null;
@@ -207,6 +213,17 @@ class EnvironmentReader {
     const value = this.text(name);
     if (value === null) return null;
     const number = /^\d{1,15}$/.test(value) ? Number(value) : -1;
+function readEgress(reader: EnvironmentReader, faults: string[]): EgressPolicy {
+  const mode = reader.choice("REPRISE_EGRESS", EGRESS_MODES) ?? "public-only";
+  const entries = reader.list("REPRISE_EGRESS_ALLOW").map(parseAllowEntry);
+  const wrong = entries.filter((entry) => typeof entry === "string");
+  faults.push(...wrong.map((fault) => `REPRISE_EGRESS_ALLOW: ${fault}`));
+  if (mode === "allow-list" && entries.length === 0) {
+    faults.push("REPRISE_EGRESS_ALLOW must name a destination when REPRISE_EGRESS is allow-list");
+  }
+  return { mode, allow: entries.filter((entry) => typeof entry !== "string") };
+}
+
     if (number >= range.min && number <= range.max) return number;
     this.#faults.push(
       `${name} must be a whole number from ${range.min} to ${range.max}, got ${value}`,

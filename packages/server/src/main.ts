@@ -7,6 +7,7 @@ import { type Api, createApi } from "./api/app.ts";
 import { LIMITS, type ServerConfig } from "./config.ts";
 import { openCredentials } from "./credentials.ts";
 import { Engine, type EngineLimits } from "./engine/engine.ts";
+import { createEgress, destinationCheck } from "./host/egress.ts";
 import type { Host } from "./host/host.ts";
 import { createSystemHost } from "./host/system-host.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
@@ -48,6 +49,7 @@ export async function startServer(
   const host = createSystemHost({
     logLevel: config.logLevel,
     connectionsPerOrigin: config.perOriginMax,
+    egress: config.egress,
     ...(writeLine === undefined ? {} : { writeLine }),
   });
   const path = config.dataDir === ":memory:" ? ":memory:" : join(config.dataDir, "reprise.db");
@@ -86,6 +88,7 @@ async function serve({ config, host, store, limits }: Parts): Promise<RunningSer
       retriesMax: config.retriesMax,
       trustedProxies: config.trustedProxies,
       isLoopbackOnly: config.mode === "development",
+      checkEgress: destinationCheck(createEgress(config.egress)),
     },
   });
   const server = createHttpServer(api);

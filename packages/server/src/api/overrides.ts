@@ -11,6 +11,9 @@ export function readOverrides(headers: FlatHeaders, room: ApiRoom): Overrides {
   const options = readOptions(headers, room);
   const { retries, retryDelay, flowControl, labels, failureCallback } = options;
   if (retries !== null && retries > room.settings.retriesMax) throw tooManyRetries(retries, room);
+  if (failureCallback !== null) {
+    room.settings.checkEgress(failureCallback.url, "Upstash-Failure-Callback");
+  }
   if (headers[HEADER.label] !== undefined && labels.length === 0) {
     throw new RepriseError("invalid_header", { message: "Upstash-Label must name a label" });
   }

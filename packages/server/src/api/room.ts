@@ -30,6 +30,11 @@ export interface ApiSettings {
   readonly isLoopbackOnly: boolean;
   /** Proxies whose `X-Forwarded-For` is believed; empty believes nobody. */
   readonly trustedProxies: readonly string[];
+  /**
+   * Refuses a destination that the egress policy denies for what its URL says; names are judged again when dialled.
+   * @throws RepriseError `invalid_destination` with `field` in its message ("destination" when not given).
+   */
+  readonly checkEgress: (url: string, field?: string) => void;
 }
 
 /** Facts about a request that a web `Request` does not carry; the adapter of the transport provides them. */

@@ -175,6 +175,7 @@ export async function createWorld(): Promise<World> {
       batchBytesMax: 1_000_000,
       retriesMax: 20,
       isLoopbackOnly: false,
+      checkEgress: () => {},
       trustedProxies: [],
     },
   };

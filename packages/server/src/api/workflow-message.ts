@@ -40,6 +40,7 @@ export function toStartRun(
   options: MessageOptions,
   room: ApiRoom,
 ): StartRun {
+  room.settings.checkEgress(submission.url);
   const { workflow } = options;
   const isPersistent = workflow.features.has(FEATURE.triggerOnConfig);
   const { forwardHeaders } = options;
@@ -74,6 +75,7 @@ export function toRestStartRun(
   options: MessageOptions,
   room: ApiRoom,
 ): StartRun {
+  room.settings.checkEgress(submission.url);
   const { workflow, labels } = options;
   const forward = {
     ...pick(options.forwardHeaders, isPersistable),
@@ -152,6 +154,7 @@ function toFailureCallback(
 ): FailureCallback | null {
   if (failureCallback === null) return null;
   const { url, headers } = failureCallback;
+  room.settings.checkEgress(url, "Upstash-Failure-Callback");
   return { url, config: toMessageConfig(readOptions(headers, room), room) };
 }
 

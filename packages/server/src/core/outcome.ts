@@ -27,6 +27,8 @@ export type ErrorCause =
   | "protocol"
   | "unreachable"
   | "invalid_request"
+  /** The server is not allowed to connect there: a decision of its operator. */
+  | "egress_denied"
   | "unknown";
 
 export function isSuccess(outcome: Outcome): outcome is ResponseOutcome {

@@ -116,3 +116,11 @@ test("every message ends: each decision is a retry within a day, or the end", ()
     ),
   );
 });
+
+test("a destination that is denied is not tried again, and the reason names the settings", () => {
+  const outcome: Outcome = { type: "error", cause: "egress_denied", message: "denied" };
+  expect(nextAttempt(attempt({ outcome, retries: 100 }))).toEqual({
+    type: "nonRetryable",
+    reason: expect.stringMatching(/^failed: .*REPRISE_EGRESS and REPRISE_EGRESS_ALLOW/),
+  });
+});

@@ -38,6 +38,14 @@ export type RetryDecision =
 /** Decides what follows `attempt`. A wait that the app asks for goes before the expression, that before the default. */
 export function nextAttempt(attempt: FailedAttempt): RetryDecision {
   const { now, retried, retries, outcome } = attempt;
+  // Its operator has to change a setting first; until then every retry would end like this one.
+  if (outcome.type === "error" && outcome.cause === "egress_denied") {
+    return {
+      type: "nonRetryable",
+      reason:
+        "failed: this server may not deliver there; REPRISE_EGRESS and REPRISE_EGRESS_ALLOW decide where it may",
+    };
+  }
   if (isNonRetryable(outcome)) {
     return { type: "nonRetryable", reason: "failed: the app answered Upstash-NonRetryable-Error" };
   }

@@ -1,4 +1,5 @@
 import type { ErrorCause } from "../core/outcome.ts";
+import { EGRESS_DENIED } from "./egress.ts";
 
 /** What went wrong with a request, for machines and for people. */
 export interface Failure {
@@ -7,6 +8,7 @@ export interface Failure {
 }
 
 const CAUSE_OF_CODE: ReadonlyMap<string, ErrorCause> = new Map([
+  [EGRESS_DENIED, "egress_denied"],
   ["ENOTFOUND", "dns"],
   ["EAI_AGAIN", "dns"],
   ["EAI_FAIL", "dns"],

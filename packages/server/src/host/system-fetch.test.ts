@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import type { Outcome } from "../core/outcome.ts";
+import { createEgress } from "./egress.ts";
 import type { OutgoingRequest } from "./host.ts";
 import { closeServers, openHttp, openTcp } from "./loopback-servers.suite.ts";
 import { SystemFetch, type SystemFetchOptions } from "./system-fetch.ts";
@@ -16,6 +17,7 @@ function openClient(options: Partial<SystemFetchOptions> = {}): SystemFetch {
     connectionsPerOrigin: 10,
     originsMax: 10,
     idleMs: 60_000,
+    egress: createEgress({ mode: "allow-private", allow: [] }),
     ...options,
   });
   clients.push(client);

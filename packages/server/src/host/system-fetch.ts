@@ -1,16 +1,17 @@
 import { createRequire } from "node:module";
-import type { Client, Dispatcher, buildConnector as OpenConnector } from "undici";
+import type { Client, Dispatcher } from "undici";
 import type { ErrorCause, Outcome } from "../core/outcome.ts";
+import type { Egress } from "./egress.ts";
 import { toFailure } from "./error-cause.ts";
 import type { OutgoingRequest } from "./host.ts";
+import { createDialer, type Dial, type Resolve, systemResolve } from "./system-dial.ts";
 
 /**
- * The two parts of undici that make deliveries. Its index also loads `fetch`, WebSocket, caches and mocks, which costs a
- * start of the server 70 ms and 11 MB. These modules have no types of their own; the version is exact.
+ * The part of undici that makes deliveries. Its index also loads `fetch`, WebSocket, caches and mocks, which costs a
+ * start of the server 70 ms and 11 MB. This module has no types of its own; the version is exact.
  */
 const require = createRequire(import.meta.url);
 const UndiciClient = require("undici/lib/dispatcher/client.js") as typeof Client; // The index exports it as `Client`.
-const openConnector = require("undici/lib/core/connect.js") as typeof OpenConnector; // As above: `buildConnector`.
 
 export interface SystemFetchOptions {
   /** Requests to one origin at the same time; more wait for their turn, and their deadline runs. */
@@ -19,9 +20,12 @@ export interface SystemFetchOptions {
   readonly originsMax: number;
   /** Connections of an origin that nobody asked for this long are closed. */
   readonly idleMs: number;
+  /** Where connections may go. It never changes, so no connection outlives the policy that let it be made. */
+  readonly egress: Egress;
+  /** Answers for the addresses of a host name; the system's resolver when not given. */
+  readonly resolve?: Resolve;
 }
 
-const CONNECT_TIMEOUT_MS = 10_000;
 const RESPONSE_HEADER_BYTES_MAX = 16_384;
 /** Reading a rest of this size costs less than a new connection; a longer one costs the connection. */
 const DRAIN_BYTES_MAX = 1_048_576;
@@ -36,11 +40,19 @@ interface Target {
 
 interface Origin {
   readonly name: string;
-  /** One connection each, which comes and goes; those that are not idle have one exchange under way. */
-  readonly clients: Set<Client>;
-  readonly idle: Client[];
+  readonly dial: Dial;
+  /** Those that are not idle have one exchange under way. */
+  readonly lines: Set<Line>;
+  readonly idle: Line[];
   readonly waiting: Set<Exchange>;
   lastUsedAt: number;
+}
+
+/** A client with one connection, which comes and goes. */
+interface Line {
+  readonly client: Client;
+  /** Gives up a connection that is still being made, and with it the exchange that waits for it. */
+  hangUp(): void;
 }
 
 /**
@@ -53,12 +65,13 @@ export class SystemFetch {
   readonly #options: SystemFetchOptions;
   readonly #origins = new Map<string, Origin>();
   readonly #targets = new Map<string, Target | string>();
-  readonly #connect = openConnector({ timeout: CONNECT_TIMEOUT_MS, allowH2: false });
+  readonly #dialOf: (origin: string) => Dial;
   #sweep: NodeJS.Timeout | null = null;
   #isClosed = false;
 
   constructor(options: SystemFetchOptions) {
     this.#options = options;
+    this.#dialOf = createDialer(options.egress, options.resolve ?? systemResolve);
   }
 
   /** Never rejects: whatever goes wrong is an outcome. */
@@ -71,7 +84,7 @@ export class SystemFetch {
       const exchange = new Exchange(request, target.path, {
         settle: resolve,
         leave: () => origin.waiting.delete(exchange),
-        release: (client, isClean) => this.#release(origin, client, isClean),
+        release: (line, isClean) => this.#release(origin, line, isClean),
       });
       origin.waiting.add(exchange);
       this.#pump(origin);
@@ -87,34 +100,36 @@ export class SystemFetch {
     for (const { waiting } of origins) {
       for (const exchange of [...waiting]) exchange.giveUp("the HTTP client is closed");
     }
-    await Promise.all(origins.flatMap(({ clients }) => [...clients].map((one) => one.destroy())));
+    await Promise.all(
+      origins.flatMap(({ lines }) => [...lines].map((one) => one.client.destroy())),
+    );
   }
 
   /** Starts what may start. */
   #pump(origin: Origin): void {
     for (const exchange of origin.waiting) {
-      const client = origin.idle.pop() ?? this.#openClient(origin);
-      if (client === null) return;
+      const line = origin.idle.pop() ?? this.#openLine(origin);
+      if (line === null) return;
       origin.waiting.delete(exchange);
-      exchange.start(client);
+      exchange.start(line);
     }
   }
 
-  #openClient(origin: Origin): Client | null {
-    if (origin.clients.size >= this.#options.connectionsPerOrigin) return null;
-    const client = openClient(origin.name, this.#connect);
-    origin.clients.add(client);
-    return client;
+  #openLine(origin: Origin): Line | null {
+    if (origin.lines.size >= this.#options.connectionsPerOrigin) return null;
+    const line = openLine(origin.name, origin.dial);
+    origin.lines.add(line);
+    return line;
   }
 
-  #release(origin: Origin, client: Client, isClean: boolean): void {
+  #release(origin: Origin, line: Line, isClean: boolean): void {
     origin.lastUsedAt = Date.now();
-    if (isClean) origin.idle.push(client);
-    else origin.clients.delete(client);
+    if (isClean) origin.idle.push(line);
+    else origin.lines.delete(line);
     if (isClean && origin.waiting.size === 0) return;
     // The client is still at work on the event that led here and must not be changed under its feet.
     queueMicrotask(() => {
-      if (!isClean) void client.destroy();
+      if (!isClean) void line.client.destroy();
       if (!this.#isClosed) this.#pump(origin);
     });
   }
@@ -134,7 +149,8 @@ export class SystemFetch {
     if (this.#origins.size >= this.#options.originsMax) this.#closeLongestIdle();
     const origin: Origin = {
       name,
-      clients: new Set(),
+      dial: this.#dialOf(name),
+      lines: new Set(),
       idle: [],
       waiting: new Set(),
       lastUsedAt: Date.now(),
@@ -161,17 +177,20 @@ export class SystemFetch {
   #closeOrigin(name: string, origin: Origin): void {
     this.#origins.delete(name);
     // Nothing is under way, so there is nobody to tell about an error.
-    for (const client of origin.idle) void client.destroy();
+    for (const { client } of origin.idle) void client.destroy();
   }
 }
 
 function isIdle(origin: Origin): boolean {
-  return origin.idle.length === origin.clients.size && origin.waiting.size === 0;
+  return origin.idle.length === origin.lines.size && origin.waiting.size === 0;
 }
 
-function openClient(origin: string, connect: OpenConnector.connector): Client {
-  return new UndiciClient(origin, {
-    connect,
+function openLine(origin: string, dial: Dial): Line {
+  let dialing: ReturnType<Dial> = null;
+  const client = new UndiciClient(origin, {
+    connect: (options, callback) => {
+      dialing = dial(options, callback);
+    },
     pipelining: 1,
     // The deadline of each request covers head and body; undici's own timers only watch for silence.
     headersTimeout: 0,
@@ -180,6 +199,7 @@ function openClient(origin: string, connect: OpenConnector.connector): Client {
     // HTTP/2 in Node takes more than twice the time of HTTP/1.1.
     allowH2: false,
   });
+  return { client, hangUp: () => dialing?.destroy(new Error("the deadline has passed")) };
 }
 
 function parseTarget(url: string): Target | string {
@@ -204,7 +224,7 @@ interface ExchangeOwner {
   /** Called when the exchange gives up before it was started. */
   leave(): void;
   /** Called once after a start. After anything but a complete response the connection is of no more use. */
-  release(client: Client, isClean: boolean): void;
+  release(line: Line, isClean: boolean): void;
 }
 
 /** One request and its response. Lives on after its outcome while a rest of the body is read and thrown away. */
@@ -214,7 +234,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #owner: ExchangeOwner;
   readonly #deadline: NodeJS.Timeout;
   #controller: Dispatcher.DispatchController | null = null;
-  #client: Client | null = null;
+  #line: Line | null = null;
   #isSettled = false;
   #status = 0;
   #headers: Readonly<Record<string, readonly string[]>> = {};
@@ -229,10 +249,10 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#deadline = setTimeout(() => this.#onDeadline(), timeoutMs);
   }
 
-  start(client: Client): void {
-    this.#client = client;
+  start(line: Line): void {
+    this.#line = line;
     const { method, headers, body } = this.#request;
-    client.dispatch({ path: this.#path, method, headers, body }, this);
+    line.client.dispatch({ path: this.#path, method, headers, body }, this);
   }
 
   /** Ends an exchange that waits for its start. */
@@ -287,14 +307,15 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #onDeadline(): void {
     const { timeoutMs } = this.#request;
-    if (this.#client === null) {
+    if (this.#line === null) {
       this.#owner.leave();
       this.#fail("timeout", `no connection became free within ${timeoutMs} ms`);
       return;
     }
     this.#fail("timeout", `no complete response within ${timeoutMs} ms`);
-    // Without a controller the connection is still being made; `onRequestStart` will refuse it.
-    this.#controller?.abort(new Error("the deadline has passed"));
+    // Without a controller the connection is still being made.
+    if (this.#controller === null) this.#line.hangUp();
+    else this.#controller.abort(new Error("the deadline has passed"));
   }
 
   /** A success that breaks off is none; any other status has said what there was to say. */
@@ -321,11 +342,11 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #release(isClean: boolean): void {
-    const client = this.#client;
-    if (client === null) return;
-    this.#client = null;
+    const line = this.#line;
+    if (line === null) return;
+    this.#line = null;
     clearTimeout(this.#deadline);
-    this.#owner.release(client, isClean);
+    this.#owner.release(line, isClean);
   }
 }
 

@@ -1,4 +1,6 @@
 import { randomFillSync } from "node:crypto";
+import { createEgress } from "./egress.ts";
+import type { EgressPolicy } from "./egress-policy.ts";
 import type { Host, LogLevel, Timer } from "./host.ts";
 import { SystemFetch } from "./system-fetch.ts";
 
@@ -17,6 +19,8 @@ export interface SystemHostOptions {
   readonly connectionsPerOrigin?: number;
   readonly originsMax?: number;
   readonly idleMs?: number;
+  /** Where requests may go. Default: public addresses only. */
+  readonly egress?: EgressPolicy;
 }
 
 const CONNECTIONS_PER_ORIGIN = 50;
@@ -37,6 +41,7 @@ export function createSystemHost(options: SystemHostOptions = {}): SystemHost {
     connectionsPerOrigin: options.connectionsPerOrigin ?? CONNECTIONS_PER_ORIGIN,
     originsMax: options.originsMax ?? ORIGINS_MAX,
     idleMs: options.idleMs ?? IDLE_MS,
+    egress: createEgress(options.egress ?? { mode: "public-only", allow: [] }),
   });
   const levelMin = LEVELS[options.logLevel ?? "info"];
   const writeLine = options.writeLine ?? standardError();
