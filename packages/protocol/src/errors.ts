@@ -8,6 +8,7 @@ export type ErrorCode =
   | "invalid_destination"
   | "invalid_duration"
   | "invalid_retry_delay"
+  | "invalid_cron"
   | "invalid_run_id"
   | "invalid_cursor"
   | "invalid_step"
@@ -51,6 +52,7 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorEntry>> = {
   invalid_destination: { status: 400, summary: "The destination is not a URL to deliver to." },
   invalid_duration: { status: 400, summary: "A duration does not have the documented form." },
   invalid_retry_delay: { status: 400, summary: "The retry-delay expression is not valid." },
+  invalid_cron: { status: 400, summary: "The cron expression is not valid." },
   invalid_run_id: {
     status: 400,
     summary: "The workflow run id has characters or a length not allowed.",

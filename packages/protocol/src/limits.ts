@@ -34,6 +34,13 @@ export const EXPRESSION_CHARS_MAX = 512;
 export const EXPRESSION_DEPTH_MAX = 32;
 export const EXPRESSION_NODES_MAX = 256;
 export const DURATION_CHARS_MAX = 64;
+/** Room for a list of every minute and every hour. */
+export const CRON_CHARS_MAX = 512;
+/** How far ahead the next tick of a schedule is searched; an expression without a tick in it has none. */
+export const CRON_SEARCH_YEARS_MAX = 5;
+/** Interval of `@every`: a schedule has a resolution of one minute. */
+export const CRON_INTERVAL_MS_MIN = MINUTE_MS;
+export const CRON_INTERVAL_MS_MAX = 365 * DAY_MS;
 export const LABELS_MAX = 16;
 export const LABEL_CHARS_MAX = 64;
 export const FLOW_CONTROL_KEY_CHARS_MAX = 256;

@@ -1,5 +1,7 @@
 export { type Api, createApi } from "./api/app.ts";
 export { devServerConfig, LIMITS, parseServerConfig, type ServerConfig } from "./config.ts";
+export { type Cron, nextTick } from "./core/cron.ts";
+export { parseCron } from "./core/cron-parse.ts";
 export type { Outcome } from "./core/outcome.ts";
 export type { Change, DeadLetterRow, MessageRow, RunRow, StepRow, Tables } from "./core/rows.ts";
 export { Engine } from "./engine/engine.ts";
