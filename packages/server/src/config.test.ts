@@ -40,13 +40,13 @@ describe("production", () => {
       signingKeys: null,
       logLevel: "info",
       trustedProxies: [],
+      egress: { mode: "public-only", allow: [] },
       bodyBytesMax: BODY_BYTES_MAX,
       retriesMax: 100,
       attemptTimeoutMs: 900_000,
       responseBytesMax: STORED_RESPONSE_BYTES_MAX,
       perOriginMax: 50,
       drainMs: 30_000,
-      egress: { mode: "public-only", allow: [] },
     });
   });
 
@@ -59,6 +59,8 @@ describe("production", () => {
       ...keys,
       REPRISE_LOG_LEVEL: "debug",
       REPRISE_TRUSTED_PROXIES: "192.0.2.1, 192.0.2.2,",
+      REPRISE_EGRESS: "allow-list",
+      REPRISE_EGRESS_ALLOW: "app.internal:3000, .svc.local",
       REPRISE_BODY_BYTES_MAX: "1024",
       REPRISE_RETRIES_MAX: "0",
       REPRISE_ATTEMPT_TIMEOUT: "1m30s",
@@ -78,6 +80,13 @@ describe("production", () => {
       },
       logLevel: "debug",
       trustedProxies: ["192.0.2.1", "192.0.2.2"],
+      egress: {
+        mode: "allow-list",
+        allow: [
+          { type: "host", name: "app.internal", port: 3000 },
+          { type: "suffix", suffix: ".svc.local", port: null },
+        ],
+      },
       bodyBytesMax: 1024,
       retriesMax: 0,
       attemptTimeoutMs: 90_000,
@@ -94,13 +103,6 @@ describe("production", () => {
     });
   });
 
-      egress: {
-        mode: "allow-list",
-        allow: [
-          { type: "host", name: "app.internal", port: 3000 },
-          { type: "suffix", suffix: ".svc.local", port: null },
-        ],
-      },
   test("names all faults at once", () => {
     const faults = faultsOf({
       REPRISE_PORT: "65536",
@@ -129,6 +131,19 @@ describe("production", () => {
     expect(faultsOf({ REPRISE_PORT: port })).toHaveLength(1);
   });
 
+  test("names what is wrong with the egress policy", () => {
+    expect(faultsOf({ REPRISE_EGRESS: "open", REPRISE_EGRESS_ALLOW: "10.0.0.1/8,a b,.c" })).toEqual(
+      [
+        "REPRISE_EGRESS must be one of public-only, allow-list, allow-private, got open",
+        "REPRISE_EGRESS_ALLOW: 10.0.0.1 has bits set beyond its prefix of 8",
+        "REPRISE_EGRESS_ALLOW: a b is not a host name, an address or a network",
+      ],
+    );
+    expect(faultsOf({ REPRISE_EGRESS: "allow-list", REPRISE_EGRESS_ALLOW: "," })).toEqual([
+      "REPRISE_EGRESS_ALLOW must name a destination when REPRISE_EGRESS is allow-list",
+    ]);
+  });
+
   test("leaves variables of others alone", () => {
     expect(faultsOf({ REPRIZE_PORT: "x", reprise_port: "x", QSTASH_TOKEN: "x" })).toEqual([]);
   });
@@ -145,19 +160,6 @@ describe("published secrets", () => {
     expect(
       faultsOf({
         REPRISE_CURRENT_SIGNING_KEY: currentSigningKey,
-  test("names what is wrong with the egress policy", () => {
-    expect(faultsOf({ REPRISE_EGRESS: "open", REPRISE_EGRESS_ALLOW: "10.0.0.1/8,a b,.c" })).toEqual(
-      [
-        "REPRISE_EGRESS must be one of public-only, allow-list, allow-private, got open",
-        "REPRISE_EGRESS_ALLOW: 10.0.0.1 has bits set beyond its prefix of 8",
-        "REPRISE_EGRESS_ALLOW: a b is not a host name, an address or a network",
-      ],
-    );
-    expect(faultsOf({ REPRISE_EGRESS: "allow-list", REPRISE_EGRESS_ALLOW: "," })).toEqual([
-      "REPRISE_EGRESS_ALLOW must name a destination when REPRISE_EGRESS is allow-list",
-    ]);
-  });
-
         REPRISE_NEXT_SIGNING_KEY: nextSigningKey,
       }),
     ).toEqual([
@@ -202,6 +204,7 @@ describe("development", () => {
       mode: "development",
       host: "127.0.0.1",
       port: 8080,
+      egress: { mode: "allow-private", allow: [] },
       token: DEV_IDENTITY.token,
       signingKeys: { current: DEV_IDENTITY.currentSigningKey, next: DEV_IDENTITY.nextSigningKey },
     });
@@ -218,4 +221,3 @@ describe("development", () => {
     },
   );
 });
-      egress: { mode: "allow-private", allow: [] },

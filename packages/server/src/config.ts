@@ -11,9 +11,9 @@ import {
   STORED_RESPONSE_BYTES_MAX,
 } from "@reprise/protocol";
 import type { SigningKeys } from "./engine/signer.ts";
+import { EGRESS_MODES, type EgressPolicy, parseAllowEntry } from "./host/egress-policy.ts";
 import type { LogLevel } from "./host/host.ts";
 
-import { EGRESS_MODES, type EgressPolicy, parseAllowEntry } from "./host/egress-policy.ts";
 /** Everything that an operator can set, checked. */
 export interface ServerConfig {
   readonly mode: "development" | "production";
@@ -28,6 +28,8 @@ export interface ServerConfig {
   readonly signingKeys: SigningKeys | null;
   readonly logLevel: LogLevel;
   readonly trustedProxies: readonly string[];
+  /** Where deliveries may go. */
+  readonly egress: EgressPolicy;
   readonly bodyBytesMax: number;
   readonly retriesMax: number;
   readonly attemptTimeoutMs: number;
@@ -39,8 +41,6 @@ export interface ServerConfig {
 }
 
 export const LIMITS = {
-  /** Where deliveries may go. */
-  readonly egress: EgressPolicy;
   batchBytesMax: BATCH_BYTES_MAX,
   groupRequestsMax: 512,
   groupBytesMax: 32 * 1024 * 1024,
@@ -83,6 +83,8 @@ export function devServerConfig(options: {
   return {
     ...DEFAULTS,
     mode: "development",
+    // The apps of a developer are on this machine.
+    egress: { mode: "allow-private", allow: [] },
     host,
     port: options.port ?? DEFAULTS.port,
     dataDir: options.dataDir ?? ".reprise/dev",
@@ -100,8 +102,6 @@ function isLoopback(host: string): boolean {
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-    // The apps of a developer are on this machine.
-    egress: { mode: "allow-private", allow: [] },
 
 /**
  * Production: settings from `REPRISE_*` variables.
@@ -119,6 +119,7 @@ export function parseServerConfig(env: Environment): ServerConfig {
     signingKeys: readSigningKeys(reader, faults),
     logLevel: reader.choice("REPRISE_LOG_LEVEL", ["debug", "info", "warn", "error"]) ?? "info",
     trustedProxies: reader.list("REPRISE_TRUSTED_PROXIES"),
+    egress: readEgress(reader, faults),
     bodyBytesMax:
       reader.whole("REPRISE_BODY_BYTES_MAX", { min: 1024, max: BATCH_BYTES_MAX }) ??
       DEFAULTS.bodyBytesMax,
@@ -143,7 +144,6 @@ export function parseServerConfig(env: Environment): ServerConfig {
   return config;
 }
 
-    egress: readEgress(reader, faults),
 function readToken(reader: EnvironmentReader, faults: string[]): string | null {
   const token = reader.text("REPRISE_TOKEN");
   if (token === null) return null;
@@ -185,6 +185,17 @@ function readSigningKeys(reader: EnvironmentReader, faults: string[]): SigningKe
   return { current, next };
 }
 
+function readEgress(reader: EnvironmentReader, faults: string[]): EgressPolicy {
+  const mode = reader.choice("REPRISE_EGRESS", EGRESS_MODES) ?? "public-only";
+  const entries = reader.list("REPRISE_EGRESS_ALLOW").map(parseAllowEntry);
+  const wrong = entries.filter((entry) => typeof entry === "string");
+  faults.push(...wrong.map((fault) => `REPRISE_EGRESS_ALLOW: ${fault}`));
+  if (mode === "allow-list" && entries.length === 0) {
+    faults.push("REPRISE_EGRESS_ALLOW must name a destination when REPRISE_EGRESS is allow-list");
+  }
+  return { mode, allow: entries.filter((entry) => typeof entry !== "string") };
+}
+
 /** Reads variables and collects every fault, so that an operator sees them all at once. */
 class EnvironmentReader {
   readonly #env: Environment;
@@ -213,17 +224,6 @@ class EnvironmentReader {
     const value = this.text(name);
     if (value === null) return null;
     const number = /^\d{1,15}$/.test(value) ? Number(value) : -1;
-function readEgress(reader: EnvironmentReader, faults: string[]): EgressPolicy {
-  const mode = reader.choice("REPRISE_EGRESS", EGRESS_MODES) ?? "public-only";
-  const entries = reader.list("REPRISE_EGRESS_ALLOW").map(parseAllowEntry);
-  const wrong = entries.filter((entry) => typeof entry === "string");
-  faults.push(...wrong.map((fault) => `REPRISE_EGRESS_ALLOW: ${fault}`));
-  if (mode === "allow-list" && entries.length === 0) {
-    faults.push("REPRISE_EGRESS_ALLOW must name a destination when REPRISE_EGRESS is allow-list");
-  }
-  return { mode, allow: entries.filter((entry) => typeof entry !== "string") };
-}
-
     if (number >= range.min && number <= range.max) return number;
     this.#faults.push(
       `${name} must be a whole number from ${range.min} to ${range.max}, got ${value}`,
