@@ -21,6 +21,8 @@ async function run(shouldFail: (call: StoreCall) => Fault): Promise<StoreCall[]>
     const key = await transaction.reserveKeys(1);
     await transaction.find("settings", "byName", [["a"]]);
     await transaction.claimDue("messages", 0, 1);
+    await transaction.claimWaiting("queue:a", 1);
+    await transaction.count("messages", []);
     const row = { key, name: `name ${key}`, value: "" };
     await transaction.write([{ type: "insert", table: "settings", row }]);
   });
@@ -39,10 +41,12 @@ test("without faults every call is seen and nothing else changes", async () => {
     "reserveKeys",
     "find",
     "claimDue",
+    "claimWaiting",
+    "count",
     "write",
     "commit",
   ]);
-  expect(calls.map(({ n }) => n)).toEqual([1, 2, 3, 4, 5, 6]);
+  expect(calls.map(({ n }) => n)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   expect(await countSettings()).toBe(1);
 });
 

@@ -7,6 +7,7 @@ export type StoreMethod =
   | "list"
   | "count"
   | "nextDueAt"
+  | "waitingGates"
   | "begin"
   | "write"
   | "claimDue"
@@ -57,6 +58,7 @@ function faultyReader(reader: Reader, attempt: Attempt): Reader {
     list: (table, query) => attempt("list", () => reader.list(table, query)),
     count: (table, where) => attempt("count", () => reader.count(table, where)),
     nextDueAt: () => attempt("nextDueAt", () => reader.nextDueAt()),
+    waitingGates: () => attempt("waitingGates", () => reader.waitingGates()),
   };
 }
 

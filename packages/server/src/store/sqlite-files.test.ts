@@ -17,7 +17,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { TableName } from "../core/rows.ts";
 import { columnTypes } from "./columns.ts";
 import { migrations } from "./migrations/migrate.ts";
 import { insert } from "./rows.suite.ts";
@@ -222,34 +221,6 @@ test("the schema has exactly the columns of the rows, in strict tables", async (
     expect(list?.strict).toBe(1);
   }
   database.close();
-});
-
-test.each<[TableName, string]>([
-  ["runs", "id = ?"],
-  ["runs", "id = ? AND state = 'started'"],
-  ["steps", "runKey = ?"],
-  ["steps", "runKey = ? AND slot = ?"],
-  ["messages", "runKey = ?"],
-  [
-    "messages",
-    "state IN ('scheduled', 'active', 'canceling') AND dueAt <= ? ORDER BY dueAt, key LIMIT ?",
-  ],
-  ["messages", "state IN ('scheduled', 'active', 'canceling') ORDER BY dueAt LIMIT 1"],
-  ["deadLetters", "runKey = ?"],
-  ["deadLetters", "state = ? ORDER BY key DESC LIMIT ?"],
-  ["deadLetters", "runId = ? ORDER BY key DESC LIMIT ?"],
-  ["runs", "state = ? ORDER BY key DESC LIMIT ?"],
-  ["runs", "+state IN (?, ?) ORDER BY key DESC LIMIT ?"],
-  ["settings", "name = ?"],
-])("%s where %s is answered without scan or sort", async (table, where) => {
-  await (await open()).close();
-  const database = new DatabaseSync(path);
-  const plan = database.prepare(`EXPLAIN QUERY PLAN SELECT * FROM ${table} WHERE ${where}`).all();
-  database.close();
-  const text = plan.map(({ detail }) => detail).join("; ");
-  expect(text).not.toMatch(/TEMP B-TREE/);
-  // With a limit, rows in key order are read only until there are enough of them.
-  if (!where.includes("+state")) expect(text).toMatch(/^(SEARCH|SCAN messages) .*USING .*INDEX/);
 });
 
 function matching(message: RegExp) {

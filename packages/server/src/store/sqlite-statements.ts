@@ -28,6 +28,16 @@ const lookupConditions: Readonly<Record<string, string>> = {
   "runs.liveById": "state = 'started'",
 };
 
+/** Jumps from one gate to the next in the index, however many messages wait at each. */
+const WAITING_GATES = `
+WITH RECURSIVE gates (gate) AS (
+  SELECT min(gate) FROM messages WHERE gate IS NOT NULL
+  UNION ALL
+  SELECT (SELECT min(messages.gate) FROM messages WHERE messages.gate > gates.gate)
+  FROM gates WHERE gates.gate IS NOT NULL
+)
+SELECT gate FROM gates WHERE gate IS NOT NULL`;
+
 export interface MutableCounters {
   rowsRead: number;
   rowsWritten: number;
@@ -53,6 +63,7 @@ export class SqliteStatements {
   readonly #nextDueAt: StatementSync;
   readonly #claimDue: Readonly<Record<DueTable, StatementSync>>;
   readonly #claimWaiting: StatementSync;
+  readonly #waitingGates: StatementSync;
   readonly #reserveKeys: StatementSync;
 
   constructor(database: DatabaseSync, counters: MutableCounters) {
@@ -91,6 +102,7 @@ export class SqliteStatements {
       database,
       `SELECT ${columnList("messages")} FROM messages WHERE gate = ? ORDER BY waitOrder LIMIT ?`,
     );
+    this.#waitingGates = prepare(database, WAITING_GATES);
     this.#reserveKeys = prepare(
       database,
       "UPDATE sequence SET nextKey = nextKey + ? WHERE key = 1 RETURNING nextKey",
@@ -156,6 +168,12 @@ export class SqliteStatements {
 
   claimWaiting(gate: string, limit: number): Tables["messages"][] {
     return this.#rows("messages", this.#claimWaiting.all(gate, limit));
+  }
+
+  waitingGates(): string[] {
+    // Arrays of one text each, because the statement returns arrays and leaves nulls out.
+    const found = this.#waitingGates.all() as unknown as readonly (readonly [string])[];
+    return found.map(([gate]) => gate);
   }
 
   reserveKeys(count: number): number {

@@ -129,6 +129,10 @@ class SqliteStore implements Store {
     return this.#read((statements) => statements.nextDueAt());
   }
 
+  waitingGates(): Promise<readonly string[]> {
+    return this.#read((statements) => statements.waitingGates());
+  }
+
   close(): Promise<void> {
     return this.#enqueue(async () => {
       if (!this.#parts.writer.isOpen) return;
@@ -257,6 +261,10 @@ class SqliteTransaction implements Transaction {
 
   async nextDueAt() {
     return this.#call("be read", (statements) => statements.nextDueAt());
+  }
+
+  async waitingGates() {
+    return this.#call("be read", (statements) => statements.waitingGates());
   }
 
   async write(changes: readonly Change[]) {

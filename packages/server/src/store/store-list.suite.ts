@@ -161,6 +161,30 @@ export function listSuite(open: OpenStore): void {
       expect(rows).toEqual([deadLetterRow(7, { responseBody: new Uint8Array([1]) })]);
     });
 
+    test("a count is the length of the list without its limit", async () => {
+      const failed = { type: "in", column: "state", values: ["failed"] } as const;
+      const underA = { type: "prefix", column: "url", prefix: "http://a/" } as const;
+      const labelA = { type: "contains", column: "labels", values: ["a", "A"] } as const;
+      const many = { type: "range", column: "stepCount", from: 2 } as const;
+      for (const where of [[], [failed], [underA], [failed, labelA], [many, underA]]) {
+        expect(await opened().count("runs", where)).toBe((await keys(...where)).length);
+      }
+      expect(await opened().count("runs", [{ ...failed, values: [] }])).toBe(0);
+      expect(await opened().count("queues", [])).toBe(0);
+    });
+
+    test("a transaction counts what it has written, a reader outside what is committed", async () => {
+      const outside: Promise<number>[] = [];
+      const undone = opened().transaction(async (transaction) => {
+        await transaction.write([insert("deadLetters", deadLetterRow(7))]);
+        outside.push(opened().count("deadLetters", []));
+        expect(await transaction.count("deadLetters", [])).toBe(1);
+        throw new Error("undone");
+      });
+      await expect(undone).rejects.toThrow("undone");
+      expect(await Promise.all(outside)).toEqual([0]);
+    });
+
     test.each<[string, Condition<"runs">]>([
       // The type forbids it, but a name from outside must never reach the SQL.
       ["an unknown column", { type: "in", column: "1=1 --" as "state", values: ["a"] }],
@@ -171,6 +195,7 @@ export function listSuite(open: OpenStore): void {
       ["a search for bytes", { type: "in", column: "response", values: ["a"] }],
     ])("%s is a bug", async (_name, condition) => {
       await expect(keys(condition)).rejects.toThrow(/column|bytes/);
+      await expect(opened().count("runs", [condition])).rejects.toThrow(/column|bytes/);
     });
   });
 }

@@ -12,6 +12,7 @@ import {
   update,
 } from "./rows.suite.ts";
 import type { Store } from "./store.ts";
+import { claimSuite } from "./store-claim.suite.ts";
 import { listSuite } from "./store-list.suite.ts";
 import { modelSuite } from "./store-model.suite.ts";
 import { transactionSuite } from "./store-transaction.suite.ts";
@@ -96,6 +97,13 @@ function batchSuite(open: OpenStore): void {
     expect(await opened().get("runs", [1])).toEqual([runRow(1, { stepCount: 3, bodyBytes: 4 })]);
   });
 
+  test("a unique name is free again for the next change of the batch", async () => {
+    const queue = { ...fullRows.queues, name: "a" };
+    await write(opened(), insert("queues", { ...queue, key: 1 }));
+    await write(opened(), remove("queues", 1), insert("queues", { ...queue, key: 2 }));
+    expect(await opened().find("queues", "byName", [["a"]])).toEqual([{ ...queue, key: 2 }]);
+  });
+
   test("deleting takes the row, and taking it twice is no error", async () => {
     await write(opened(), insert("messages", messageRow(1)), insert("messages", messageRow(2)));
     await write(opened(), remove("messages", 1));
@@ -110,9 +118,12 @@ function batchSuite(open: OpenStore): void {
     ["a second live run with the same id", insert("runs", runRow(2, { id: "wfr_1" })), /runs 2 /],
     ["a second record in one slot", insert("steps", stepRow(2, { slot: 1 })), /steps 2 /],
     ["a second setting with one name", insert("settings", { key: 2, name: "a", value: "" }), / 2 /],
+    ["a second queue with one name", insert("queues", { ...fullRows.queues, key: 2 }), /queues 2 /],
+    ["a second claim of an id", insert("dedups", { ...fullRows.dedups, key: 2 }), /dedups 2 /],
   ])("%s is a bug that names table and key", async (_name, change, message) => {
     const setting = insert("settings", { key: 1, name: "a", value: "" });
     await write(opened(), insert("runs", runRow(1)), insert("steps", stepRow(1)), setting);
+    await write(opened(), insert("queues", fullRows.queues), insert("dedups", fullRows.dedups));
     await expect(write(opened(), change)).rejects.toThrow(message);
     await expect(write(opened(), change)).rejects.not.toHaveProperty("code", "storage_unavailable");
   });
@@ -234,43 +245,40 @@ function lookupSuite(open: OpenStore): void {
     expect(sortedKeysOf(await opened().find("messages", "byRun", [[7], [8]]))).toEqual([1, 2]);
     expect(sortedKeysOf(await opened().find("deadLetters", "byRun", [[7]]))).toEqual([4]);
   });
-}
 
-function claimSuite(open: OpenStore): void {
-  const opened = useStore(open);
-
-  function claim(now: number, limit: number): Promise<number[]> {
-    return opened().transaction(async (transaction) =>
-      (await transaction.claimDue("messages", now, limit)).map((row) => row.key),
-    );
-  }
-
-  test("what is due is claimed earliest first, by key among equals, and never more than asked", async () => {
+  test("log entries and dead messages are found by message, messages by the place they hold", async () => {
     await write(
       opened(),
-      insert("messages", messageRow(1, { dueAt: 30 })),
-      insert("messages", messageRow(2, { dueAt: 10, state: "active" })),
-      insert("messages", messageRow(3, { dueAt: 20 })),
-      insert("messages", messageRow(4, { dueAt: 10 })),
-      insert("messages", messageRow(5, { dueAt: 5, state: "failed" })),
-      insert("messages", messageRow(6, { dueAt: 31 })),
+      insert("logs", { ...fullRows.logs, key: 1, messageKey: 7 }),
+      insert("logs", { ...fullRows.logs, key: 2, messageKey: 8 }),
+      insert("logs", { ...fullRows.logs, key: 3, messageKey: 7 }),
+      insert("deadMessages", { ...fullRows.deadMessages, key: 4, messageKey: 7 }),
+      insert("messages", messageRow(5, { ticketKey: 7 })),
+      insert("messages", messageRow(7, { ticketKey: 7 })),
+      insert("messages", messageRow(6, { ticketKey: null })),
     );
-    expect(await claim(30, 10)).toEqual([2, 4, 3, 1]);
-    expect(await claim(30, 2)).toEqual([2, 4]);
-    expect(await claim(9, 10)).toEqual([]);
-    expect(await claim(30, 0)).toEqual([]);
+    expect(sortedKeysOf(await opened().find("logs", "byMessage", [[7]]))).toEqual([1, 3]);
+    expect(sortedKeysOf(await opened().find("deadMessages", "byMessage", [[7], [8]]))).toEqual([4]);
+    expect(sortedKeysOf(await opened().find("messages", "byTicket", [[7], [9]]))).toEqual([5, 7]);
   });
 
-  test("the next due time is the earliest of what waits or is under way", async () => {
-    expect(await opened().nextDueAt()).toBe(null);
-    await write(opened(), insert("messages", messageRow(1, { dueAt: 5, state: "failed" })));
-    expect(await opened().nextDueAt()).toBe(null);
-    await write(opened(), insert("messages", messageRow(2, { dueAt: 9, state: "active" })));
-    await write(opened(), insert("messages", messageRow(3, { dueAt: 7 })));
-    expect(await opened().nextDueAt()).toBe(7);
-    await write(opened(), update("messages", 3, { state: "failed" }));
-    expect(await opened().nextDueAt()).toBe(9);
-    await write(opened(), remove("messages", 2));
-    expect(await opened().nextDueAt()).toBe(null);
+  test("what has a name or an id is found by it, and case counts", async () => {
+    const names = ["a", "A", "b"];
+    const changes = names.flatMap((name, index) => [
+      insert("queues", { ...fullRows.queues, key: index, name }),
+      insert("urlGroups", { ...fullRows.urlGroups, key: index, name }),
+      insert("flowControls", { ...fullRows.flowControls, key: index, name }),
+      insert("schedules", { ...fullRows.schedules, key: index, id: name }),
+      insert("dedups", { ...fullRows.dedups, key: index, id: name }),
+    ]);
+    await write(opened(), ...changes);
+    for (const table of ["queues", "urlGroups", "flowControls"] as const) {
+      expect(sortedKeysOf(await opened().find(table, "byName", [["A"], ["b"], ["c"]]))).toEqual([
+        1, 2,
+      ]);
+    }
+    for (const table of ["schedules", "dedups"] as const) {
+      expect(sortedKeysOf(await opened().find(table, "byId", [["A"], ["A"], ["c"]]))).toEqual([1]);
+    }
   });
 }

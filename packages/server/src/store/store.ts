@@ -39,6 +39,8 @@ export interface Reader {
   count<T extends TableName>(table: T, where: readonly Condition<T>[]): Promise<number>;
   /** The earliest `dueAt` of any row that `claimDue` would ever return, or null. */
   nextDueAt(): Promise<number | null>;
+  /** The gates that messages wait at, each once. */
+  waitingGates(): Promise<readonly string[]>;
 }
 
 export interface Transaction extends Reader {

@@ -1,0 +1,111 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { TableName, Tables } from "../core/rows.ts";
+import { openSqliteStore } from "./sqlite.ts";
+import { toSql, toWhere } from "./sqlite-query.ts";
+import type { Condition } from "./store.ts";
+import { lookups } from "./tables.ts";
+
+const directory = mkdtempSync(join(tmpdir(), "reprise-plan-"));
+let database: DatabaseSync;
+
+beforeAll(async () => {
+  const path = join(directory, "reprise.db");
+  await (await openSqliteStore({ path })).close();
+  database = new DatabaseSync(path);
+});
+
+afterAll(() => {
+  database.close();
+  rmSync(directory, { recursive: true });
+});
+
+function planOf(sql: string): string {
+  const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all();
+  return plan.map(({ detail }) => detail).join("; ");
+}
+
+const everyLookup = Object.entries(lookups).flatMap(([table, named]) =>
+  Object.entries<readonly string[]>(named).map(([name, columns]): [string, string, string] => {
+    const terms = columns.map((column) => `${column} = ?`);
+    if (name === "liveById") terms.push("state = 'started'");
+    return [table, name, terms.join(" AND ")];
+  }),
+);
+
+test.each(everyLookup)("the lookup %s.%s uses an index", (table, _name, where) => {
+  expect(planOf(`SELECT * FROM ${table} WHERE ${where}`)).toMatch(
+    new RegExp(`^SEARCH ${table} USING INDEX \\w+ \\(\\w+=\\?`),
+  );
+});
+
+const pending = "state IN ('scheduled', 'active', 'canceling')";
+
+test.each<[TableName, string, string]>([
+  ["messages", `${pending} AND dueAt <= ? ORDER BY dueAt, key LIMIT ?`, "messagesDue"],
+  ["messages", `${pending} ORDER BY dueAt LIMIT 1`, "messagesDue"],
+  ["messages", "gate = ? ORDER BY waitOrder LIMIT ?", "messagesWaiting"],
+  ["schedules", "dueAt IS NOT NULL AND dueAt <= ? ORDER BY dueAt, key LIMIT ?", "schedulesDue"],
+  ["schedules", "dueAt IS NOT NULL ORDER BY dueAt LIMIT 1", "schedulesDue"],
+  [
+    "flowControls",
+    "dueAt IS NOT NULL AND dueAt <= ? ORDER BY dueAt, key LIMIT ?",
+    "flowControlsDue",
+  ],
+  ["flowControls", "dueAt IS NOT NULL ORDER BY dueAt LIMIT 1", "flowControlsDue"],
+])("%s where %s is answered without scan or sort", (table, where, index) => {
+  const plan = planOf(`SELECT * FROM ${table} WHERE ${where}`);
+  expect(plan).not.toMatch(/TEMP B-TREE/);
+  // A scan of a partial index in its order stops at the limit.
+  expect(plan).toMatch(new RegExp(`^(SEARCH|SCAN) ${table} USING INDEX ${index}\\b`));
+});
+
+/** The plan of a list, as the store would write it. */
+function planOfList<T extends TableName>(table: T, column: keyof Tables[T] & string): string {
+  const where: Condition<T>[] = [{ type: "in", column, values: ["a"] }];
+  const { sql } = toSql(table, { where, order: "descending", limit: 10 });
+  return planOf(`SELECT * FROM ${table}${sql}`);
+}
+
+test.each([
+  ["runs by id", () => planOfList("runs", "id")],
+  ["runs by url", () => planOfList("runs", "url")],
+  ["runs by state", () => planOfList("runs", "state")],
+  ["dead letters by run id", () => planOfList("deadLetters", "runId")],
+  ["dead letters by url", () => planOfList("deadLetters", "url")],
+  ["dead letters by state", () => planOfList("deadLetters", "state")],
+  ["messages by queue", () => planOfList("messages", "queueName")],
+  ["messages by flow control", () => planOfList("messages", "flowControlKey")],
+  ["messages by run", () => planOfList("messages", "runKey")],
+  ["messages by gate", () => planOfList("messages", "gate")],
+  ["logs by message", () => planOfList("logs", "messageKey")],
+  ["dead messages by state", () => planOfList("deadMessages", "state")],
+  ["dead messages by message", () => planOfList("deadMessages", "messageKey")],
+  ["queues by name", () => planOfList("queues", "name")],
+  ["bulk actions by state", () => planOfList("bulkActions", "state")],
+])("a list of %s is answered without a scan", (_name, plan) => {
+  expect(plan()).toMatch(/^SEARCH \w+ USING INDEX/);
+});
+
+test.each([
+  ["runs", () => planOfList("runs", "state")],
+  ["dead letters", () => planOfList("deadLetters", "state")],
+  ["dead messages", () => planOfList("deadMessages", "state")],
+])("a page of %s in one state is read without a sort", (_name, plan) => {
+  expect(plan()).not.toMatch(/TEMP B-TREE/);
+});
+
+test("a page of rows in one of several states is read in key order, without a sort", () => {
+  const where = [{ type: "in", column: "state", values: ["open", "retried"] }] as const;
+  const { sql } = toSql("deadMessages", { where, order: "descending", limit: 10 });
+  expect(planOf(`SELECT * FROM deadMessages${sql}`)).toBe("SCAN deadMessages");
+});
+
+test("a line is counted in its index alone", () => {
+  const { sql } = toWhere("messages", [{ type: "in", column: "gate", values: ["queue:a"] }]);
+  const plan = planOf(`SELECT count(*) FROM messages${sql}`);
+  expect(plan).toBe("SEARCH messages USING COVERING INDEX messagesWaiting (gate=?)");
+});

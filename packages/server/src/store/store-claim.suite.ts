@@ -1,0 +1,151 @@
+import { describe, expect, test } from "vitest";
+import { fullRows } from "./full-rows.suite.ts";
+import { insert, keysOf, messageRow, remove, update } from "./rows.suite.ts";
+import { type OpenStore, useStore, write } from "./store.suite.ts";
+import type { DueTable } from "./store.ts";
+
+const schedule = (key: number, dueAt: number | null) =>
+  insert("schedules", { ...fullRows.schedules, key, id: `scd_${key}`, dueAt });
+
+const flowControl = (key: number, dueAt: number | null) =>
+  insert("flowControls", { ...fullRows.flowControls, key, name: `key ${key}`, dueAt });
+
+const waiting = (key: number, gate: string, waitOrder: number) =>
+  insert("messages", messageRow(key, { state: "waiting", gate, waitOrder }));
+
+/** What is due, and what waits for a place. */
+export function claimSuite(open: OpenStore): void {
+  describe("claims", () => {
+    dueSuite(open);
+    waitingSuite(open);
+  });
+}
+
+function dueSuite(open: OpenStore): void {
+  const opened = useStore(open);
+
+  function claim(now: number, limit: number, table: DueTable = "messages"): Promise<number[]> {
+    return opened().transaction(async (transaction) =>
+      keysOf(await transaction.claimDue(table, now, limit)),
+    );
+  }
+
+  test("what is due is claimed earliest first, by key among equals, and never more than asked", async () => {
+    await write(
+      opened(),
+      insert("messages", messageRow(1, { dueAt: 30 })),
+      insert("messages", messageRow(2, { dueAt: 10, state: "active" })),
+      insert("messages", messageRow(3, { dueAt: 20 })),
+      insert("messages", messageRow(4, { dueAt: 10 })),
+      insert("messages", messageRow(5, { dueAt: 5, state: "failed" })),
+      insert("messages", messageRow(6, { dueAt: 31 })),
+    );
+    expect(await claim(30, 10)).toEqual([2, 4, 3, 1]);
+    expect(await claim(30, 2)).toEqual([2, 4]);
+    expect(await claim(9, 10)).toEqual([]);
+    expect(await claim(30, 0)).toEqual([]);
+  });
+
+  test("the next due time is the earliest of what waits or is under way", async () => {
+    expect(await opened().nextDueAt()).toBe(null);
+    await write(opened(), insert("messages", messageRow(1, { dueAt: 5, state: "failed" })));
+    expect(await opened().nextDueAt()).toBe(null);
+    await write(opened(), insert("messages", messageRow(2, { dueAt: 9, state: "active" })));
+    await write(opened(), insert("messages", messageRow(3, { dueAt: 7 })));
+    expect(await opened().nextDueAt()).toBe(7);
+    await write(opened(), update("messages", 3, { state: "failed" }));
+    expect(await opened().nextDueAt()).toBe(9);
+    await write(opened(), remove("messages", 2));
+    expect(await opened().nextDueAt()).toBe(null);
+  });
+
+  test("a message that waits, or has failed, is not due; one that is being cancelled is", async () => {
+    await write(
+      opened(),
+      insert("messages", messageRow(1, { dueAt: 1, state: "failed" })),
+      waiting(2, "queue:a", 2),
+      update("messages", 2, { dueAt: 2 }),
+    );
+    expect(await claim(9, 10)).toEqual([]);
+    expect(await opened().nextDueAt()).toBe(null);
+    await write(opened(), insert("messages", messageRow(3, { dueAt: 3, state: "canceling" })));
+    expect(await claim(9, 10)).toEqual([3]);
+    expect(await opened().nextDueAt()).toBe(3);
+  });
+
+  test.each([
+    ["schedules", schedule],
+    ["flowControls", flowControl],
+  ] as const)("%s are claimed earliest first, and never without a time", async (table, row) => {
+    await write(opened(), row(1, 30), row(2, null), row(3, 10), row(4, 20), row(5, 10), row(6, 31));
+    await write(opened(), insert("messages", messageRow(7, { dueAt: 1 })));
+    expect(await claim(30, 10, table)).toEqual([3, 5, 4, 1]);
+    expect(await claim(30, 2, table)).toEqual([3, 5]);
+    expect(await claim(9, 10, table)).toEqual([]);
+    await write(opened(), update(table, 3, { dueAt: null }), update(table, 5, { dueAt: 40 }));
+    expect(await claim(30, 10, table)).toEqual([4, 1]);
+  });
+
+  test("the next due time is the earliest of messages, schedules and flow controls", async () => {
+    await write(opened(), schedule(1, null), flowControl(2, null));
+    expect(await opened().nextDueAt()).toBe(null);
+    await write(opened(), flowControl(3, 30));
+    expect(await opened().nextDueAt()).toBe(30);
+    await write(opened(), schedule(4, 20));
+    expect(await opened().nextDueAt()).toBe(20);
+    await write(opened(), insert("messages", messageRow(5, { dueAt: 10 })));
+    expect(await opened().nextDueAt()).toBe(10);
+    await write(opened(), remove("messages", 5), update("schedules", 4, { dueAt: null }));
+    expect(await opened().nextDueAt()).toBe(30);
+    await write(opened(), update("flowControls", 3, { dueAt: 0 }));
+    expect(await opened().nextDueAt()).toBe(0);
+  });
+}
+
+function waitingSuite(open: OpenStore): void {
+  const opened = useStore(open);
+
+  function claim(gate: string, limit: number): Promise<number[]> {
+    return opened().transaction(async (transaction) =>
+      keysOf(await transaction.claimWaiting(gate, limit)),
+    );
+  }
+
+  test("a line is claimed in its order, whatever the keys, and never more than asked", async () => {
+    await write(
+      opened(),
+      waiting(1, "queue:a", 30),
+      waiting(2, "queue:a", 10),
+      waiting(3, "flow:a", 5),
+      waiting(4, "queue:a", 20),
+      waiting(5, "queue:A", 1),
+      insert("messages", messageRow(6)),
+    );
+    expect(await claim("queue:a", 10)).toEqual([2, 4, 1]);
+    expect(await claim("queue:a", 2)).toEqual([2, 4]);
+    expect(await claim("queue:a", 0)).toEqual([]);
+    expect(await claim("flow:a", 10)).toEqual([3]);
+    expect(await claim("queue:", 10)).toEqual([]);
+  });
+
+  test("a claimed row is whole", async () => {
+    const row = { ...fullRows.messages, gate: "flow:a", waitOrder: 1 };
+    await write(opened(), insert("messages", row));
+    const claimed = await opened().transaction((current) => current.claimWaiting("flow:a", 1));
+    expect(claimed).toEqual([row]);
+  });
+
+  test("a line is claimed as the transaction has left it", async () => {
+    await write(opened(), waiting(1, "queue:a", 1), waiting(2, "queue:a", 2));
+    await opened().transaction(async (transaction) => {
+      await transaction.write([
+        update("messages", 1, { state: "active", gate: null, waitOrder: null }),
+        waiting(3, "queue:a", 3),
+      ]);
+      expect(keysOf(await transaction.claimWaiting("queue:a", 9))).toEqual([2, 3]);
+      await transaction.write([remove("messages", 2), update("messages", 3, { gate: "flow:b" })]);
+      expect(await transaction.claimWaiting("queue:a", 9)).toEqual([]);
+      expect(keysOf(await transaction.claimWaiting("flow:b", 9))).toEqual([3]);
+    });
+  });
+}
