@@ -65,7 +65,8 @@ function isV4(address: Address): boolean {
 
 /** Reads `address/bits`; a text that says what is wrong with it otherwise. */
 export function parseNetwork(text: string): Network | string {
-  const [address = "", length = ""] = text.split("/");
+  const [address = "", length = "", ...more] = text.split("/");
+  if (more.length > 0) return `${text} must have one slash`;
   const base = parseAddress(address);
   const bitsMax = isIPv4(address) ? V4_BITS : V6_BITS;
   if (base === null || address.includes("%")) return `${address} is not an IP address`;
@@ -73,12 +74,11 @@ export function parseNetwork(text: string): Network | string {
     return `the prefix of ${address} must be 0 to ${bitsMax}, got ${length}`;
   }
   const bits = Number(length) + V6_BITS - bitsMax;
-  const network = { base, bits };
   // One more bit than the prefix covers is a typing error in the address or in the prefix; either guess could be wrong.
   if (prefixOf(base, bits) << BigInt(V6_BITS - bits) !== base) {
     return `${address} has bits set beyond its prefix of ${length}`;
   }
-  return network;
+  return { base, bits };
 }
 
 /** The network that holds `address` alone. */
@@ -115,36 +115,39 @@ export const FORBIDDEN_NETWORKS: readonly (readonly [network: Network, kind: Add
     ["fe80::/10", "link-local"],
   ]);
 
-const NETWORKS = table([
-  ["127.0.0.0/8", "loopback"],
-  ["::1/128", "loopback"],
-  // The system connects to the machine itself.
-  ["0.0.0.0/8", "unspecified"],
-  ["::/128", "unspecified"],
-  ["10.0.0.0/8", "private"],
-  ["172.16.0.0/12", "private"],
-  ["192.168.0.0/16", "private"],
-  ["100.64.0.0/10", "private"],
-  ["fc00::/7", "private"],
-  ["fec0::/10", "private"],
-  // NAT64 of the operator's own network: where it leads cannot be told from the address.
-  ["64:ff9b:1::/48", "private"],
-  ["192.0.0.0/24", "reserved"],
-  ["192.0.2.0/24", "reserved"],
-  ["192.88.99.0/24", "reserved"],
-  ["198.18.0.0/15", "reserved"],
-  ["198.51.100.0/24", "reserved"],
-  ["203.0.113.0/24", "reserved"],
-  ["224.0.0.0/4", "reserved"],
-  ["240.0.0.0/4", "reserved"],
-  ["0.0.0.0/0", "public"],
-  ["2001::/23", "reserved"],
-  ["2001:db8::/32", "reserved"],
-  ["2002::/16", "reserved"],
-  ["3fff::/20", "reserved"],
-  // The only part of IPv6 that is given out for global use.
-  ["2000::/3", "public"],
-]);
+const NETWORK_KINDS = [
+  ...FORBIDDEN_NETWORKS,
+  ...table([
+    ["127.0.0.0/8", "loopback"],
+    ["::1/128", "loopback"],
+    // The system connects to the machine itself.
+    ["0.0.0.0/8", "unspecified"],
+    ["::/128", "unspecified"],
+    ["10.0.0.0/8", "private"],
+    ["172.16.0.0/12", "private"],
+    ["192.168.0.0/16", "private"],
+    ["100.64.0.0/10", "private"],
+    ["fc00::/7", "private"],
+    ["fec0::/10", "private"],
+    // NAT64 of the operator's own network: where it leads cannot be told from the address.
+    ["64:ff9b:1::/48", "private"],
+    ["192.0.0.0/24", "reserved"],
+    ["192.0.2.0/24", "reserved"],
+    ["192.88.99.0/24", "reserved"],
+    ["198.18.0.0/15", "reserved"],
+    ["198.51.100.0/24", "reserved"],
+    ["203.0.113.0/24", "reserved"],
+    ["224.0.0.0/4", "reserved"],
+    ["240.0.0.0/4", "reserved"],
+    ["0.0.0.0/0", "public"],
+    ["2001::/23", "reserved"],
+    ["2001:db8::/32", "reserved"],
+    ["2002::/16", "reserved"],
+    ["3fff::/20", "reserved"],
+    // The only part of IPv6 that is given out for global use.
+    ["2000::/3", "public"],
+  ]),
+];
 
 function table(
   rows: readonly (readonly [text: string, kind: AddressKind])[],
@@ -160,14 +163,11 @@ const NAT64 = 0x0064_ff9b_0000_0000_0000_0000n;
 
 /** Says what an address is for. One that carries another inside is at least as bad as the one inside. */
 export function kindOf(address: Address): AddressKind {
-  const own = [...FORBIDDEN_NETWORKS, ...NETWORKS].find(([network]) =>
-    holdsAddress(network, address),
-  );
   // The translator goes to the address inside, whatever its own network is.
   if (address >> 32n === NAT64) return kindOf(toMapped(address & 0xffff_ffffn));
-  const kind = own?.[1] ?? "reserved";
+  const own = NETWORK_KINDS.find(([network]) => holdsAddress(network, address));
   const inner = carriedBy(address).map(kindOf).find(isForbidden);
-  return inner ?? kind;
+  return inner ?? own?.[1] ?? "reserved";
 }
 
 /** The addresses of IPv4 that the older ways through IPv4 put into an address; all of them are reserved as such. */

@@ -50,7 +50,7 @@ function toPort(text: string): number | undefined {
 
 function toAddressEntry(text: string, port: number | null): AllowEntry | string {
   const address = parseAddress(text);
-  if (address === null || text.includes("%")) return `${text} is not an address without a zone`;
+  if (address === null || text.includes("%")) return `${text} must have no zone`;
   return { type: "network", network: networkOf(address), port };
 }
 
@@ -62,6 +62,8 @@ function toNameEntry(text: string, port: number | null): AllowEntry | string {
   if (isIP(host) !== 0) return `${text} must be written as ${host}`;
   const name = host.endsWith(".") ? host.slice(0, -1) : host;
   if (text.startsWith("*.")) return `${text} must be written as ${text.slice(1)}`;
-  if (!NAME.test(name)) return `${text} is not a host name, an address or a network`;
+  // The URL parser takes some of these out, and others end the host.
+  if (/[@?#%\\\s]/.test(text) || !NAME.test(name))
+    return `${text} is not a host name, an address or a network`;
   return isSuffix ? { type: "suffix", suffix: `.${name}`, port } : { type: "host", name, port };
 }
