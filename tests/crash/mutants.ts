@@ -32,6 +32,7 @@ function withTransaction(store: Store, transaction: <R>(work: Work<R>) => Promis
     list: (table, query) => store.list(table, query),
     count: (table, where) => store.count(table, where),
     nextDueAt: () => store.nextDueAt(),
+    waitingGates: () => store.waitingGates(),
     get counters() {
       return store.counters;
     },
@@ -85,6 +86,7 @@ function passOn(transaction: Transaction): Transaction {
     list: (table, query) => transaction.list(table, query),
     count: (table, where) => transaction.count(table, where),
     nextDueAt: () => transaction.nextDueAt(),
+    waitingGates: () => transaction.waitingGates(),
     write: (changes) => transaction.write(changes),
     claimDue: (table, now, limit) => transaction.claimDue(table, now, limit),
     claimWaiting: (gate, limit) => transaction.claimWaiting(gate, limit),

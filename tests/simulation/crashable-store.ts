@@ -74,6 +74,7 @@ function mortalReader(reader: Reader, life: Life): Reader {
     list: (table, query) => call(`list ${table}`, life, () => reader.list(table, query)),
     count: (table, where) => call("count", life, () => reader.count(table, where)),
     nextDueAt: () => call("nextDueAt", life, () => reader.nextDueAt()),
+    waitingGates: () => call("waitingGates", life, () => reader.waitingGates()),
   };
 }
 

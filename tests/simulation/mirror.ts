@@ -152,6 +152,7 @@ export function withWitness(store: Store, onCommit: (changes: readonly Change[])
     list: (table, query) => store.list(table, query),
     count: (table, where) => store.count(table, where),
     nextDueAt: () => store.nextDueAt(),
+    waitingGates: () => store.waitingGates(),
     transaction: async (work) => {
       const written: Change[] = [];
       const result = await store.transaction((transaction) =>
@@ -174,6 +175,7 @@ function witnessed(transaction: Transaction, written: Change[]): Transaction {
     list: (table, query) => transaction.list(table, query),
     count: (table, where) => transaction.count(table, where),
     nextDueAt: () => transaction.nextDueAt(),
+    waitingGates: () => transaction.waitingGates(),
     write: async (changes) => {
       await transaction.write(changes);
       written.push(...changes);

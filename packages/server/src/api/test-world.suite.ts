@@ -205,6 +205,7 @@ function onDisk(store: Store, disk: Disk): Store {
     list: (table, query) => store.list(table, query),
     count: (table, where) => store.count(table, where),
     nextDueAt: () => store.nextDueAt(),
+    waitingGates: () => store.waitingGates(),
     close: () => store.close(),
     transaction: (work) =>
       store.transaction(async (transaction) => {

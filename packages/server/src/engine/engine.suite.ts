@@ -72,6 +72,7 @@ function withFaults(store: Store, faults: Faults): Store {
     list: (table, query) => store.list(table, query),
     count: (table, where) => store.count(table, where),
     nextDueAt: () => store.nextDueAt(),
+    waitingGates: () => store.waitingGates(),
     counters: store.counters,
     close: () => store.close(),
     transaction: async <R>(work: (transaction: Transaction) => Promise<R>) => {

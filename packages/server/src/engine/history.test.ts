@@ -42,6 +42,7 @@ function openHistory(charsMax = 1_000_000) {
     list: (table, query) => store.list(table, query),
     count: (table, where) => store.count(table, where),
     nextDueAt: () => store.nextDueAt(),
+    waitingGates: () => store.waitingGates(),
     find: async (table, lookup, values) => {
       shelf.reads += 1;
       const rows = await store.find(table, lookup, values);
