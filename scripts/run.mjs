@@ -13,6 +13,7 @@ const entries = {
   sim: "tests/dist/simulation/main.js",
   crash: "tests/dist/crash/main.js",
   bench: "tests/dist/bench/main.js",
+  cron: "tests/dist/cron/main.js",
 };
 
 async function run([command, ...args]) {
