@@ -23,6 +23,7 @@ async function run(shouldFail: (call: StoreCall) => Fault): Promise<StoreCall[]>
     await transaction.claimDue("messages", 0, 1);
     await transaction.claimWaiting("queue:a", 1);
     await transaction.count("messages", []);
+    await transaction.waitingGates();
     const row = { key, name: `name ${key}`, value: "" };
     await transaction.write([{ type: "insert", table: "settings", row }]);
   });
@@ -43,10 +44,11 @@ test("without faults every call is seen and nothing else changes", async () => {
     "claimDue",
     "claimWaiting",
     "count",
+    "waitingGates",
     "write",
     "commit",
   ]);
-  expect(calls.map(({ n }) => n)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  expect(calls.map(({ n }) => n)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
   expect(await countSettings()).toBe(1);
 });
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { TableName, Tables } from "../core/rows.ts";
 import { openSqliteStore } from "./sqlite.ts";
 import { toSql, toWhere } from "./sqlite-query.ts";
+import { WAITING_GATES } from "./sqlite-statements.ts";
 import type { Condition } from "./store.ts";
 import { lookups } from "./tables.ts";
 
@@ -108,4 +109,13 @@ test("a line is counted in its index alone", () => {
   const { sql } = toWhere("messages", [{ type: "in", column: "gate", values: ["queue:a"] }]);
   const plan = planOf(`SELECT count(*) FROM messages${sql}`);
   expect(plan).toBe("SEARCH messages USING COVERING INDEX messagesWaiting (gate=?)");
+});
+
+test("gates with a line are found by one search a gate", () => {
+  const steps = planOf(WAITING_GATES).split("; ");
+  const reads = steps.filter((step) => / messages\b/.test(step));
+  expect(reads).toEqual([
+    expect.stringMatching(/^SEARCH messages USING COVERING INDEX messagesWaiting/),
+    expect.stringMatching(/^SEARCH messages USING COVERING INDEX messagesWaiting \(gate>\?\)/),
+  ]);
 });

@@ -29,7 +29,7 @@ const lookupConditions: Readonly<Record<string, string>> = {
 };
 
 /** Jumps from one gate to the next in the index, however many messages wait at each. */
-const WAITING_GATES = `
+export const WAITING_GATES = `
 WITH RECURSIVE gates (gate) AS (
   SELECT min(gate) FROM messages WHERE gate IS NOT NULL
   UNION ALL

@@ -148,4 +148,26 @@ function waitingSuite(open: OpenStore): void {
       expect(keysOf(await transaction.claimWaiting("flow:b", 9))).toEqual([3]);
     });
   });
+
+  test("every gate with a line is named once, and no other", async () => {
+    expect(await opened().waitingGates()).toEqual([]);
+    await write(opened(), insert("messages", messageRow(1)));
+    expect(await opened().waitingGates()).toEqual([]);
+    await write(
+      opened(),
+      waiting(2, "queue:b", 1),
+      waiting(3, "queue:b", 2),
+      waiting(4, "flow:a", 3),
+      waiting(5, "queue:B", 4),
+      waiting(6, "", 5),
+    );
+    const gates = async () => [...(await opened().waitingGates())].sort();
+    expect(await gates()).toEqual(["", "flow:a", "queue:B", "queue:b"]);
+    await opened().transaction(async (transaction) => {
+      await transaction.write([update("messages", 2, { gate: null }), remove("messages", 4)]);
+      expect([...(await transaction.waitingGates())].sort()).toEqual(["", "queue:B", "queue:b"]);
+      await transaction.write([update("messages", 3, { gate: null })]);
+    });
+    expect(await gates()).toEqual(["", "queue:B"]);
+  });
 }
