@@ -54,7 +54,7 @@ function toAddressEntry(text: string, port: number | null): AllowEntry | string 
   return { type: "network", network: networkOf(address), port };
 }
 
-const NAME = /^\.?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/;
+const NAME = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/;
 
 function toNameEntry(text: string, port: number | null): AllowEntry | string {
   const isSuffix = text.startsWith(".");
