@@ -24,8 +24,16 @@ export type ErrorCode =
   | "uri_too_long"
   | "unsupported_media_type"
   | "headers_too_large"
+  | "key_rotation_too_soon"
+  | "token_not_found"
   | "quota_exceeded"
   | "rate_limited"
+  | "message_not_found"
+  | "url_group_not_found"
+  | "queue_not_found"
+  | "schedule_not_found"
+  | "flow_control_not_found"
+  | "bulk_action_not_found"
   | "dead_letter_not_found"
   | "dead_letter_not_resumable"
   | "callback_not_retryable"
@@ -74,8 +82,19 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorEntry>> = {
   uri_too_long: { status: 414, summary: "The request target is longer than the limit." },
   unsupported_media_type: { status: 415, summary: "The body has an encoding that is not taken." },
   headers_too_large: { status: 431, summary: "The headers are larger or more than the limit." },
+  key_rotation_too_soon: {
+    status: 409,
+    summary: "The signing keys were rotated a short time ago; another rotation has to be forced.",
+  },
+  token_not_found: { status: 404, summary: "There is no such token." },
   quota_exceeded: { status: 412, summary: "A value is above the limit that this server allows." },
   rate_limited: { status: 429, summary: "Too many requests; try again later." },
+  message_not_found: { status: 404, summary: "There is no such message, or it is not waiting." },
+  url_group_not_found: { status: 404, summary: "There is no URL group of this name." },
+  queue_not_found: { status: 404, summary: "There is no queue of this name." },
+  schedule_not_found: { status: 404, summary: "There is no schedule of this id." },
+  flow_control_not_found: { status: 404, summary: "There is no flow-control key of this name." },
+  bulk_action_not_found: { status: 404, summary: "There is no bulk action of this id." },
   dead_letter_not_found: { status: 404, summary: "There is no such dead letter." },
   dead_letter_not_resumable: {
     status: 400,
@@ -144,7 +163,7 @@ export function errorBody(error: RepriseError): ErrorBody {
  * Statuses that the workflow SDK would misread when a running workflow submits something:
  * 400 as "the run has ended" (it then answers success and the run hangs), the others as trouble worth a retry.
  */
-const STATUSES_REFUSED_FOR_EVER: readonly number[] = [400, 404, 413, 414, 415, 431];
+const STATUSES_REFUSED_FOR_EVER: readonly number[] = [400, 404, 409, 413, 414, 415, 431];
 
 /**
  * Gives the error that a submission of a running workflow (`Upstash-Workflow-Init: false`) gets instead of `error`.

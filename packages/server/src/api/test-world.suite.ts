@@ -13,6 +13,7 @@ import type { StartRun } from "../core/commands.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { RunConfig } from "../core/run-config.ts";
 import { Engine } from "../engine/engine.ts";
+import { TokenRing } from "../engine/token-ring.ts";
 import type { Host, OutgoingRequest, Timer } from "../host/host.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
 import type { Condition, Store } from "../store/store.ts";
@@ -144,10 +145,11 @@ export async function createWorld(): Promise<World> {
   const host = createScriptedHost();
   const disk = { isFull: false };
   const store = onDisk(await openSqliteStore({ path: ":memory:" }), disk);
-  const signingKeys = () => ({ current: "sig_current", next: "sig_next" });
+  const signingKeys = () => ({ current: "sig_current", next: "sig_next", rotatedAt: null });
   const limits = {
     attemptTimeoutMs: 60_000,
     perOriginMax: 50,
+    perOriginWaitingMax: 1_000,
     inlineCharsMax: 1_000_000,
     responseBytesMax: 1_000_000,
     groupRequestsMax: 100,
@@ -165,7 +167,8 @@ export async function createWorld(): Promise<World> {
     store,
     host,
     credentials: {
-      isToken: () => true,
+      scopeOf: () => "full",
+      tokens: await TokenRing.open({ store, host, given: [] }),
       signingKeys,
       rotateSigningKeys: async () => signingKeys(),
       cursorSecret: new Uint8Array(32).fill(7),
@@ -174,6 +177,7 @@ export async function createWorld(): Promise<World> {
       bodyBytesMax: 1_000_000,
       batchBytesMax: 1_000_000,
       retriesMax: 20,
+      authFailuresMax: 20,
       isLoopbackOnly: false,
       checkEgress: () => {},
       trustedProxies: [],

@@ -1,4 +1,5 @@
 import type { FlowControl } from "@reprise/protocol";
+import type { Envelope } from "./envelope.ts";
 import type { Outcome } from "./outcome.ts";
 import type { MessageConfig, RunConfig } from "./run-config.ts";
 import type { StepFacts } from "./step.ts";
@@ -14,7 +15,11 @@ export type Command =
   | ReviveRun
   | RetryCallback
   | CancelCallback
-  | DeleteDeadLetter;
+  | DeleteDeadLetter
+  | PublishMessage
+  | CancelMessage
+  | ReleaseMessage
+  | TickSchedule;
 
 /** Starts a run, or finds that a live one has this id. */
 export interface StartRun {
@@ -109,6 +114,42 @@ export interface DeleteDeadLetter {
   readonly deadLetterKey: number;
 }
 
+/** Accepts a message for a URL, or one for each endpoint of a URL group. */
+export interface PublishMessage {
+  readonly type: "publish";
+  readonly destination:
+    | { readonly kind: "url"; readonly url: string }
+    | { readonly kind: "urlGroup"; readonly name: string };
+  /** Without what the URL group adds. */
+  readonly envelope: Envelope;
+  readonly body: Uint8Array;
+  readonly dedup: Dedup | null;
+  /** End of the window in which a second publish is recognised. */
+  readonly dedupUntil: number;
+}
+
+export type Dedup =
+  | { readonly kind: "id"; readonly id: string }
+  /** Of the content; the destination is not part of it. */
+  | { readonly kind: "content"; readonly hash: string };
+
+/** A schedule has become due. */
+export interface TickSchedule {
+  readonly type: "tickSchedule";
+  readonly scheduleId: string;
+}
+
+export interface CancelMessage {
+  readonly type: "cancelMessage";
+  readonly messageKey: number;
+}
+
+/** Sends a message now that waits for its delay or for a retry. */
+export interface ReleaseMessage {
+  readonly type: "releaseMessage";
+  readonly messageKey: number;
+}
+
 /** What each command answers. */
 export interface Answers {
   readonly startRun: StartRunAnswer;
@@ -121,6 +162,11 @@ export interface Answers {
   readonly retryCallback: RunAnswer;
   readonly cancelCallback: RunAnswer;
   readonly deleteDeadLetter: null;
+  readonly publish: Published;
+  /** `isNew` is false for a message that had been cancelled before, and is still in flight. */
+  readonly cancelMessage: { readonly wasOpen: boolean; readonly isNew: boolean };
+  readonly releaseMessage: null;
+  readonly tickSchedule: null;
 }
 
 export interface RunAnswer {
@@ -136,5 +182,17 @@ export interface StartRunAnswer extends RunAnswer {
 
 export interface SubmitStepAnswer {
   readonly messageKey: number;
+  readonly deduplicated: boolean;
+}
+
+export interface Published {
+  readonly isGroup: boolean;
+  /** One for each destination, in order. */
+  readonly messages: readonly PublishedMessage[];
+}
+
+export interface PublishedMessage {
+  readonly messageKey: number;
+  readonly url: string;
   readonly deduplicated: boolean;
 }

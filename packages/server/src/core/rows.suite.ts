@@ -15,6 +15,7 @@ export function contextAt(now = NOW): Context {
     now,
     newKey: () => key++,
     attemptTimeoutMs: 60_000,
+    isOriginFull: () => false,
     toBase64: (bytes) => Buffer.from(bytes).toString("base64"),
   };
 }

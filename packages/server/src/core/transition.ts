@@ -15,7 +15,13 @@ export type Effect =
   /** Hand an `active` message to the dispatcher. */
   | { readonly type: "deliver"; readonly messageKey: number; readonly leaseToken: number }
   /** A message waits for `dueAt`: the scheduler must be awake by then. */
-  | { readonly type: "wake"; readonly dueAt: number };
+  | { readonly type: "wake"; readonly dueAt: number }
+  /** This message is not wanted any more in the state in which it was handed to the dispatcher: take it back if it is unsent. */
+  | { readonly type: "recall"; readonly messageKey: number }
+  /** As above, for all messages that have passed a gate which is paused now. */
+  | { readonly type: "recallBehind"; readonly queueName?: string; readonly flowControlKey?: string }
+  /** Places behind this gate may be free: those who wait there are asked in the same transaction. */
+  | { readonly type: "open"; readonly gate: string };
 
 /** What a decision may know about the world. */
 export interface Context {
@@ -25,6 +31,8 @@ export interface Context {
   readonly newKey: () => number;
   /** Limit of one attempt for messages that set none. */
   readonly attemptTimeoutMs: number;
+  /** Whether so many deliveries to this origin (scheme and authority) wait in memory that more have to wait in the store. */
+  readonly isOriginFull: (origin: string) => boolean;
   /** Standard base64 with padding; from the engine, because the runtime's own codec is many times faster. */
   readonly toBase64: (bytes: Uint8Array) => string;
 }

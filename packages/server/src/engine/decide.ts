@@ -1,6 +1,8 @@
+import { RepriseError } from "@reprise/protocol";
 import type { Answers, Command, EndDelivery } from "../core/commands.ts";
 import { decideDeleteDeadLetter } from "../core/dead-letter.ts";
 import { decideEndDelivery, type EndDeliveryState, needsRun } from "../core/end-delivery.ts";
+import { hasEnvelope } from "../core/end-message.ts";
 import { decideCancelCallback, decideRetryCallback } from "../core/failure-call.ts";
 import { decideReviveRun } from "../core/revive-run.ts";
 import type { DeadLetterRow, MessageRow, StepRow } from "../core/rows.ts";
@@ -10,6 +12,8 @@ import { decideStartRun } from "../core/start-run.ts";
 import { continuationSlots, INITIAL_SLOT, planSlot, slotOf } from "../core/step.ts";
 import { decideSubmitStep } from "../core/submit-step.ts";
 import type { Context, Transition } from "../core/transition.ts";
+import { handlerOf } from "./handlers.ts";
+import { endMessage, startMessage } from "./message-commands.ts";
 import type { WorkingSet } from "./working-set.ts";
 
 export interface DecisionRoom {
@@ -20,6 +24,8 @@ export interface DecisionRoom {
 /** Picks the rows of one command out of the working set and asks the core. */
 export function decide(command: Command, room: DecisionRoom): Transition<Answers[Command["type"]]> {
   const { work, context } = room;
+  const handler = handlerOf(command);
+  if (handler !== null) return handler.decide(command, room);
   switch (command.type) {
     case "startRun": {
       const live = work.liveRun(command.runId);
@@ -49,16 +55,23 @@ export function decide(command: Command, room: DecisionRoom): Transition<Answers
       return decideCancelRun(endRunState(command.runId, work), command, context);
     case "startDelivery": {
       const message = work.get("messages", command.messageKey);
+      if (message !== null && hasEnvelope(message)) return startMessage(message, command, room);
       const own = belongings(message, room);
       const hasContinuation = own.run !== null && isContinued(own.step, own.run.key, work);
       return decideStartDelivery({ message, ...own, hasContinuation }, command, context);
     }
     case "endDelivery": {
       const message = work.get("messages", command.messageKey);
+      if (message !== null && hasEnvelope(message)) return endMessage(message, command, room);
       return decideEndDelivery(endDeliveryState(message, command, room), command, context);
     }
-    default:
+    case "reviveRun":
+    case "retryCallback":
+    case "cancelCallback":
+    case "deleteDeadLetter":
       return decideAboutDeadLetter(command, room);
+    default:
+      throw new RepriseError("internal", { message: `nobody handles ${command.type}` });
   }
 }
 

@@ -3,7 +3,7 @@ import type { EndDelivery } from "../core/commands.ts";
 import { initialStep, messageRow, runConfig, runRow, stepRow } from "../core/rows.suite.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
-import { type Delivery, Dispatcher } from "./dispatcher.ts";
+import { Dispatcher, type RunDelivery } from "./dispatcher.ts";
 import { limits } from "./engine.suite.ts";
 import { History } from "./history.ts";
 import { accepted, ScriptedHost } from "./scripted-host.suite.ts";
@@ -13,6 +13,7 @@ let host: ScriptedHost;
 let history: History;
 let ended: EndDelivery[];
 let unsent: number[];
+let roomy: string[];
 let unwanted: Set<number>;
 
 beforeEach(async () => {
@@ -21,6 +22,7 @@ beforeEach(async () => {
   history = new History(store, 1_000_000);
   ended = [];
   unsent = [];
+  roomy = [];
   unwanted = new Set();
 });
 
@@ -30,11 +32,13 @@ function open(own: Partial<typeof limits> = {}): Dispatcher {
   return new Dispatcher({
     host,
     history,
+    store,
     keys: () => ({ current: "sig_current", next: "sig_next" }),
     limits: { ...limits, ...own },
     isWanted: ({ message }) => !unwanted.has(message.key),
     onEnd: (command) => ended.push(command),
     onUnsent: (key) => unsent.push(key),
+    onRoom: (origin) => roomy.push(origin),
   });
 }
 
@@ -42,16 +46,16 @@ function open(own: Partial<typeof limits> = {}): Dispatcher {
 function delivery(
   key: number,
   more: { readonly origin?: string; readonly runKey?: number } = {},
-): Delivery {
+): RunDelivery {
   const { origin = "https://app.test", runKey = key } = more;
   const run = runRow({ key: runKey });
   history.append([{ ...initialStep, runKey, body: new TextEncoder().encode(String(key)) }]);
   const url = `${origin}/api/${key}`;
   const message = messageRow({ key, runKey, url, stepPosition: 0 });
-  return { message, run, config: runConfig(), own: { forward: {} }, timeoutMs: 5_000 };
+  return { kind: "run", message, run, config: runConfig(), own: { forward: {} }, timeoutMs: 5_000 };
 }
 
-function failureCall(key: number, runKey = key): Delivery {
+function failureCall(key: number, runKey = key): RunDelivery {
   const body = new TextEncoder().encode("{}");
   const message = messageRow({ key, runKey, kind: "failureCall", stepPosition: null, body });
   return { ...delivery(key, { runKey }), message };

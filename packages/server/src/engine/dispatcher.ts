@@ -1,18 +1,35 @@
 import { HEADER } from "@reprise/protocol";
+import { assert } from "../core/assert.ts";
 import type { EndDelivery } from "../core/commands.ts";
 import { type DeliverySource, deliveryHeaders } from "../core/delivery.ts";
+import { parseEnvelope } from "../core/envelope.ts";
+import { originOf } from "../core/gates.ts";
+import { plainDeliveryHeaders } from "../core/plain-delivery.ts";
+import type { EnvelopeRow, MessageRow } from "../core/rows.ts";
 import type { Host } from "../host/host.ts";
+import type { Reader } from "../store/store.ts";
 import type { History } from "./history.ts";
 import { type SigningKeys, signDelivery } from "./signer.ts";
 
 /** One attempt that has been committed as `active`. */
-export interface Delivery extends DeliverySource {
+export type Delivery = RunDelivery | PlainDelivery;
+
+export interface RunDelivery extends DeliverySource {
+  readonly kind: "run";
   readonly timeoutMs: number;
+}
+
+export interface PlainDelivery {
+  readonly kind: "plain";
+  readonly message: MessageRow;
+  /** Null when it has to be read first: messages that wait for their turn leave their bodies on disk. */
+  readonly envelope: EnvelopeRow | null;
 }
 
 export interface DispatcherOptions {
   readonly host: Host;
   readonly history: History;
+  readonly store: Pick<Reader, "get">;
   readonly keys: () => SigningKeys;
   readonly limits: DispatcherLimits;
   /** Asked when a delivery that had to wait comes to its turn: its message may have been taken away meanwhile. */
@@ -21,6 +38,8 @@ export interface DispatcherOptions {
   readonly onEnd: (command: EndDelivery) => void;
   /** An attempt could not be made for a reason of our own. */
   readonly onUnsent: (messageKey: number) => void;
+  /** An origin whose line was full has room again. */
+  readonly onRoom: (origin: string) => void;
 }
 
 export interface DispatcherLimits {
@@ -29,9 +48,15 @@ export interface DispatcherLimits {
   /** Lists longer than this go out empty; the SDK fetches them. */
   readonly inlineCharsMax: number;
   readonly responseBytesMax: number;
+  /** Deliveries to one origin that wait in memory; with more, messages wait in the store. */
+  readonly perOriginWaitingMax: number;
+  /** Limit of one attempt for messages that set none, and for all others. */
+  readonly attemptTimeoutMs: number;
 }
 
 interface Origin {
+  /** True from the moment that its line was found full until there is room again. */
+  isFull: boolean;
   inFlight: number;
   waiting: Delivery[];
   /** Index of the next one in `waiting`: taking from the front of an array would copy it. */
@@ -60,39 +85,71 @@ export class Dispatcher {
   deliver(delivery: Delivery): void {
     if (this.#isStopped) return;
     const name = originOf(delivery.message.url);
-    const origin = this.#origins.get(name) ?? { inFlight: 0, waiting: [], next: 0 };
+    const origin = this.#origins.get(name) ?? newOrigin();
     this.#origins.set(name, origin);
     if (origin.inFlight >= this.#options.limits.perOriginMax) {
-      origin.waiting.push(delivery);
+      origin.waiting.push(delivery.kind === "plain" ? { ...delivery, envelope: null } : delivery);
       this.#countWaiting(delivery, 1);
       return;
     }
     this.#begin(name, origin, delivery);
   }
 
+  /** Attempts in flight, and those that wait in memory. */
+  get inFlightCount(): number {
+    return this.#inFlight;
+  }
+
+  /** Whether messages for this origin have to wait in the store; when they need not any more, `onRoom` tells. */
+  isFull(name: string): boolean {
+    const origin = this.#origins.get(name);
+    if (origin === undefined) return false;
+    const count = origin.waiting.length - origin.next;
+    if (count >= this.#options.limits.perOriginWaitingMax) origin.isFull = true;
+    return origin.isFull;
+  }
+
+  /** Takes deliveries that have not begun back and returns their messages' keys. */
+  recall(isWanted: (message: MessageRow) => boolean): readonly number[] {
+    return this.#take((delivery) => isWanted(delivery.message));
+  }
+
   /** Takes deliveries of an ended run out of the line and returns their messages' keys. */
   drop(runKey: number): readonly number[] {
-    const dropped: number[] = [];
-    for (const delivery of this.#preparing) {
-      if (delivery.run.key !== runKey || delivery.message.kind === "failureCall") continue;
-      this.#preparing.delete(delivery);
-      dropped.push(delivery.message.key);
-    }
-    if (!this.#waitingOfRuns.has(runKey)) return dropped;
+    const isOfRun = (delivery: Delivery) =>
+      delivery.kind === "run" &&
+      delivery.run.key === runKey &&
+      delivery.message.kind !== "failureCall";
+    if (this.#waitingOfRuns.has(runKey)) return this.#take(isOfRun);
+    return this.#takePreparing(isOfRun);
+  }
+
+  #take(isMeant: (delivery: Delivery) => boolean): readonly number[] {
+    const taken = this.#takePreparing(isMeant);
     for (const origin of this.#origins.values()) {
       const kept: Delivery[] = [];
       for (const delivery of origin.waiting.slice(origin.next)) {
-        if (delivery.run.key !== runKey || delivery.message.kind === "failureCall") {
+        if (!isMeant(delivery)) {
           kept.push(delivery);
           continue;
         }
-        dropped.push(delivery.message.key);
+        taken.push(delivery.message.key);
         this.#countWaiting(delivery, -1);
       }
       origin.waiting = kept;
       origin.next = 0;
     }
-    return dropped;
+    return taken;
+  }
+
+  #takePreparing(isMeant: (delivery: Delivery) => boolean): number[] {
+    const taken: number[] = [];
+    for (const delivery of this.#preparing) {
+      if (!isMeant(delivery)) continue;
+      this.#preparing.delete(delivery);
+      taken.push(delivery.message.key);
+    }
+    return taken;
   }
 
   /** Starts nothing more; resolves when what is in flight has ended. */
@@ -121,7 +178,17 @@ export class Dispatcher {
     const next = this.#takeWaiting(origin);
     if (next !== null) this.#begin(name, origin, next);
     else if (origin.inFlight === 0) this.#origins.delete(name);
+    this.#tellRoom(name, origin);
     if (this.#inFlight === 0) this.#onIdle?.();
+  }
+
+  /** At half of the limit, so that a line that is drained is filled again before it is empty. */
+  #tellRoom(name: string, origin: Origin): void {
+    const { limits, onRoom } = this.#options;
+    const count = origin.waiting.length - origin.next;
+    if (!origin.isFull || count > limits.perOriginWaitingMax / 2) return;
+    origin.isFull = false;
+    onRoom(name);
   }
 
   #takeWaiting(origin: Origin): Delivery | null {
@@ -138,7 +205,9 @@ export class Dispatcher {
     return null;
   }
 
-  #countWaiting({ run }: Delivery, change: 1 | -1): void {
+  #countWaiting(delivery: Delivery, change: 1 | -1): void {
+    if (delivery.kind === "plain") return;
+    const { run } = delivery;
     const count = (this.#waitingOfRuns.get(run.key) ?? 0) + change;
     if (count === 0) this.#waitingOfRuns.delete(run.key);
     else this.#waitingOfRuns.set(run.key, count);
@@ -161,24 +230,25 @@ export class Dispatcher {
     if (command !== null) onEnd(command);
   }
 
-  /** Null when the run has ended before the request was made. */
+  /** Null when the message was taken away before the request was made. */
   async #send(delivery: Delivery): Promise<EndDelivery | null> {
     const { host, keys, limits } = this.#options;
     const { message } = delivery;
-    const body = await this.#body(delivery);
+    const draft =
+      delivery.kind === "run" ? await this.#draftRun(delivery) : await this.#draft(delivery);
     if (!this.#preparing.delete(delivery)) return null;
-    const requestHeaders = deliveryHeaders(delivery);
+    const { headers, body } = draft;
     const startedAt = host.now();
     const signed = { url: message.url, body, now: startedAt };
-    requestHeaders[HEADER.signature] = signDelivery(signed, keys().current, (count) =>
+    headers[HEADER.signature] = signDelivery(signed, keys().current, (count) =>
       host.randomBytes(count),
     );
     const outcome = await host.fetch({
       url: message.url,
-      method: delivery.own.method ?? "POST",
-      headers: requestHeaders,
+      method: draft.method,
+      headers,
       body,
-      timeoutMs: delivery.timeoutMs,
+      timeoutMs: draft.timeoutMs,
       responseBytesMax: limits.responseBytesMax,
     });
     return {
@@ -187,12 +257,34 @@ export class Dispatcher {
       leaseToken: message.leaseToken,
       startedAt,
       endedAt: host.now(),
-      requestHeaders,
+      requestHeaders: headers,
       outcome,
     };
   }
 
-  async #body({ message, run, config, own }: Delivery): Promise<Uint8Array | string> {
+  async #draftRun(delivery: RunDelivery): Promise<Draft> {
+    return {
+      method: delivery.own.method ?? "POST",
+      headers: deliveryHeaders(delivery),
+      body: await this.#body(delivery),
+      timeoutMs: delivery.timeoutMs,
+    };
+  }
+
+  async #draft({ message, envelope }: PlainDelivery): Promise<Draft> {
+    const { store, limits } = this.#options;
+    const row = envelope ?? (await store.get("envelopes", [message.key]))[0];
+    assert(row !== undefined, `message ${message.key} has an envelope`);
+    const config = parseEnvelope(row.config);
+    return {
+      method: config.method,
+      headers: plainDeliveryHeaders(message, config),
+      body: row.body,
+      timeoutMs: config.timeoutMs ?? limits.attemptTimeoutMs,
+    };
+  }
+
+  async #body({ message, run, config, own }: RunDelivery): Promise<Uint8Array | string> {
     if (message.stepPosition === null) return message.body ?? "";
     const list = await this.#options.history.listUntil(run.key, message.stepPosition);
     const isFetching =
@@ -201,8 +293,13 @@ export class Dispatcher {
   }
 }
 
-/** The scheme and authority of a URL; cheap, because it runs for every attempt. */
-function originOf(url: string): string {
-  const end = url.indexOf("/", url.indexOf("://") + 3);
-  return end === -1 ? url : url.slice(0, end);
+interface Draft {
+  readonly method: string;
+  readonly headers: Record<string, string>;
+  readonly body: Uint8Array | string;
+  readonly timeoutMs: number;
+}
+
+function newOrigin(): Origin {
+  return { isFull: false, inFlight: 0, waiting: [], next: 0 };
 }

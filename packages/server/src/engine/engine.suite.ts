@@ -34,6 +34,7 @@ export const limits: EngineLimits = {
   inboxRequestsMax: 10_000,
   configCacheEntriesMax: 10_000,
   historyCharsMax: 8 * 1024 * 1024,
+  perOriginWaitingMax: 1_000,
   inlineCharsMax: 4 * 1024 * 1024,
   lingerMs: 20,
   storeRetryMs: 1_000,

@@ -1,11 +1,13 @@
 import { RepriseError } from "@reprise/protocol";
 import type { Answers, Command, EndDelivery } from "../core/commands.ts";
+import { originGate } from "../core/gates.ts";
+import type { MessageRow } from "../core/rows.ts";
 import type { Context } from "../core/transition.ts";
 import type { Host, Timer } from "../host/host.ts";
 import type { Store } from "../store/store.ts";
 import { ConfigCache } from "./config-cache.ts";
 import { Dispatcher, type DispatcherLimits } from "./dispatcher.ts";
-import { type Group, type GroupRoom, type Outbox, runGroup } from "./group.ts";
+import { type Group, type GroupRoom, type Outbox, type Recall, runGroup } from "./group.ts";
 import { History } from "./history.ts";
 import { Inbox, type Request } from "./inbox.ts";
 import { KeyRange } from "./key-range.ts";
@@ -58,6 +60,8 @@ export class Engine {
   #isClosed = false;
   #isClaimWanted = true;
   #isRecoveryWanted = true;
+  /** Gates whose lines have somebody left to call. */
+  #openGates = new Set<string>();
   /** Never later than the earliest `dueAt` in the store, unless a claim is wanted: each claim finds that instant anew. */
   #alarm: { readonly dueAt: number; readonly timer: Timer } | null = null;
   /** Runs until it ends, whatever is committed meanwhile: a timer for every outcome would cost more than an idle look. */
@@ -75,11 +79,13 @@ export class Engine {
     this.#dispatcher = new Dispatcher({
       host,
       history: this.history,
+      store,
       keys,
       limits,
       isWanted: ({ message }) => this.#inFlight.get(message.key) === message.leaseToken,
       onEnd: (command) => this.#submitQuietly(command),
       onUnsent: (messageKey) => this.#giveBack(messageKey),
+      onRoom: (origin) => this.#openGate(originGate(origin)),
     });
   }
 
@@ -179,7 +185,9 @@ export class Engine {
 
   #hasWork(): boolean {
     return (
-      this.#inbox.size > 0 || (!this.#isStopped && (this.#isClaimWanted || this.#isRecoveryWanted))
+      this.#inbox.size > 0 ||
+      (!this.#isStopped &&
+        (this.#isClaimWanted || this.#isRecoveryWanted || this.#openGates.size > 0))
     );
   }
 
@@ -189,10 +197,12 @@ export class Engine {
       requests,
       isClaiming: this.#isClaimWanted && !this.#isStopped,
       isRecovering: this.#isRecoveryWanted && !this.#isStopped,
+      openGates: this.#isStopped ? [] : this.#openGates,
     };
     // Taken back before the transaction: an alarm that rings while it runs asks for another one.
     if (group.isClaiming) this.#isClaimWanted = false;
     if (group.isRecovering) this.#isRecoveryWanted = false;
+    this.#openGates = new Set();
     try {
       this.#afterCommit(await runGroup(group, this.#room()));
       this.#retry?.cancel();
@@ -218,6 +228,7 @@ export class Engine {
         now: host.now(),
         newKey: () => this.#keyRange.next(),
         attemptTimeoutMs: limits.attemptTimeoutMs,
+        isOriginFull: (origin) => this.#dispatcher.isFull(origin),
         toBase64: (bytes) =>
           Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64"),
       } satisfies Context,
@@ -237,6 +248,8 @@ export class Engine {
       this.#wakeBy(delivery.message.dueAt);
     }
     for (const runKey of outbox.endedRuns) this.#dropWaiting(runKey);
+    for (const recall of outbox.recalls) this.#recall(recall);
+    for (const gate of outbox.openGates) this.#openGates.add(gate);
     for (const answer of outbox.answers) answer();
     this.#configs.trim();
     if (outbox.hasMoreDue) this.#isClaimWanted = true;
@@ -246,10 +259,31 @@ export class Engine {
   /** Deliveries of an ended run that had not begun: their messages go with the next transaction. */
   #dropWaiting(runKey: number): void {
     this.history.forget(runKey);
-    for (const messageKey of this.#dispatcher.drop(runKey)) {
+    this.#takeBack(this.#dispatcher.drop(runKey));
+  }
+
+  /** Deliveries that have not begun must not begin; a decision says what becomes of their messages. */
+  #recall(recall: Recall): void {
+    const isMeant =
+      recall.type === "recall"
+        ? (message: MessageRow) => message.key === recall.messageKey
+        : (message: MessageRow) =>
+            (recall.queueName !== undefined && message.queueName === recall.queueName) ||
+            (recall.flowControlKey !== undefined &&
+              message.flowControlKey === recall.flowControlKey);
+    this.#takeBack(this.#dispatcher.recall(isMeant));
+  }
+
+  #takeBack(messageKeys: readonly number[]): void {
+    for (const messageKey of messageKeys) {
       this.#inFlight.delete(messageKey);
       this.#inbox.addQuiet([{ type: "startDelivery", messageKey, isOrphan: true }]);
     }
+  }
+
+  #openGate(gate: string): void {
+    this.#openGates.add(gate);
+    this.#pump();
   }
 
   /**

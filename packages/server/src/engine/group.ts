@@ -1,15 +1,18 @@
 import { isRepriseError } from "@reprise/protocol";
 import type { Command, EndDelivery } from "../core/commands.ts";
-import { startAttempt } from "../core/message.ts";
-import type { Change, MessageRow, StepRow } from "../core/rows.ts";
+import { hasEnvelope } from "../core/end-message.ts";
+import type { Change, StepRow } from "../core/rows.ts";
 import { effectiveConfig, parseMessageConfig, type RunConfig } from "../core/run-config.ts";
-import { type Context, type Effect, remove, update } from "../core/transition.ts";
-import type { Store, Transaction } from "../store/store.ts";
+import { type Context, type Effect, remove } from "../core/transition.ts";
+import type { Store } from "../store/store.ts";
+import { findNextDue, isInFlight, type Taking, takeDue } from "./claims.ts";
 import type { ConfigCache } from "./config-cache.ts";
 import { decide } from "./decide.ts";
 import type { Delivery } from "./dispatcher.ts";
+import { handlerOf } from "./handlers.ts";
 import type { AnyAnswer, Request } from "./inbox.ts";
 import type { KeyRange } from "./key-range.ts";
+import { callWaiting } from "./lines.ts";
 import { loadFor } from "./load.ts";
 import { WorkingSet } from "./working-set.ts";
 
@@ -18,6 +21,8 @@ export interface Group {
   readonly requests: readonly Request[];
   /** Also takes what has become due. */
   readonly isClaiming: boolean;
+  /** Gates whose lines have somebody left to call. */
+  readonly openGates: Iterable<string>;
   /** Also takes what an earlier process, or a transaction of unknown fate, left `active`. */
   readonly isRecovering: boolean;
 }
@@ -50,94 +55,68 @@ export interface Outbox {
   /** Earliest instant at which something becomes due, or null. */
   readonly wakeAt: number | null;
   readonly hasMoreDue: boolean;
+  /** Gates whose lines have somebody left to call. */
+  readonly openGates: ReadonlySet<string>;
+  /** Deliveries that must not begin any more. */
+  readonly recalls: readonly Recall[];
 }
+
+/** What to take back from the dispatcher: one message, or all that have passed a gate which is paused now. */
+export type Recall = Extract<Effect, { readonly type: "recall" | "recallBehind" }>;
 
 /** Loads, decides in order of arrival, and saves: one transaction. A refused request is answered and changes nothing. */
 export async function runGroup(group: Group, room: GroupRoom): Promise<Outbox> {
   return room.store.transaction(async (transaction) => {
     const work = new WorkingSet(room.configs);
-    const due = await takeDue(group, { work, transaction, room });
+    const taking = { work, transaction, room };
+    const due = await takeDue(group, taking);
     const requests = [...group.requests, ...due.requests];
-    const commands = requests.flatMap((request) => request.commands);
-    await loadFor(commands, { work, transaction, configs: room.configs });
-    await room.keyRange.reserve(keysNeeded(commands, work), transaction);
     const effects: Effect[] = [];
-    const answers = requests.map((request) => decideRequest(request, { work, room, effects }));
+    const deciding = { ...taking, effects };
+    const answers = await serve(requests, deciding);
     dropEnded(effects, work);
-    await transaction.write(work.changes);
+    await writeChanges(deciding);
+    const openGates = await callWaiting([...group.openGates, ...due.gates], {
+      ...deciding,
+      loading: { work, transaction, configs: room.configs },
+      serve: async (called) => {
+        await serve(called, deciding);
+        await writeChanges(deciding);
+      },
+    });
     const nextDueAt = group.isClaiming ? await findNextDue(transaction, room) : null;
+    const commands = requests.flatMap((request) => request.commands);
     const finishing = { work, room, effects, answers, commands };
-    return toOutbox({ ...finishing, hasMoreDue: due.hasMore, nextDueAt });
+    return toOutbox({ ...finishing, hasMoreDue: due.hasMore, nextDueAt, openGates });
   });
 }
 
-/** When the next claim has something to take. What is due behind a claim could not be decided on: it must not spin. */
-async function findNextDue(transaction: Transaction, room: GroupRoom): Promise<number | null> {
-  const dueAt = await transaction.nextDueAt();
-  return dueAt !== null && dueAt <= room.context.now ? room.retryAt : dueAt;
+/** Loads what the requests need, and decides on one after the other. */
+async function serve(
+  requests: readonly Request[],
+  deciding: Deciding & Taking,
+): Promise<readonly (() => void)[]> {
+  const { work, transaction, room } = deciding;
+  const commands = requests.flatMap((request) => request.commands);
+  await loadFor(commands, { work, transaction, configs: room.configs });
+  await room.keyRange.reserve(keysNeeded(commands, work), transaction);
+  return requests.map((request) => decideRequest(request, deciding));
 }
 
-interface Taking {
-  readonly work: WorkingSet;
-  readonly transaction: Transaction;
-  readonly room: GroupRoom;
+async function writeChanges({ work, transaction }: Taking): Promise<void> {
+  const changes = work.takeUnwritten();
+  if (changes.length > 0) await transaction.write(changes);
 }
 
-async function takeDue(
-  group: Group,
-  taking: Taking,
-): Promise<{ requests: readonly Request[]; hasMore: boolean }> {
-  const { transaction, room } = taking;
-  const requests: Request[] = [];
-  if (group.isRecovering) {
-    const orphans = await transaction.list("messages", {
-      where: [{ type: "in", column: "state", values: ["active"] }],
-      order: "ascending",
-      limit: Number.MAX_SAFE_INTEGER,
-    });
-    for (const message of orphans) {
-      if (!isInFlight(message, room)) requests.push(startRequest(message, true));
-    }
-  }
-  if (!group.isClaiming) return { requests, hasMore: false };
-  const due = await transaction.claimDue("messages", room.context.now, room.claimMax);
-  for (const message of due) takeOne(message, taking, requests);
-  return { requests, hasMore: due.length === room.claimMax };
-}
-
-/** A lease that ends while this very process makes the attempt is prolonged: the attempt has a deadline of its own. */
-function takeOne(message: MessageRow, { work, room }: Taking, requests: Request[]): void {
-  if (!isInFlight(message, room)) {
-    requests.push(startRequest(message, message.state === "active"));
-    return;
-  }
-  const { now, attemptTimeoutMs } = room.context;
-  const prolonged = {
-    ...startAttempt(message, now, attemptTimeoutMs),
-    leaseToken: message.leaseToken,
-  };
-  work.addLoaded("messages", [], [message]);
-  work.apply([update("messages", message, prolonged)]);
-}
-
-function isInFlight(message: MessageRow, { inFlight }: GroupRoom): boolean {
-  return message.state === "active" && inFlight.get(message.key) === message.leaseToken;
-}
-
-function startRequest(message: MessageRow, isOrphan: boolean): Request {
-  return {
-    commands: [{ type: "startDelivery", messageKey: message.key, isOrphan }],
-    isQuiet: true,
-    resolve: () => {},
-    reject: () => {},
-  };
-}
+/** The outcome of a message with two callbacks draws most: log and dead letter, and of each callback itself, log, place and gate. */
+const KEYS_PER_COMMAND = 10;
 
 /** An upper bound of the keys that the commands can draw. */
 function keysNeeded(commands: readonly Command[], work: WorkingSet): number {
   let count = 0;
   for (const command of commands) {
-    count += 3;
+    const handler = handlerOf(command);
+    count += handler === null ? KEYS_PER_COMMAND : handler.keysNeeded(command, work);
     if (command.type !== "reviveRun") continue;
     const deadLetter = work.peek("deadLetters", command.deadLetterKey);
     if (deadLetter !== null) count += 2 * work.allSteps(deadLetter.runKey).length;
@@ -196,13 +175,15 @@ interface Finishing extends Deciding {
   readonly commands: readonly Command[];
   readonly hasMoreDue: boolean;
   readonly nextDueAt: number | null;
+  readonly openGates: ReadonlySet<string>;
 }
 
 function toOutbox(finishing: Finishing): Outbox {
-  const { work, answers, commands, hasMoreDue } = finishing;
+  const { work, answers, commands, hasMoreDue, openGates } = finishing;
   return {
     answers,
     hasMoreDue,
+    openGates,
     newConfigs: work.newConfigs,
     endedAttempts: commands.filter((command) => command.type === "endDelivery"),
     ...readEffects(finishing),
@@ -215,18 +196,30 @@ function readEffects({
   room,
   effects,
   nextDueAt,
-}: Finishing): Pick<Outbox, "deliveries" | "wakeAt"> {
+}: Finishing): Pick<Outbox, "deliveries" | "wakeAt" | "recalls"> {
   const deliveries: Delivery[] = [];
+  const recalls: Recall[] = [];
   let wakeAt = nextDueAt;
   for (const effect of effects) {
-    if (effect.type === "wake") wakeAt = Math.min(wakeAt ?? effect.dueAt, effect.dueAt);
-    else {
-      const delivery = toDelivery(effect.messageKey, work, room);
-      if (delivery !== null && delivery.message.leaseToken === effect.leaseToken)
-        deliveries.push(delivery);
+    switch (effect.type) {
+      case "wake":
+        wakeAt = Math.min(wakeAt ?? effect.dueAt, effect.dueAt);
+        break;
+      case "deliver": {
+        const delivery = toDelivery(effect.messageKey, work, room);
+        const isCurrent = delivery?.message.leaseToken === effect.leaseToken;
+        if (delivery !== null && isCurrent) deliveries.push(delivery);
+        break;
+      }
+      case "recall":
+      case "recallBehind":
+        recalls.push(effect);
+        break;
+      case "open":
+        break;
     }
   }
-  return { deliveries, wakeAt };
+  return { deliveries, wakeAt, recalls };
 }
 
 function readChanges(
@@ -239,7 +232,9 @@ function readChanges(
     if (change.type === "insert") {
       if (change.table === "steps") newSteps.push(change.row);
     } else if (change.table === "messages") {
-      if (change.type === "delete" || change.set.state !== undefined)
+      // The attempt of a cancelled message goes on.
+      const hasEnded = change.type === "delete" || change.set.state !== undefined;
+      if (hasEnded && (change.type === "delete" || change.set.state !== "canceling"))
         endedMessages.push(change.key);
     } else if (
       change.table === "runs" &&
@@ -255,7 +250,11 @@ function readChanges(
 /** Null when a later command of the group has taken the message away again. */
 function toDelivery(messageKey: number, work: WorkingSet, room: GroupRoom): Delivery | null {
   const message = work.peek("messages", messageKey);
-  if (message?.state !== "active" || message.runKey === null) return null;
+  if (message?.state !== "active") return null;
+  if (hasEnvelope(message)) {
+    return { kind: "plain", message, envelope: work.peek("envelopes", message.key) };
+  }
+  if (message.runKey === null) return null;
   const run = work.get("runs", message.runKey);
   const config = work.config(message.runKey);
   if (run === null || config === null) return null;
@@ -265,5 +264,5 @@ function toDelivery(messageKey: number, work: WorkingSet, room: GroupRoom): Deli
     message.kind === "failureCall"
       ? (own.timeoutMs ?? room.context.attemptTimeoutMs)
       : effectiveConfig(config, own, room.context.attemptTimeoutMs).timeoutMs;
-  return { message, run, config, own, timeoutMs };
+  return { kind: "run", message, run, config, own, timeoutMs };
 }

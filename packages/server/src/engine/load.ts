@@ -1,32 +1,16 @@
 import type { Command } from "../core/commands.ts";
 import { needsRun } from "../core/end-delivery.ts";
+import { hasEnvelope } from "../core/end-message.ts";
 import type { DeadLetterRow, MessageRow } from "../core/rows.ts";
 import { continuationSlots, INITIAL_SLOT } from "../core/step.ts";
 import { neededSlots } from "../core/submit-step.ts";
 import type { Transaction } from "../store/store.ts";
+import type { LookupName } from "../store/tables.ts";
 import type { ConfigCache } from "./config-cache.ts";
-import { slotKey, type WorkingSet } from "./working-set.ts";
-
-/** The keys that the next round of reads asks for; one read a table and round, however many commands there are. */
-class Wants {
-  readonly runs = new Set<number>();
-  readonly configs = new Set<number>();
-  readonly steps = new Set<number>();
-  readonly messages = new Set<number>();
-  readonly deadLetters = new Set<number>();
-  readonly openMessages = new Set<number>();
-  readonly allSteps = new Set<number>();
-  /** Slot key -> the lookup's value. */
-  readonly slots = new Map<number, readonly [number, number]>();
-
-  slot(runKey: number, slot: number): void {
-    this.slots.set(slotKey(runKey, slot), [runKey, slot]);
-  }
-
-  slotsOf(runKey: number, slots: readonly number[]): void {
-    for (const slot of slots) this.slot(runKey, slot);
-  }
-}
+import { handlerOf } from "./handlers.ts";
+import { wantCallbackFlows, wantMessage, wantMessageEnd } from "./message-commands.ts";
+import { Wants } from "./wants.ts";
+import { NAME_LOOKUPS, type WorkingSet } from "./working-set.ts";
 
 export interface Loading {
   readonly work: WorkingSet;
@@ -42,7 +26,10 @@ export async function loadFor(commands: readonly Command[], loading: Loading): P
   for (const command of commands) wantReferred(command, loading.work, wants);
   await fetchWants(wants, loading);
   const rest = new Wants();
-  for (const command of commands) wantContinuations(command, loading.work, rest);
+  for (const command of commands) {
+    wantContinuations(command, loading.work, rest);
+    handlerOf(command)?.wantRest?.(command, loading.work, rest);
+  }
   await fetchWants(rest, loading);
 }
 
@@ -79,11 +66,17 @@ async function loadNamed(commands: readonly Command[], loading: Loading): Promis
   for (const command of commands) {
     if ("messageKey" in command) wants.messages.add(command.messageKey);
     if ("deadLetterKey" in command) wants.deadLetters.add(command.deadLetterKey);
+    handlerOf(command)?.want(command, wants);
   }
   await fetchWants(wants, loading);
 }
 
 function wantReferred(command: Command, work: WorkingSet, wants: Wants): void {
+  const handler = handlerOf(command);
+  if (handler !== null) {
+    handler.wantReferred?.(command, work, wants);
+    return;
+  }
   switch (command.type) {
     case "startRun": {
       const live = work.liveRun(command.runId);
@@ -106,15 +99,25 @@ function wantReferred(command: Command, work: WorkingSet, wants: Wants): void {
       if (live !== null) wants.openMessages.add(live.key);
       return;
     }
-    case "startDelivery":
-      wantStart(work.get("messages", command.messageKey), wants);
+    case "startDelivery": {
+      const message = work.get("messages", command.messageKey);
+      wantStart(message, wants);
+      if (message !== null) wantMessage(message, wants);
       return;
+    }
     case "endDelivery": {
       const message = work.get("messages", command.messageKey);
+      if (message !== null && hasEnvelope(message)) {
+        wantMessageEnd(message, command, wants);
+        return;
+      }
       if (message !== null && needsRun(message, command.outcome)) wantFailure(message, wants);
       return;
     }
-    default:
+    case "reviveRun":
+    case "retryCallback":
+    case "cancelCallback":
+    case "deleteDeadLetter":
       wantDeadLetter(work.get("deadLetters", command.deadLetterKey), command.type, wants);
   }
 }
@@ -157,24 +160,54 @@ function wantDeadLetter(
 function wantContinuations(command: Command, work: WorkingSet, wants: Wants): void {
   if (command.type !== "endDelivery" && command.type !== "startDelivery") return;
   const message = work.get("messages", command.messageKey);
+  if (message !== null && hasEnvelope(message)) {
+    if (command.type === "endDelivery") wantCallbackFlows(message, work, wants);
+    return;
+  }
   if (message?.kind !== "step" || message.runKey === null) return;
   if (command.type === "endDelivery" && !needsRun(message, command.outcome)) return;
   const step = work.get("steps", message.key);
   if (step !== null) wants.slotsOf(message.runKey, continuationSlots(step));
 }
 
-async function fetchWants(wants: Wants, loading: Loading): Promise<void> {
+/** Reads what is wanted and not known yet. */
+export async function fetchWants(wants: Wants, loading: Loading): Promise<void> {
   await fetchByKey(wants, loading);
+  await fetchByName(wants, loading);
   await fetchByRun(wants, loading);
 }
 
+const KEYED_TABLES = [
+  "runs",
+  "steps",
+  "messages",
+  "deadLetters",
+  "envelopes",
+  "deadMessages",
+] as const;
+
 async function fetchByKey(wants: Wants, { work, transaction, configs }: Loading): Promise<void> {
-  for (const table of ["runs", "steps", "messages", "deadLetters"] as const) {
+  for (const table of KEYED_TABLES) {
     const keys = Array.from(wants[table]).filter((key) => work.peek(table, key) === null);
     if (keys.length > 0) work.addLoaded(table, keys, await transaction.get(table, keys));
   }
   const unknown = Array.from(wants.configs).filter((key) => !configs.has(key));
   if (unknown.length > 0) configs.addLoaded(await transaction.get("runConfigs", unknown));
+}
+
+async function fetchByName(wants: Wants, { work, transaction }: Loading): Promise<void> {
+  for (const [table, names] of wants.names) {
+    const unknown = Array.from(names).filter((name) => !work.isNameKnown(table, name));
+    if (unknown.length === 0) continue;
+    const values = unknown.map((name) => [name]);
+    // Each table has the lookup that stands under its name; the compiler cannot follow the union back.
+    const lookup = NAME_LOOKUPS[table] as LookupName<typeof table>;
+    work.addNamed(table, unknown, await transaction.find(table, lookup, values));
+  }
+  const tickets = Array.from(wants.tickets).filter((key) => !work.isTicketKnown(key));
+  if (tickets.length === 0) return;
+  const values = tickets.map((key) => [key]);
+  work.addTickets(tickets, await transaction.find("messages", "byTicket", values));
 }
 
 async function fetchByRun(wants: Wants, { work, transaction }: Loading): Promise<void> {

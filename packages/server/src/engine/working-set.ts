@@ -2,13 +2,35 @@ import { RUN_RECORDS_MAX } from "@reprise/protocol";
 import { assert } from "../core/assert.ts";
 import type { Change, MessageRow, RunRow, StepRow, TableName, Tables } from "../core/rows.ts";
 import { parseRunConfig, type RunConfig } from "../core/run-config.ts";
+import type { LookupName } from "../store/tables.ts";
 import type { ConfigCache } from "./config-cache.ts";
+
+/** Tables whose rows are also known by a name of their own. */
+export type NamedTable = "queues" | "urlGroups" | "flowControls" | "schedules" | "dedups";
+
+/** The lookup that finds rows by their names. */
+export const NAME_LOOKUPS = {
+  queues: "byName",
+  urlGroups: "byName",
+  flowControls: "byName",
+  schedules: "byId",
+  dedups: "byId",
+} as const satisfies { readonly [T in NamedTable]: LookupName<T> };
 
 /**
  * The rows that one group of commands works on. A later command sees what an earlier one changed; a refused request takes
  * back its own changes and no others. A row that was not loaded may not be asked for: that would be a decision on nothing.
  */
 export class WorkingSet {
+  readonly #named: { readonly [T in NamedTable]: Map<string, number | null> } = {
+    queues: new Map(),
+    urlGroups: new Map(),
+    flowControls: new Map(),
+    schedules: new Map(),
+    dedups: new Map(),
+  };
+  /** Ticket -> keys of messages that have shared it. */
+  readonly #tickets = new Map<number, Set<number>>();
   readonly #rows: { readonly [T in TableName]: Map<number, Tables[T] | null> } = {
     runs: new Map(),
     runConfigs: new Map(),
@@ -38,6 +60,7 @@ export class WorkingSet {
   /** Configurations that this group has written; they reach the cache with the commit. */
   readonly newConfigs = new Map<number, RunConfig>();
   #changes: Change[] = [];
+  #writtenCount = 0;
   #undo: (() => void)[] = [];
 
   constructor(configs: ConfigCache) {
@@ -98,6 +121,49 @@ export class WorkingSet {
     for (const { key, runKey } of messages) {
       if (runKey !== null) this.#openMessages.get(runKey)?.add(key);
     }
+  }
+
+  isNameKnown(table: NamedTable, name: string): boolean {
+    return this.#named[table].has(name);
+  }
+
+  addNamed<T extends NamedTable>(
+    table: T,
+    names: readonly string[],
+    rows: readonly Tables[T][],
+  ): void {
+    this.addLoaded(table, [], rows);
+    for (const row of rows) this.#named[table].set(nameOf(row), row.key);
+    for (const name of names) {
+      if (!this.#named[table].has(name)) this.#named[table].set(name, null);
+    }
+  }
+
+  named<T extends NamedTable>(table: T, name: string): Tables[T] | null {
+    const key = this.#named[table].get(name);
+    assert(key !== undefined, `${table} ${name} must be loaded before it is decided on`);
+    return key === null ? null : this.get(table, key);
+  }
+
+  isTicketKnown(ticketKey: number): boolean {
+    return this.#tickets.has(ticketKey);
+  }
+
+  addTickets(ticketKeys: readonly number[], messages: readonly MessageRow[]): void {
+    this.addLoaded("messages", [], messages);
+    for (const key of ticketKeys) {
+      if (!this.#tickets.has(key)) this.#tickets.set(key, new Set());
+    }
+    for (const { key, ticketKey } of messages) {
+      if (ticketKey !== null) this.#tickets.get(ticketKey)?.add(key);
+    }
+  }
+
+  /** Open messages that share a place in a queue. */
+  sharers(ticketKey: number): readonly MessageRow[] {
+    const keys = this.#tickets.get(ticketKey) ?? new Set<number>();
+    const messages = Array.from(keys, (key) => this.get("messages", key));
+    return messages.filter((message): message is MessageRow => message?.ticketKey === ticketKey);
   }
 
   get<T extends TableName>(table: T, key: number): Tables[T] | null {
@@ -161,6 +227,13 @@ export class WorkingSet {
 
   apply(changes: readonly Change[]): void {
     for (const change of changes) this.#applyOne(change);
+  }
+
+  /** Changes that were made since the last call, for the store. */
+  takeUnwritten(): readonly Change[] {
+    const changes = this.#changes.slice(this.#writtenCount);
+    this.#writtenCount = this.#changes.length;
+    return changes;
   }
 
   /** From here on, `takeBack` undoes what comes. */
@@ -232,14 +305,36 @@ export class WorkingSet {
         return;
       }
       case "messages": {
-        const { key, runKey } = row as MessageRow; // As above.
+        const { key, runKey, ticketKey } = row as MessageRow; // As above.
+        if (ticketKey !== null) this.#indexTicket(ticketKey, key);
         const open = runKey === null ? undefined : this.#openMessages.get(runKey);
         if (open === undefined || open.has(key)) return;
         open.add(key);
         this.#undo.push(() => open.delete(key));
         return;
       }
+      case "queues":
+      case "urlGroups":
+      case "flowControls":
+      case "schedules":
+      case "dedups": {
+        const named = row as Tables[NamedTable]; // As above.
+        this.#put(this.#named[table], nameOf(named), named.key);
+        return;
+      }
     }
+  }
+
+  /** Whoever takes a place is the first to have it; callbacks join a set that was loaded for the decision that made them. */
+  #indexTicket(ticketKey: number, key: number): void {
+    const sharers = this.#tickets.get(ticketKey);
+    if (sharers === undefined) {
+      if (ticketKey === key) this.#put(this.#tickets, ticketKey, new Set([key]));
+      return;
+    }
+    if (sharers.has(key)) return;
+    sharers.add(key);
+    this.#undo.push(() => sharers.delete(key));
   }
 
   #indexRun(run: RunRow): void {
@@ -267,6 +362,10 @@ export class WorkingSet {
       else map.delete(key);
     });
   }
+}
+
+function nameOf(row: Tables[NamedTable]): string {
+  return "name" in row ? row.name : row.id;
 }
 
 /** Slots of one run have neighbouring numbers; two per step id, and step ids are bounded. */

@@ -1,0 +1,62 @@
+import type { Envelope } from "./envelope.ts";
+import { configureFlow, type Gates, gateChanges, newQueue, openings } from "./gates.ts";
+import type { Change, FlowControlRow, QueueRow } from "./rows.ts";
+import type { Context, Effect } from "./transition.ts";
+
+/** The gates that one transition passes, as they stand in the store and as it leaves them. */
+export class GateBook {
+  readonly #before: ReadonlyMap<string, FlowControlRow>;
+  readonly #queueBefore: QueueRow | null;
+  readonly #flows: Map<string, FlowControlRow>;
+  #queue: QueueRow | null;
+
+  constructor(queue: QueueRow | null, flows: Iterable<FlowControlRow | null>) {
+    this.#queueBefore = queue;
+    this.#queue = queue;
+    const known = new Map<string, FlowControlRow>();
+    for (const flow of flows) if (flow !== null) known.set(flow.name, flow);
+    this.#before = known;
+    this.#flows = new Map(known);
+  }
+
+  /** The gates of a new message; a queue that is missing is made, and its flow control takes over what it asks for. */
+  gatesOf({ queueName, flowControl }: Envelope, context: Context): Gates {
+    if (queueName !== undefined) this.#queue ??= newQueue(queueName, context);
+    if (flowControl === undefined) return { queue: this.#queue, flow: null };
+    const known = this.#flows.get(flowControl.key) ?? null;
+    const flow = configureFlow(known, flowControl, context);
+    this.#flows.set(flow.name, flow);
+    return { queue: this.#queue, flow };
+  }
+
+  put({ queue, flow }: Gates): void {
+    this.#queue = queue;
+    if (flow !== null) this.#flows.set(flow.name, flow);
+  }
+
+  get queue(): QueueRow | null {
+    return this.#queue;
+  }
+
+  changes(): readonly Change[] {
+    const changes = [
+      ...gateChanges({ queue: this.#queueBefore, flow: null }, { queue: this.#queue, flow: null }),
+    ];
+    for (const [name, flow] of this.#flows) {
+      const before = { queue: null, flow: this.#before.get(name) ?? null };
+      changes.push(...gateChanges(before, { queue: null, flow }));
+    }
+    return changes;
+  }
+
+  openings(): readonly Effect[] {
+    const effects = [
+      ...openings({ queue: this.#queueBefore, flow: null }, { queue: this.#queue, flow: null }),
+    ];
+    for (const [name, flow] of this.#flows) {
+      const before = { queue: null, flow: this.#before.get(name) ?? null };
+      effects.push(...openings(before, { queue: null, flow }));
+    }
+    return effects;
+  }
+}

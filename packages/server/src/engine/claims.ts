@@ -1,0 +1,94 @@
+import type { Command } from "../core/commands.ts";
+import { flowGate, rollPeriod, withWake } from "../core/gates.ts";
+import { startAttempt } from "../core/message.ts";
+import type { MessageRow } from "../core/rows.ts";
+import { update } from "../core/transition.ts";
+import type { Transaction } from "../store/store.ts";
+import type { Group, GroupRoom } from "./group.ts";
+import type { Request } from "./inbox.ts";
+import type { WorkingSet } from "./working-set.ts";
+
+/** Finds what is due, and what an earlier process or a transaction of unknown fate has left behind. */
+
+export interface Taking {
+  readonly work: WorkingSet;
+  readonly transaction: Transaction;
+  readonly room: GroupRoom;
+}
+
+export interface Taken {
+  readonly requests: readonly Request[];
+  /** Gates behind which the clock, or this start, may let somebody go. */
+  readonly gates: readonly string[];
+  readonly hasMore: boolean;
+}
+
+export async function takeDue(group: Group, taking: Taking): Promise<Taken> {
+  const requests: Request[] = [];
+  const gates: string[] = [];
+  if (group.isRecovering) {
+    requests.push(...(await findOrphans(taking)));
+    gates.push(...(await taking.transaction.waitingGates()));
+  }
+  if (!group.isClaiming) return { requests, gates, hasMore: false };
+  const { transaction, room } = taking;
+  const { now } = room.context;
+  const due = await transaction.claimDue("messages", now, room.claimMax);
+  for (const message of due) takeOne(message, taking, requests);
+  const ticks = await transaction.claimDue("schedules", now, room.claimMax);
+  for (const { id } of ticks) requests.push(quietly({ type: "tickSchedule", scheduleId: id }));
+  const flows = await transaction.claimDue("flowControls", now, room.claimMax);
+  for (const flow of flows) {
+    taking.work.addNamed("flowControls", [], [flow]);
+    const rolled = withWake(rollPeriod(flow, now));
+    taking.work.apply([update("flowControls", flow, rolled)]);
+    gates.push(flowGate(flow.name));
+  }
+  const hasMore = [due, ticks, flows].some((rows) => rows.length === room.claimMax);
+  return { requests, gates, hasMore };
+}
+
+async function findOrphans({ transaction, room }: Taking): Promise<readonly Request[]> {
+  const orphans = await transaction.list("messages", {
+    where: [{ type: "in", column: "state", values: ["active", "canceling"] }],
+    order: "ascending",
+    limit: Number.MAX_SAFE_INTEGER,
+  });
+  const lost = orphans.filter((message) => !isInFlight(message, room));
+  return lost.map(({ key }) => startRequest(key, true));
+}
+
+/** When the next claim has something to take. What is due behind a claim could not be decided on: it must not spin. */
+export async function findNextDue(
+  transaction: Transaction,
+  room: GroupRoom,
+): Promise<number | null> {
+  const dueAt = await transaction.nextDueAt();
+  return dueAt !== null && dueAt <= room.context.now ? room.retryAt : dueAt;
+}
+
+/** A lease that ends while this very process makes the attempt is prolonged: the attempt has a deadline of its own. */
+function takeOne(message: MessageRow, { work, room }: Taking, requests: Request[]): void {
+  if (!isInFlight(message, room)) {
+    requests.push(startRequest(message.key, message.state !== "scheduled"));
+    return;
+  }
+  const { now, attemptTimeoutMs } = room.context;
+  const { dueAt } = startAttempt(message, now, attemptTimeoutMs);
+  work.addLoaded("messages", [], [message]);
+  work.apply([update("messages", message, { ...message, dueAt })]);
+}
+
+/** Whether this process makes the attempt that the row speaks of. */
+export function isInFlight(message: MessageRow, { inFlight }: GroupRoom): boolean {
+  const isStarted = message.state === "active" || message.state === "canceling";
+  return isStarted && inFlight.get(message.key) === message.leaseToken;
+}
+
+export function startRequest(messageKey: number, isOrphan: boolean): Request {
+  return quietly({ type: "startDelivery", messageKey, isOrphan });
+}
+
+function quietly(command: Command): Request {
+  return { commands: [command], isQuiet: true, resolve: () => {}, reject: () => {} };
+}

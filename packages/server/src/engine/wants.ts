@@ -1,0 +1,40 @@
+import type { NamedTable } from "./working-set.ts";
+import { slotKey } from "./working-set.ts";
+
+/** The keys that the next round of reads asks for; one read a table and round, however many commands there are. */
+export class Wants {
+  readonly runs = new Set<number>();
+  readonly configs = new Set<number>();
+  readonly steps = new Set<number>();
+  readonly messages = new Set<number>();
+  readonly deadLetters = new Set<number>();
+  readonly openMessages = new Set<number>();
+  readonly allSteps = new Set<number>();
+  readonly envelopes = new Set<number>();
+  readonly deadMessages = new Set<number>();
+  /** Places in queues whose sharers are asked for. */
+  readonly tickets = new Set<number>();
+  readonly #names = new Map<NamedTable, Set<string>>();
+  /** Slot key -> the lookup's value. */
+  readonly slots = new Map<number, readonly [number, number]>();
+
+  get names(): ReadonlyMap<NamedTable, ReadonlySet<string>> {
+    return this.#names;
+  }
+
+  /** A row that is found by its name; null is no name. */
+  named(table: NamedTable, name: string | null | undefined): void {
+    if (name === null || name === undefined) return;
+    const known = this.#names.get(table);
+    if (known === undefined) this.#names.set(table, new Set([name]));
+    else known.add(name);
+  }
+
+  slot(runKey: number, slot: number): void {
+    this.slots.set(slotKey(runKey, slot), [runKey, slot]);
+  }
+
+  slotsOf(runKey: number, slots: readonly number[]): void {
+    for (const slot of slots) this.slot(runKey, slot);
+  }
+}
