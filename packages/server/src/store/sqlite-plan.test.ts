@@ -8,7 +8,7 @@ import { openSqliteStore } from "./sqlite.ts";
 import { toSql, toWhere } from "./sqlite-query.ts";
 import { WAITING_GATES } from "./sqlite-statements.ts";
 import type { Condition } from "./store.ts";
-import { lookups } from "./tables.ts";
+import { lookups, uniqueColumns, uniqueLookups } from "./tables.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "reprise-plan-"));
 let database: DatabaseSync;
@@ -118,4 +118,30 @@ test("gates with a line are found by one search a gate", () => {
     expect.stringMatching(/^SEARCH messages USING COVERING INDEX messagesWaiting/),
     expect.stringMatching(/^SEARCH messages USING COVERING INDEX messagesWaiting \(gate>\?\)/),
   ]);
+});
+
+test("the unique lookups and columns are those of the unique indexes", () => {
+  const sql = `
+    SELECT tbl_name AS "table", sql FROM sqlite_schema
+    WHERE type = 'index' AND sql LIKE 'CREATE UNIQUE INDEX%'`;
+  const indexes = database.prepare(sql).all();
+  expect(indexes.length).toBeGreaterThan(5);
+  const columnsOf: Record<string, string[]> = {};
+  const lookupsOf: Record<string, string[]> = {};
+  for (const index of indexes) {
+    const table = String(index.table);
+    const [, columns = "", conditionColumn] =
+      /\((.*?)\)(?: WHERE (\w+) = '\w+')?$/.exec(String(index.sql)) ?? [];
+    const own = columns.split(", ");
+    columnsOf[table] = [...own, ...(conditionColumn === undefined ? [] : [conditionColumn])];
+    const [, named = {}] = Object.entries(lookups).find(([name]) => name === table) ?? [];
+    const serves = ([name, wanted]: [string, readonly string[]]) =>
+      wanted.join() === own.join() && (conditionColumn === undefined || name === "liveById");
+    const served = Object.entries<readonly string[]>(named).filter(serves);
+    lookupsOf[table] = served.map(([name]) => name);
+  }
+  const filled = (all: Readonly<Record<string, readonly string[]>>) =>
+    Object.fromEntries(Object.entries(all).filter(([, names]) => names.length > 0));
+  expect(filled(uniqueColumns)).toEqual(columnsOf);
+  expect(filled(uniqueLookups)).toEqual(lookupsOf);
 });
