@@ -147,13 +147,31 @@ test("targets that are no path, or too long, are refused", async () => {
       line: "GET /v2/workflows/runs/%zz",
       headers,
       status: 400,
-      names: /run id/,
+      names: /path must be percent-encoded/,
+    },
+    "an overlong encoding": {
+      line: "GET /v2/workflows/runs/%c0%af",
+      headers,
+      status: 400,
+      names: /path must be percent-encoded/,
     },
     "an encoded NUL": {
       line: "GET /v2/workflows/runs/a%00b",
       headers,
       status: 400,
-      names: /run id/,
+      names: /control characters/,
+    },
+    "an encoded line break": {
+      line: "GET /v2/unknown/a%0d%0ab",
+      headers,
+      status: 400,
+      names: /control characters/,
+    },
+    "a byte that is no ASCII": {
+      line: "GET /v2/workflows/runs/\xff",
+      headers,
+      status: 400,
+      names: /not valid HTTP/,
     },
     "an encoded slash": {
       line: "GET /v2/workflows/runs/a%2Fb",

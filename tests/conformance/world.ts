@@ -48,6 +48,7 @@ export class World {
   #app: App | null = null;
   #client: Client | null = null;
   #dataDir = ":memory:";
+  #token = "";
 
   constructor(options: WorldOptions = {}) {
     this.#options = options;
@@ -55,6 +56,11 @@ export class World {
 
   get server(): RunningServer {
     return present(this.#server);
+  }
+
+  /** The token of the first start; later ones know no more than its digest. */
+  get token(): string {
+    return this.#token;
   }
 
   /** What the server keeps, to look at behind its back. */
@@ -76,6 +82,7 @@ export class World {
     }
     this.#server = await this.#startServer(0);
     const { url, token, signingKeys } = this.server;
+    this.#token = token;
     this.#client = new Client({ baseUrl: url, token });
     this.#app = new App(signingKeys);
     await this.app.start();
@@ -116,8 +123,7 @@ export class World {
     route: RouteFunction<T>,
     options: Partial<ServeOptions<T>> = {},
   ): (request: Request) => Promise<Response> {
-    const { url: baseUrl, token } = this.server;
-    const qstashClient = new QstashClient({ baseUrl, token });
+    const qstashClient = new QstashClient({ baseUrl: this.server.url, token: this.token });
     // The options of one kind of validation exclude those of the other, which a spread cannot show.
     const all = { qstashClient, receiver: this.app.receiver, ...options } as ServeOptions<T>;
     return serve<T>(route, all).handler;
@@ -130,7 +136,7 @@ export class World {
 
   /** A request as it is, with the token unless told otherwise. */
   async call(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
-    const { headers = {}, body, token = this.server.token } = options;
+    const { headers = {}, body, token = this.token } = options;
     const response = await fetch(this.server.url + path, {
       method,
       headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...headers },

@@ -53,6 +53,7 @@ export class ServerProcess {
         bodyBytesMax: 1_000_000,
         batchBytesMax: 1_000_000,
         retriesMax: 100,
+        authFailuresMax: 20,
         trustedProxies: [],
         isLoopbackOnly: false,
         checkEgress: () => {},
@@ -117,8 +118,14 @@ export class ServerProcess {
 type Credentials = Parameters<typeof createApi>[0]["credentials"];
 
 const credentials: Credentials = {
-  isToken: (token) => token === TOKEN,
-  signingKeys: () => SIGNING_KEYS,
-  rotateSigningKeys: async () => SIGNING_KEYS,
+  scopeOf: (token) => (token === TOKEN ? "full" : null),
+  tokens: { list: () => [], create: noTokens, revoke: noTokens },
+  signingKeys: () => ({ ...SIGNING_KEYS, rotatedAt: null }),
+  rotateSigningKeys: async () => ({ ...SIGNING_KEYS, rotatedAt: null }),
   cursorSecret: new Uint8Array(32).fill(7),
 };
+
+/** The client of a simulation has the one token that there is. */
+async function noTokens(): Promise<never> {
+  throw new Error("a simulation makes and revokes no tokens");
+}

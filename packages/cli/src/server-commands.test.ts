@@ -1,7 +1,7 @@
 // The real command in a process of its own: what it prints, how it stops, and what it refuses.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -156,17 +156,17 @@ test("start names every faulty setting at once", async () => {
   expect(err).not.toContain(DEV_IDENTITY.token);
 });
 
-test("start makes a token, shows it once and keeps it for the owner alone", async () => {
+test("start makes a token, shows it once and keeps no copy of it", async () => {
   const settings = { REPRISE_PORT: "0", REPRISE_DATA_DIR: "kept", NODE_ENV: "production" };
   const first = start(["start"], settings);
   const url = await awaitUrl(first);
   const token = /^QSTASH_TOKEN=(\S+)$/m.exec(first.out())?.[1] ?? "";
   const key = /^QSTASH_CURRENT_SIGNING_KEY=(\S+)$/m.exec(first.out())?.[1] ?? "";
-  const file = join(directory, "kept", "token");
-  expect(readFileSync(file, "utf8").trim()).toBe(token);
-  expect(statSync(file).mode & 0o077).toBe(0);
-  expect(first.err()).toContain(`The token is in ${file}.`);
+  expect(first.out().split(token)).toHaveLength(2);
+  expect(first.err()).toContain("Keep it: this is the only time that it is shown.");
   expect(await call({ url, token }, "/v2/keys")).toMatchObject({ current: key });
+  const secret = JSON.parse(Buffer.from(token, "base64").toString()).Password;
+  for (const part of [token, secret]) expect(filesWith(part)).toEqual([]);
   first.child.kill("SIGTERM");
   expect(await first.exitCode).toBe(0);
 
@@ -174,8 +174,28 @@ test("start makes a token, shows it once and keeps it for the owner alone", asyn
   const secondUrl = await awaitUrl(second);
   expect(await call({ url: secondUrl, token }, "/v2/keys")).toMatchObject({ current: key });
   expect(second.out()).toBe(`Reprise is running at ${secondUrl}\n`);
-  expect(second.err()).toContain(`The token is in ${file}.`);
-  for (const secret of [token, key]) expect(second.err()).not.toContain(secret);
+  expect(second.err()).toContain("The token is the one that the first start has shown.");
+  for (const part of [token, key]) expect(second.err()).not.toContain(part);
+});
+
+/** Files of the data directory that hold `text`. */
+function filesWith(text: string): readonly string[] {
+  const kept = join(directory, "kept");
+  return readdirSync(kept).filter((name) => readFileSync(join(kept, name)).includes(text));
+}
+
+test("a start that cannot listen makes no token that nobody has seen", async () => {
+  const other: Server = createServer();
+  await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+  const address = other.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const settings = { REPRISE_PORT: String(port), REPRISE_DATA_DIR: "kept" };
+  const { exitCode, out } = await runToEnd(["start"], settings);
+  await new Promise((resolve) => other.close(resolve));
+  expect([exitCode, out]).toEqual([1, ""]);
+  const again = start(["start"], settings);
+  await awaitUrl(again);
+  expect(again.out()).toMatch(/^QSTASH_TOKEN=\S+$/m);
 });
 
 test("a given token is never printed", async () => {

@@ -1,7 +1,6 @@
 // `reprise dev` and `reprise start`: the server in the foreground, until a signal stops it.
 
-import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { isRepriseError } from "@reprise/protocol";
 import {
   devServerConfig,
@@ -65,19 +64,28 @@ async function runDev(options: DevOptions, terminal: Terminal): Promise<void> {
 
 async function runStart(terminal: Terminal): Promise<void> {
   const config = refuseAsUsage(() => parseServerConfig(terminal.env));
-  const isFirstStart = config.token === null && !existsSync(join(config.dataDir, "token"));
   await serve(config, terminal, (server) => {
     note(terminal, `Data is kept in ${resolve(config.dataDir)}.`);
-    if (server.tokenFile === null) note(terminal, "The token is the one in REPRISE_TOKEN.");
-    else note(terminal, `The token is in ${resolve(server.tokenFile)}.`);
-    if (isFirstStart) {
-      note(terminal, "It was made now. This is the only time that it is shown:");
-      printSettings(server, terminal, config.signingKeys === null);
-    } else {
-      note(terminal, `The signing keys are at ${server.url}/v2/keys, for holders of the token.`);
+    switch (server.tokenSource) {
+      case "given":
+        note(terminal, "The token is the one in REPRISE_TOKEN.");
+        noteKeys(server, terminal);
+        break;
+      case "made":
+        note(terminal, "A token was made now. Keep it: this is the only time that it is shown.");
+        printSettings(server, terminal, config.signingKeys === null);
+        break;
+      case "kept":
+        note(terminal, "The token is the one that the first start has shown.");
+        noteKeys(server, terminal);
+        break;
     }
     printLine(terminal, `Reprise is running at ${server.url}`);
   });
+}
+
+function noteKeys(server: RunningServer, terminal: Terminal): void {
+  note(terminal, `The signing keys are at ${server.url}/v2/keys, for holders of the token.`);
 }
 
 /** Prints what an app has to know, ready for a file of environment variables. */

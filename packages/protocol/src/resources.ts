@@ -370,4 +370,27 @@ export interface FailureCallBody {
 export interface SigningKeysResource {
   readonly current: string;
   readonly next: string;
+  /** Milliseconds; absent before the first rotation. */
+  readonly rotatedAt?: number;
+}
+
+/**
+ * What a token may do: everything; look at everything but signing keys and tokens; or send messages and go on with runs.
+ */
+export type TokenScope = "full" | "read-only" | "publish-only";
+
+/** A token without its text. */
+export interface TokenResource {
+  readonly id: string;
+  readonly name: string;
+  readonly scope: TokenScope;
+  /** `settings` come with each start of the server, `start` was made at the first one. */
+  readonly source: "settings" | "start" | "api";
+  /** Milliseconds; absent for those from the settings. */
+  readonly createdAt?: number;
+}
+
+/** The answer to the creation of a token: the only time that its text is shown. */
+export interface NewTokenResource extends TokenResource {
+  readonly token: string;
 }

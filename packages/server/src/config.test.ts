@@ -23,7 +23,9 @@ function faultsOf(env: Environment): readonly string[] {
   return [];
 }
 
-const token = btoa(JSON.stringify({ UserID: "me", Password: "a long enough secret" }));
+const tokenOf = (UserID: string) =>
+  btoa(JSON.stringify({ UserID, Password: "a long enough secret" }));
+const token = tokenOf("me");
 const keys = {
   REPRISE_CURRENT_SIGNING_KEY: "sig_0123456789012345678901",
   REPRISE_NEXT_SIGNING_KEY: "sig_abcdefghijklmnopqrstuv",
@@ -37,7 +39,11 @@ describe("production", () => {
       port: 8080,
       dataDir: ".reprise/data",
       token: null,
+      readOnlyToken: null,
+      publishToken: null,
       signingKeys: null,
+      keyRotationGuardMs: 86_400_000,
+      authFailuresMax: 20,
       logLevel: "info",
       trustedProxies: [],
       egress: { mode: "public-only", allow: [] },
@@ -56,7 +62,11 @@ describe("production", () => {
       REPRISE_PORT: "0",
       REPRISE_DATA_DIR: "data",
       REPRISE_TOKEN: token,
+      REPRISE_READ_ONLY_TOKEN: tokenOf("reader"),
+      REPRISE_PUBLISH_TOKEN: tokenOf("app"),
       ...keys,
+      REPRISE_KEY_ROTATION_GUARD: "7d",
+      REPRISE_AUTH_FAILURES_MAX: "100",
       REPRISE_LOG_LEVEL: "debug",
       REPRISE_TRUSTED_PROXIES: "192.0.2.1, 192.0.2.2,",
       REPRISE_EGRESS: "allow-list",
@@ -74,10 +84,14 @@ describe("production", () => {
       port: 0,
       dataDir: "data",
       token,
+      readOnlyToken: tokenOf("reader"),
+      publishToken: tokenOf("app"),
       signingKeys: {
         current: keys.REPRISE_CURRENT_SIGNING_KEY,
         next: keys.REPRISE_NEXT_SIGNING_KEY,
       },
+      keyRotationGuardMs: 604_800_000,
+      authFailuresMax: 100,
       logLevel: "debug",
       trustedProxies: ["192.0.2.1", "192.0.2.2"],
       egress: {
@@ -186,6 +200,19 @@ describe("secrets", () => {
       expect.stringContaining("REPRISE_TOKEN must be base64 of a JSON object"),
     ]);
   });
+
+  test.each(["REPRISE_READ_ONLY_TOKEN", "REPRISE_PUBLISH_TOKEN"])(
+    "%s is checked like the other one, and must not be it",
+    (name) => {
+      expect(faultsOf({ [name]: "short" })).toEqual([`${name} must have at least 24 characters`]);
+      expect(faultsOf({ [name]: DEV_IDENTITY.token })).toEqual([
+        `${name} must not be a published development token`,
+      ]);
+      expect(faultsOf({ [name]: token, REPRISE_TOKEN: token })).toEqual([
+        "REPRISE_TOKEN, REPRISE_READ_ONLY_TOKEN, REPRISE_PUBLISH_TOKEN must differ",
+      ]);
+    },
+  );
 
   test("the two signing keys must differ and be long enough", () => {
     const current = keys.REPRISE_CURRENT_SIGNING_KEY;

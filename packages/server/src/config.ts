@@ -3,6 +3,7 @@ import {
   ATTEMPT_TIMEOUT_MS_MAX,
   BATCH_BYTES_MAX,
   BODY_BYTES_MAX,
+  DAY_MS,
   DEV_IDENTITY,
   isDevSecret,
   parseDurationMs,
@@ -11,6 +12,7 @@ import {
   STORED_RESPONSE_BYTES_MAX,
 } from "@reprise/protocol";
 import type { SigningKeys } from "./engine/signer.ts";
+import { tokenFault } from "./engine/token-text.ts";
 import { EGRESS_MODES, type EgressPolicy, parseAllowEntry } from "./host/egress-policy.ts";
 import type { LogLevel } from "./host/host.ts";
 
@@ -22,10 +24,18 @@ export interface ServerConfig {
   readonly port: number;
   /** Directory of the database, or `:memory:`. */
   readonly dataDir: string;
-  /** Null: made at the first start and kept in the data directory. */
+  /** The token that may do everything. Null: made at the first start; only its digest is kept. */
   readonly token: string | null;
+  /** A token that may look at everything but the signing keys and the tokens. */
+  readonly readOnlyToken: string | null;
+  /** A token for apps: it may send messages and go on with runs. */
+  readonly publishToken: string | null;
   /** Null: made at the first start and kept in the database. */
   readonly signingKeys: SigningKeys | null;
+  /** Time that must pass between two rotations of the signing keys, unless the second one is forced. */
+  readonly keyRotationGuardMs: number;
+  /** Requests with a wrong token, or none, that one address may send within a second. */
+  readonly authFailuresMax: number;
   readonly logLevel: LogLevel;
   readonly trustedProxies: readonly string[];
   /** Where deliveries may go. */
@@ -48,12 +58,19 @@ export const LIMITS = {
   configCacheEntriesMax: 10_000,
   historyCharsMax: 64 * 1024 * 1024,
   inlineCharsMax: 4 * 1024 * 1024,
+  perOriginWaitingMax: 1_000,
   lingerMs: 20,
   storeRetryMs: 1_000,
   claimMax: 500,
 } as const;
 
+const KEY_ROTATION_GUARD_MS_MAX = 365 * DAY_MS;
+
 const DEFAULTS = {
+  readOnlyToken: null,
+  publishToken: null,
+  keyRotationGuardMs: DAY_MS,
+  authFailuresMax: 20,
   host: "127.0.0.1",
   port: 8080,
   dataDir: ".reprise/data",
@@ -94,6 +111,7 @@ export function devServerConfig(options: {
       current: DEV_IDENTITY.currentSigningKey,
       next: DEV_IDENTITY.nextSigningKey,
     },
+    keyRotationGuardMs: 0,
   };
 }
 
@@ -115,8 +133,14 @@ export function parseServerConfig(env: Environment): ServerConfig {
     host: reader.text("REPRISE_HOST") ?? DEFAULTS.host,
     port: reader.whole("REPRISE_PORT", { min: 0, max: 65_535 }) ?? DEFAULTS.port,
     dataDir: reader.text("REPRISE_DATA_DIR") ?? DEFAULTS.dataDir,
-    token: readToken(reader, faults),
+    ...readTokens(reader, faults),
     signingKeys: readSigningKeys(reader, faults),
+    keyRotationGuardMs:
+      reader.duration("REPRISE_KEY_ROTATION_GUARD", KEY_ROTATION_GUARD_MS_MAX) ??
+      DEFAULTS.keyRotationGuardMs,
+    authFailuresMax:
+      reader.whole("REPRISE_AUTH_FAILURES_MAX", { min: 1, max: 1_000_000 }) ??
+      DEFAULTS.authFailuresMax,
     logLevel: reader.choice("REPRISE_LOG_LEVEL", ["debug", "info", "warn", "error"]) ?? "info",
     trustedProxies: reader.list("REPRISE_TRUSTED_PROXIES"),
     egress: readEgress(reader, faults),
@@ -144,26 +168,23 @@ export function parseServerConfig(env: Environment): ServerConfig {
   return config;
 }
 
-function readToken(reader: EnvironmentReader, faults: string[]): string | null {
-  const token = reader.text("REPRISE_TOKEN");
-  if (token === null) return null;
-  if (isDevSecret(token)) faults.push("REPRISE_TOKEN must not be a published development token");
-  else if (token.length < 24) faults.push("REPRISE_TOKEN must have at least 24 characters");
-  else if (!hasUserId(token)) {
-    faults.push(
-      'REPRISE_TOKEN must be base64 of a JSON object such as {"UserID":"me","Password":"..."}: SDKs read it',
-    );
-  }
-  return token;
+const TOKEN_NAMES = ["REPRISE_TOKEN", "REPRISE_READ_ONLY_TOKEN", "REPRISE_PUBLISH_TOKEN"] as const;
+
+function readTokens(reader: EnvironmentReader, faults: string[]) {
+  const [token = null, readOnlyToken = null, publishToken = null] = TOKEN_NAMES.map((name) =>
+    readToken(reader, name, faults),
+  );
+  const given = [token, readOnlyToken, publishToken].filter((text) => text !== null);
+  if (new Set(given).size < given.length) faults.push(`${TOKEN_NAMES.join(", ")} must differ`);
+  return { token, readOnlyToken, publishToken };
 }
 
-function hasUserId(token: string): boolean {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(token, "base64").toString("utf8"));
-    return typeof value === "object" && value !== null && "UserID" in value && value.UserID !== "";
-  } catch {
-    return false; // Not base64 of JSON: that is the question.
-  }
+function readToken(reader: EnvironmentReader, name: string, faults: string[]): string | null {
+  const token = reader.text(name);
+  if (token === null) return null;
+  const fault = tokenFault(token);
+  if (fault !== null) faults.push(`${name} ${fault}`);
+  return token;
 }
 
 function readSigningKeys(reader: EnvironmentReader, faults: string[]): SigningKeys | null {

@@ -1,66 +1,98 @@
-import { hash, timingSafeEqual } from "node:crypto";
-import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { RepriseError } from "@reprise/protocol";
 import type { Credentials } from "./api/room.ts";
 import type { ServerConfig } from "./config.ts";
-import { KeyRing, keepSetting } from "./engine/key-ring.ts";
+import { KeyRing } from "./engine/key-ring.ts";
+import { keepSetting } from "./engine/settings.ts";
+import { type GivenToken, TokenRing } from "./engine/token-ring.ts";
+import { tokenFault } from "./engine/token-text.ts";
 import type { Host } from "./host/host.ts";
 import type { Store } from "./store/store.ts";
 
+/** Where the token with the scope `full` comes from. */
+export type TokenSource =
+  /** From the settings. */
+  | "given"
+  /** Made at this start: nobody has seen it, and nobody will again. */
+  | "made"
+  /** Made at an earlier start: only its digest is known. */
+  | "kept";
+
 export interface OpenedCredentials extends Credentials {
+  /** The text of the token with the scope `full`; empty when it is `kept`. */
   readonly token: string;
-  /** The file that keeps a generated token; null when the token was given. */
-  readonly tokenFile: string | null;
+  readonly tokenSource: TokenSource;
+  /** Keeps the digest of a token that was made now. Called when the server can show it: kept earlier, a failed start would lose it. */
+  readonly keepToken: () => Promise<void>;
 }
 
-/** Reads token, signing keys and secrets; what is missing is made at the first start and kept. */
+/** Reads tokens, signing keys and secrets; what is missing is made at the first start and kept. */
 export async function openCredentials(
   config: ServerConfig,
   store: Store,
   host: Host,
 ): Promise<OpenedCredentials> {
   const randomBytes = (count: number) => host.randomBytes(count);
-  const ring = await KeyRing.open(store, randomBytes, config.signingKeys);
-  const secret = await keepSetting(store, "cursorSecret", null, () =>
-    Buffer.from(randomBytes(32)).toString("base64"),
+  const keys = await KeyRing.open({
+    store,
+    randomBytes,
+    now: () => host.now(),
+    given: config.signingKeys,
+    isPinned: config.mode === "development",
+    guardMs: config.keyRotationGuardMs,
+  });
+  const secret = await store.transaction((transaction) =>
+    keepSetting(transaction, "cursorSecret", () => Buffer.from(randomBytes(32)).toString("base64")),
   );
-  const { token, tokenFile } = openToken(config, randomBytes);
-  const digest = sha256(token);
+  const tokens = await TokenRing.open({ store, host, given: givenTokens(config) });
+  await takeTokenFile(config, tokens);
   return {
-    token,
-    tokenFile,
-    isToken: (candidate) => timingSafeEqual(sha256(candidate), digest),
-    signingKeys: () => ring.signingKeys,
-    rotateSigningKeys: () => ring.rotate(),
+    ...startToken(config, tokens),
+    scopeOf: (text) => tokens.scopeOf(text),
+    tokens,
+    signingKeys: () => keys.signingKeys,
+    rotateSigningKeys: (isForced) => keys.rotate(isForced),
     cursorSecret: Buffer.from(secret, "base64"),
   };
 }
 
-function openToken(
-  config: ServerConfig,
-  randomBytes: (count: number) => Uint8Array,
-): { readonly token: string; readonly tokenFile: string | null } {
-  if (config.token !== null) return { token: config.token, tokenFile: null };
-  const token = () => {
-    const password = Buffer.from(randomBytes(32)).toString("base64url");
-    return Buffer.from(JSON.stringify({ UserID: "reprise", Password: password })).toString(
-      "base64",
-    );
-  };
-  if (config.dataDir === ":memory:") return { token: token(), tokenFile: null };
-  const tokenFile = join(config.dataDir, "token");
-  // A file without a token is what a crash leaves between making it and writing it; an empty token would let everybody in.
-  if (!existsSync(tokenFile) || readToken(tokenFile) === "") {
-    writeFileSync(tokenFile, `${token()}\n`, { mode: 0o600, flush: true });
+function givenTokens(config: ServerConfig): readonly GivenToken[] {
+  const { token, readOnlyToken, publishToken } = config;
+  const given = [
+    { id: "REPRISE_TOKEN", scope: "full", text: token },
+    { id: "REPRISE_READ_ONLY_TOKEN", scope: "read-only", text: readOnlyToken },
+    { id: "REPRISE_PUBLISH_TOKEN", scope: "publish-only", text: publishToken },
+  ] as const;
+  return given.flatMap(({ text, ...rest }) => (text === null ? [] : [{ ...rest, text }]));
+}
+
+function startToken({ token }: ServerConfig, tokens: TokenRing) {
+  if (token !== null) return { token, tokenSource: "given", keepToken: async () => {} } as const;
+  if (tokens.hasStartToken) {
+    return { token: "", tokenSource: "kept", keepToken: async () => {} } as const;
   }
-  chmodSync(tokenFile, 0o600);
-  return { token: readToken(tokenFile), tokenFile };
+  const text = tokens.newText();
+  const keepToken = () => tokens.keepStartToken(text);
+  return { token: text, tokenSource: "made", keepToken } as const;
 }
 
-function readToken(file: string): string {
-  return readFileSync(file, "utf8").trim();
-}
-
-function sha256(text: string): Buffer {
-  return hash("sha256", text, "buffer");
+/**
+ * Takes over a token from the file `token` of the data directory: earlier versions kept it there, and who has lost the token
+ * leaves a new one there. The file goes, so that no token lies on the disk.
+ */
+async function takeTokenFile({ dataDir }: ServerConfig, tokens: TokenRing): Promise<void> {
+  if (dataDir === ":memory:") return;
+  const file = join(dataDir, "token");
+  if (!existsSync(file)) return;
+  const text = readFileSync(file, "utf8").trim();
+  // An empty one is what a crash has left; an empty token would let everybody in.
+  if (text !== "") {
+    const fault = tokenFault(text);
+    if (fault !== null) {
+      throw new RepriseError("invalid_request", { message: `the token in ${file} ${fault}` });
+    }
+    await tokens.keepStartToken(text);
+  }
+  rmSync(file);
 }

@@ -5,7 +5,7 @@ import { createAdaptorServer } from "@hono/node-server";
 import { errorBody, HEADER_BYTES_MAX, HEADER_COUNT_MAX, RepriseError } from "@reprise/protocol";
 import { type Api, createApi } from "./api/app.ts";
 import { LIMITS, type ServerConfig } from "./config.ts";
-import { openCredentials } from "./credentials.ts";
+import { openCredentials, type TokenSource } from "./credentials.ts";
 import { Engine, type EngineLimits } from "./engine/engine.ts";
 import { createEgress, destinationCheck } from "./host/egress.ts";
 import type { Host } from "./host/host.ts";
@@ -18,8 +18,9 @@ export interface RunningServer {
   readonly url: string;
   readonly port: number;
   readonly config: ServerConfig;
+  /** The token that may do everything; empty when it was made at an earlier start and only its digest is known. */
   readonly token: string;
-  readonly tokenFile: string | null;
+  readonly tokenSource: TokenSource;
   readonly signingKeys: { readonly current: string; readonly next: string };
   /** Stops taking requests, lets attempts in flight end, and closes the store. */
   close(): Promise<void>;
@@ -86,6 +87,7 @@ async function serve({ config, host, store, limits }: Parts): Promise<RunningSer
       bodyBytesMax: config.bodyBytesMax,
       batchBytesMax: LIMITS.batchBytesMax,
       retriesMax: config.retriesMax,
+      authFailuresMax: config.authFailuresMax,
       trustedProxies: config.trustedProxies,
       isLoopbackOnly: config.mode === "development",
       checkEgress: destinationCheck(createEgress(config.egress)),
@@ -93,14 +95,16 @@ async function serve({ config, host, store, limits }: Parts): Promise<RunningSer
   });
   const server = createHttpServer(api);
   const port = await listen(server, config);
+  await credentials.keepToken();
   engine.start();
+  const { current, next } = credentials.signingKeys();
   return {
     url: `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`,
     port,
     config,
     token: credentials.token,
-    tokenFile: credentials.tokenFile,
-    signingKeys: credentials.signingKeys(),
+    tokenSource: credentials.tokenSource,
+    signingKeys: { current, next },
     close: async () => {
       // Requests are answered while attempts end: a step that finishes now must still be recorded.
       await engine.stop(config.drainMs);

@@ -13,10 +13,10 @@ interface Call {
 async function open(settings: Partial<ApiSettings> = {}) {
   const world = await createWorld();
   const { room } = world;
-  const isToken = (token: string) => token === "secret";
+  const scopeOf = (token: string) => (token === "secret" ? "full" : null);
   const api = createApi({
     ...room,
-    credentials: { ...room.credentials, isToken },
+    credentials: { ...room.credentials, scopeOf },
     settings: { ...room.settings, ...settings },
   });
   return { world, api };

@@ -1,9 +1,12 @@
-import { RepriseError } from "@reprise/protocol";
+import { RepriseError, type TokenScope } from "@reprise/protocol";
 import { Hono } from "hono";
-import { checkToken } from "./auth.ts";
+import { checkScope, checkToken } from "./auth.ts";
+import { AuthFailures } from "./auth-failures.ts";
+import { endpointOf, pathOf } from "./endpoints.ts";
 import { errorResponse } from "./errors.ts";
 import { FixedPathRouter } from "./fixed-path-router.ts";
-import { checkLoopback, checkTransport, peerOf } from "./request.ts";
+import { checkMessageShape } from "./message-shape.ts";
+import { callerIp, checkLoopback, checkTransport, peerOf } from "./request.ts";
 import type { ApiEnv, ApiRoom, Peer } from "./room.ts";
 import { batchRoutes } from "./routes/batch.ts";
 import { cancelRunsRoutes } from "./routes/cancel-runs.ts";
@@ -13,6 +16,7 @@ import { publishRoutes } from "./routes/publish.ts";
 import { runLogRoutes } from "./routes/run-logs.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { stepsToCome } from "./routes/steps-to-come.ts";
+import { tokenRoutes } from "./routes/tokens.ts";
 import { triggerRoutes } from "./routes/trigger.ts";
 
 const resources = [
@@ -24,6 +28,7 @@ const resources = [
   runLogRoutes,
   deadLetterRoutes,
   keyRoutes,
+  tokenRoutes,
   stepsToCome,
 ];
 
@@ -33,7 +38,8 @@ export interface Api {
 }
 
 export function createApi(room: ApiRoom): Api {
-  const app = new Hono<ApiEnv>({ getPath: pathOf, router: new FixedPathRouter() });
+  const authenticate = createAuthenticator(room);
+  const app = new Hono<ApiEnv>({ getPath, router: new FixedPathRouter() });
   app.get("/livez", (c) => c.json({ status: "ok" }));
   app.get("/readyz", async (c) => {
     await room.store.nextDueAt();
@@ -42,7 +48,10 @@ export function createApi(room: ApiRoom): Api {
   app.use("/v2/*", async (c, next) => {
     checkTransport(c.env);
     if (room.settings.isLoopbackOnly) checkLoopback(c.req.raw);
-    checkToken(c.req.raw, c.env, room.credentials);
+    const scope = authenticate(c.req.raw, c.env);
+    const endpoint = endpointOf(c.req.method, c.env);
+    checkScope(scope, endpoint);
+    checkMessageShape(c.req.raw, c.env, endpoint);
     await next();
   });
   for (const routes of resources) app.route("/", routes(room));
@@ -54,6 +63,19 @@ export function createApi(room: ApiRoom): Api {
   app.onError((error) => errorResponse(error, room.host));
   return {
     fetch: async (request, peer) => app.fetch(request, peer ?? peerOf(request)),
+  };
+}
+
+/** Checks the token and counts those who have none that is good. */
+function createAuthenticator({ credentials, host, settings }: ApiRoom) {
+  const failures = new AuthFailures(() => host.now(), settings.authFailuresMax);
+  return (request: Request, peer: Peer): TokenScope => {
+    try {
+      return checkToken(request, peer, credentials);
+    } catch (error) {
+      failures.add(callerIp(request, peer, settings));
+      throw error;
+    }
   };
 }
 
@@ -75,8 +97,6 @@ function unmatched(app: Hono<ApiEnv>, method: string, path: string): RepriseErro
 }
 
 /** The path without the query, from the target as received where there is one. */
-function pathOf(request: Request, options?: { readonly env?: ApiEnv["Bindings"] }): string {
-  const target = options?.env?.rawTarget ?? request.url;
-  const query = target.indexOf("?");
-  return query === -1 ? target : target.slice(0, query);
+function getPath(request: Request, options?: { readonly env?: ApiEnv["Bindings"] }): string {
+  return pathOf(options?.env?.rawTarget ?? request.url);
 }

@@ -1,21 +1,45 @@
-import { RepriseError, TOKEN_BYTES_MAX } from "@reprise/protocol";
+import { RepriseError, TOKEN_BYTES_MAX, type TokenScope } from "@reprise/protocol";
+import type { Endpoint } from "./endpoints.ts";
 import { countHeader } from "./request.ts";
 import type { Credentials, Peer } from "./room.ts";
 
 /**
  * Checks the bearer token of a request, from the `Authorization` header or the query parameter `qstash_token`.
+ * @returns what the token may do.
  * @throws RepriseError `unauthorized` when it is missing, wrong, given twice, or different in the two places.
  */
-export function checkToken(request: Request, peer: Peer, credentials: Credentials): void {
+export function checkToken(
+  request: Request,
+  peer: Peer,
+  credentials: Pick<Credentials, "scopeOf">,
+): TokenScope {
   const tokens = [...headerTokens(request, peer), ...queryTokens(peer)];
   const token = tokens[0];
   if (token === undefined) {
     throw unauthorized("send the token as `Authorization: Bearer <token>`");
   }
   if (tokens.some((other) => other !== token)) throw unauthorized("two different tokens were sent");
-  if (token === "" || token.length > TOKEN_BYTES_MAX || !credentials.isToken(token)) {
-    throw unauthorized("invalid token");
-  }
+  const isReadable = token !== "" && token.length <= TOKEN_BYTES_MAX;
+  const scope = isReadable ? credentials.scopeOf(token) : null;
+  if (scope === null) throw unauthorized("invalid token");
+  return scope;
+}
+
+const ALLOWED: Readonly<Record<Endpoint["need"], readonly TokenScope[]>> = {
+  full: ["full"],
+  read: ["full", "read-only"],
+  send: ["full", "publish-only"],
+  either: ["full", "read-only", "publish-only"],
+};
+
+/** @throws RepriseError `forbidden` when the token may not call the endpoint. */
+export function checkScope(scope: TokenScope, { need }: Endpoint): void {
+  const allowed = ALLOWED[need];
+  if (allowed.includes(scope)) return;
+  throw new RepriseError("forbidden", {
+    message: `this needs a token with the scope ${allowed.join(" or ")}; the scope of this one is ${scope}`,
+    details: { scope },
+  });
 }
 
 function headerTokens(request: Request, peer: Peer): readonly string[] {

@@ -7,8 +7,19 @@ export function errorResponse(error: unknown, host: Host): Response {
   const headers = new Headers({ "content-type": "application/json" });
   if (refusal.status === 503) headers.set("retry-after", "1");
   if (refusal.status === 405) headers.set("allow", String(refusal.details.allow ?? ""));
+  if (refusal.status === 429) setRateLimit(headers, refusal, host);
   const body = JSON.stringify({ error: refusal.message, code: refusal.code });
   return new Response(body, { status: refusal.status, headers });
+}
+
+/** Clients tell the kinds of 429 apart by these names. */
+function setRateLimit(headers: Headers, { details }: RepriseError, host: Host): void {
+  const { limit, remaining, resetAt } = details;
+  if (typeof resetAt !== "number") return;
+  headers.set("burst-ratelimit-limit", String(limit));
+  headers.set("burst-ratelimit-remaining", String(remaining));
+  headers.set("burst-ratelimit-reset", String(Math.ceil(resetAt / 1000)));
+  headers.set("retry-after", String(Math.max(1, Math.ceil((resetAt - host.now()) / 1000))));
 }
 
 /** A fault of ours. The caller learns nothing of its inside; the log does. */

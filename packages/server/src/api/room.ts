@@ -1,5 +1,7 @@
+import type { TokenScope } from "@reprise/protocol";
 import type { Engine } from "../engine/engine.ts";
-import type { SigningKeys } from "../engine/signer.ts";
+import type { RingKeys } from "../engine/key-ring.ts";
+import type { TokenRing } from "../engine/token-ring.ts";
 import type { Host } from "../host/host.ts";
 import type { Store } from "../store/store.ts";
 
@@ -13,11 +15,12 @@ export interface ApiRoom {
 }
 
 export interface Credentials {
-  /** Whether `token` is a full-scope token of this server. */
-  readonly isToken: (token: string) => boolean;
-  readonly signingKeys: () => SigningKeys;
+  /** What a token may do; null when it is none of this server. */
+  readonly scopeOf: (token: string) => TokenScope | null;
+  readonly tokens: Pick<TokenRing, "list" | "create" | "revoke">;
+  readonly signingKeys: () => RingKeys;
   /** Makes the next key the current one and a new next key; resolves when both are on disk. */
-  readonly rotateSigningKeys: () => Promise<SigningKeys>;
+  readonly rotateSigningKeys: (isForced: boolean) => Promise<RingKeys>;
   /** Secret under which cursors are authenticated. */
   readonly cursorSecret: Uint8Array;
 }
@@ -26,6 +29,8 @@ export interface ApiSettings {
   readonly bodyBytesMax: number;
   readonly batchBytesMax: number;
   readonly retriesMax: number;
+  /** Requests with a wrong token, or none, that one address may send within a second. */
+  readonly authFailuresMax: number;
   /** True in development, whose token is public: only programs on this machine may call, and no web page of another site. */
   readonly isLoopbackOnly: boolean;
   /** Proxies whose `X-Forwarded-For` is believed; empty believes nobody. */

@@ -1,92 +1,121 @@
-import { newSigningKey, type RandomBytes } from "@reprise/protocol";
-import type { Change, SettingRow } from "../core/rows.ts";
+import { hash } from "node:crypto";
+import { newSigningKey, type RandomBytes, RepriseError } from "@reprise/protocol";
 import type { Store, Transaction } from "../store/store.ts";
+import { deleteSetting, keepSetting, readSetting, writeSetting } from "./settings.ts";
 import type { SigningKeys } from "./signer.ts";
 
 const CURRENT = "signingKey.current";
 const NEXT = "signingKey.next";
+const ROTATED_AT = "signingKey.rotatedAt";
+/** Digest of the pair that was last given in the settings. */
+const GIVEN = "signingKey.given";
 
-/** Texts that an installation keeps: signing keys, secrets. Read at start, held in memory, written through. */
+export interface RingKeys extends SigningKeys {
+  /** Null before the first rotation. */
+  readonly rotatedAt: number | null;
+}
+
+export interface KeyRingOptions {
+  readonly store: Store;
+  readonly randomBytes: RandomBytes;
+  readonly now: () => number;
+  /** A pair from the settings: it replaces what is stored when it differs from the pair given before. */
+  readonly given: SigningKeys | null;
+  /** The given pair holds at every start, whatever was rotated meanwhile: development. */
+  readonly isPinned: boolean;
+  /** Time between two rotations that are not forced. */
+  readonly guardMs: number;
+}
+
+/** The signing keys of an installation: read at start, held in memory, written through. */
 export class KeyRing {
-  readonly #store: Store;
-  readonly #randomBytes: RandomBytes;
-  #keys: SigningKeys;
+  readonly #options: KeyRingOptions;
+  #keys: RingKeys;
 
-  constructor(store: Store, randomBytes: RandomBytes, keys: SigningKeys) {
-    this.#store = store;
-    this.#randomBytes = randomBytes;
+  private constructor(options: KeyRingOptions, keys: RingKeys) {
+    this.#options = options;
     this.#keys = keys;
   }
 
-  /** Reads the keys; given ones replace what is stored, and missing ones are made and kept. */
-  static async open(
-    store: Store,
-    randomBytes: RandomBytes,
-    given: SigningKeys | null,
-  ): Promise<KeyRing> {
-    const current = await keepSetting(store, CURRENT, given?.current ?? null, () =>
-      newSigningKey(randomBytes),
-    );
-    const next = await keepSetting(store, NEXT, given?.next ?? null, () =>
-      newSigningKey(randomBytes),
-    );
-    return new KeyRing(store, randomBytes, { current, next });
+  /** Reads the keys; missing ones are made and kept. */
+  static async open(options: KeyRingOptions): Promise<KeyRing> {
+    const keys = await options.store.transaction((transaction) => openKeys(options, transaction));
+    return new KeyRing(options, keys);
   }
 
-  get signingKeys(): SigningKeys {
+  get signingKeys(): RingKeys {
     return this.#keys;
   }
 
-  /** The next key becomes the current one; apps that hold both accept deliveries before, during and after. */
-  async rotate(): Promise<SigningKeys> {
-    const keys = await this.#store.transaction(async (transaction) => {
-      const current = await readSetting(transaction, NEXT);
-      const rotated = {
-        current: current ?? this.#keys.next,
-        next: newSigningKey(this.#randomBytes),
-      };
+  /**
+   * The next key becomes the current one; apps that hold both accept deliveries before, during and after.
+   * @throws RepriseError `key_rotation_too_soon` when the last rotation is recent and this one is not forced.
+   */
+  async rotate(isForced: boolean): Promise<RingKeys> {
+    const { store, randomBytes, now } = this.#options;
+    const keys = await store.transaction(async (transaction) => {
+      const rotatedAt = now();
+      // Read here and not from memory: of two rotations at once the second one has to see the first.
+      if (!isForced) this.#refuseTooSoon(await readRotatedAt(transaction), rotatedAt);
+      const current = (await readSetting(transaction, NEXT)) ?? this.#keys.next;
+      const rotated = { current, next: newSigningKey(randomBytes), rotatedAt };
       await writeSetting(transaction, CURRENT, rotated.current);
       await writeSetting(transaction, NEXT, rotated.next);
+      await writeSetting(transaction, ROTATED_AT, String(rotatedAt));
       return rotated;
     });
     this.#keys = keys;
     return keys;
   }
+
+  /** An app that still holds the pair from before the last rotation knows the current key, but not the one behind it. */
+  #refuseTooSoon(rotatedAt: number | null, now: number): void {
+    const { guardMs } = this.#options;
+    if (rotatedAt === null || now - rotatedAt >= guardMs) return;
+    const again = new Date(rotatedAt + guardMs).toISOString();
+    throw new RepriseError("key_rotation_too_soon", {
+      message: `the signing keys were rotated at ${new Date(rotatedAt).toISOString()}; an app that has not taken the new pair would reject every delivery after another rotation; rotate again after ${again}, or now with ?force=true`,
+      details: { rotatedAt, allowedAt: rotatedAt + guardMs },
+    });
+  }
 }
 
-/** The stored text of a setting; `given` replaces it, and where there is neither, `make` provides one that is kept. */
-export async function keepSetting(
-  store: Store,
-  name: string,
-  given: string | null,
-  make: () => string,
-): Promise<string> {
-  return store.transaction(async (transaction) => {
-    const stored = await readSetting(transaction, name);
-    const value = given ?? stored ?? make();
-    if (value !== stored) await writeSetting(transaction, name, value);
-    return value;
-  });
+async function openKeys(options: KeyRingOptions, transaction: Transaction): Promise<RingKeys> {
+  const { given, randomBytes } = options;
+  if (given !== null && (await isToTake(given, options, transaction))) {
+    await writeSetting(transaction, CURRENT, given.current);
+    await writeSetting(transaction, NEXT, given.next);
+    await deleteSetting(transaction, ROTATED_AT);
+  }
+  const make = () => newSigningKey(randomBytes);
+  return {
+    current: await keepSetting(transaction, CURRENT, make),
+    next: await keepSetting(transaction, NEXT, make),
+    rotatedAt: await readRotatedAt(transaction),
+  };
 }
 
-async function findSetting(transaction: Transaction, name: string): Promise<SettingRow | null> {
-  const [row] = await transaction.find("settings", "byName", [[name]]);
-  return row ?? null;
+/**
+ * Whether the given pair replaces the stored one. One that was given before is not taken again: after a rotation it holds the
+ * key that apps have dropped meanwhile.
+ */
+async function isToTake(
+  given: SigningKeys,
+  { isPinned }: KeyRingOptions,
+  transaction: Transaction,
+): Promise<boolean> {
+  if (isPinned) {
+    const isStored = async (name: string, key: string) =>
+      (await readSetting(transaction, name)) === key;
+    return !((await isStored(CURRENT, given.current)) && (await isStored(NEXT, given.next)));
+  }
+  const mark = hash("sha256", `${given.current}\n${given.next}`);
+  if ((await readSetting(transaction, GIVEN)) === mark) return false;
+  await writeSetting(transaction, GIVEN, mark);
+  return true;
 }
 
-async function readSetting(transaction: Transaction, name: string): Promise<string | null> {
-  return (await findSetting(transaction, name))?.value ?? null;
-}
-
-async function writeSetting(transaction: Transaction, name: string, value: string): Promise<void> {
-  const row = await findSetting(transaction, name);
-  const change: Change =
-    row === null
-      ? {
-          type: "insert",
-          table: "settings",
-          row: { key: await transaction.reserveKeys(1), name, value },
-        }
-      : { type: "update", table: "settings", key: row.key, set: { value } };
-  await transaction.write([change]);
+async function readRotatedAt(transaction: Transaction): Promise<number | null> {
+  const text = await readSetting(transaction, ROTATED_AT);
+  return text === null ? null : Number(text);
 }
