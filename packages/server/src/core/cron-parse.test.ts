@@ -78,6 +78,7 @@ test("a star with a step restricts, a star in a list or with step 1 does not", (
   ]);
   expect(ticks("0 0 */1 * 5", from, 2)).toEqual(["2024-01-05T00:00", "2024-01-12T00:00"]);
   expect(ticks("0 0 3,* * 5", from, 2)).toEqual(["2024-01-05T00:00", "2024-01-12T00:00"]);
+  expect(ticks("0 0 *,3 * 5", from, 2)).toEqual(["2024-01-05T00:00", "2024-01-12T00:00"]);
   expect(ticks("0 0 1-31 * 5", from, 2)).toEqual(["2024-01-02T00:00", "2024-01-03T00:00"]);
 });
 
