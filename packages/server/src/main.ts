@@ -9,6 +9,7 @@ import { openCredentials, type TokenSource } from "./credentials.ts";
 import { Engine, type EngineLimits } from "./engine/engine.ts";
 import { createEgress, destinationCheck } from "./host/egress.ts";
 import type { Host } from "./host/host.ts";
+import type { Resolve } from "./host/system-dial.ts";
 import { createSystemHost } from "./host/system-host.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
@@ -36,6 +37,8 @@ export interface Surroundings {
   readonly limits?: Partial<EngineLimits>;
   /** Takes the lines of the log; standard error when not given. */
   readonly writeLine?: (line: string) => void;
+  /** Answers for the addresses of a destination's name; the system's resolver when not given. */
+  readonly resolve?: Resolve;
 }
 
 /**
@@ -46,12 +49,13 @@ export async function startServer(
   config: ServerConfig,
   surroundings: Surroundings = {},
 ): Promise<RunningServer> {
-  const { writeLine } = surroundings;
+  const { writeLine, resolve } = surroundings;
   const host = createSystemHost({
     logLevel: config.logLevel,
     connectionsPerOrigin: config.perOriginMax,
     egress: config.egress,
     ...(writeLine === undefined ? {} : { writeLine }),
+    ...(resolve === undefined ? {} : { resolve }),
   });
   const path = config.dataDir === ":memory:" ? ":memory:" : join(config.dataDir, "reprise.db");
   const store = await openSqliteStore({

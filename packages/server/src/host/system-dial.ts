@@ -54,13 +54,9 @@ export function createDialer(egress: Egress, resolve: Resolve): (origin: string)
         queueMicrotask(() => callback(denial, null));
         return null;
       }
-      // The name in the TLS handshake is the URL's, not that of a `Host` header.
-      const socket: Socket = connect({ ...options, servername: "" }, (...answer) => {
-        const [error, connected] = answer;
-        const late = error === null ? denialOf(connected.remoteAddress ?? "") : null;
-        if (late === null) callback(...answer);
-        else callback(late, null);
-      }) as unknown as Socket; // Undocumented in its types: it returns the socket that it dials with.
+      // The name in the TLS handshake is the URL's, not that of a `Host` header. Types leave out that undici's connector
+      // returns the socket that it dials with.
+      const socket = connect({ ...options, servername: "" }, callback) as unknown as Socket;
       // Before undici's own listener, and for TLS before the handshake says anything.
       socket.prependOnceListener("connect", () => {
         const late = denialOf(socket.remoteAddress ?? "");

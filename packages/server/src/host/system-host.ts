@@ -2,6 +2,7 @@ import { randomFillSync } from "node:crypto";
 import { createEgress } from "./egress.ts";
 import type { EgressPolicy } from "./egress-policy.ts";
 import type { Host, LogLevel, Timer } from "./host.ts";
+import type { Resolve } from "./system-dial.ts";
 import { SystemFetch } from "./system-fetch.ts";
 
 /** The real outside: this machine's clock, chance, network and standard error. */
@@ -21,6 +22,8 @@ export interface SystemHostOptions {
   readonly idleMs?: number;
   /** Where requests may go. Default: public addresses only. */
   readonly egress?: EgressPolicy;
+  /** Answers for the addresses of a host name. Default: the system's resolver. */
+  readonly resolve?: Resolve;
 }
 
 const CONNECTIONS_PER_ORIGIN = 50;
@@ -42,6 +45,7 @@ export function createSystemHost(options: SystemHostOptions = {}): SystemHost {
     originsMax: options.originsMax ?? ORIGINS_MAX,
     idleMs: options.idleMs ?? IDLE_MS,
     egress: createEgress(options.egress ?? { mode: "public-only", allow: [] }),
+    ...(options.resolve === undefined ? {} : { resolve: options.resolve }),
   });
   const levelMin = LEVELS[options.logLevel ?? "info"];
   const writeLine = options.writeLine ?? standardError();
