@@ -8,6 +8,7 @@ export * from "./ids.ts";
 export * from "./json.ts";
 export * from "./limits.ts";
 export * from "./paths.ts";
+export * from "./plain-options.ts";
 export * from "./publish.ts";
 export * from "./redaction.ts";
 export * from "./resources.ts";

@@ -49,8 +49,12 @@ export const FLOW_CONTROL_PERIOD_MS_MAX = 7 * DAY_MS;
 /** Largest `parallelism` or `rate`; larger values mean "no limit" and are a slip of the keyboard. */
 export const FLOW_CONTROL_COUNT_MAX = 1_000_000_000;
 export const REDACT_FIELDS_MAX = 64;
+export const DEDUPLICATION_ID_CHARS_MAX = 256;
+export const DEDUPLICATION_WINDOW_MS_DEFAULT = 10 * MINUTE_MS;
+export const SCHEDULE_ID_CHARS_MAX = 128;
 /** Names of URL groups and queues. */
 export const NAME_CHARS_MAX = 128;
+export const URL_GROUP_ENDPOINTS_MAX = 100;
 
 // Workflow runs.
 export const RUN_ID_CHARS_MAX = 128;

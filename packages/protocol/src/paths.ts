@@ -18,6 +18,8 @@ export const PATH = {
 /** Prefixes that a destination follows, as raw text with its query. */
 export const DESTINATION_PREFIX = {
   publish: "/v2/publish/",
+  /** The name of the queue comes before the destination. */
+  enqueue: "/v2/enqueue/",
   trigger: "/v2/trigger/",
   schedules: "/v2/schedules/",
 } as const;

@@ -229,9 +229,9 @@ describe("a fault elsewhere is answered with 400, names the item, and starts not
       /^item 1: invalid Upstash-Failure-Callback url/,
     ],
     [
-      "a plain message",
-      { "upstash-workflow-init": undefined },
-      /^item 1: .*does not offer plain messages/,
+      "a mark that is neither true nor false",
+      { "upstash-workflow-init": "perhaps" },
+      /^item 1: Upstash-Workflow-Init must be true or false/,
     ],
   ])("%s", async (_name, headers, error) => {
     const answer = await batch([initItem("wfr_a"), initItem("wfr_b", headers)]);

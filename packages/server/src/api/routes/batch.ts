@@ -2,24 +2,33 @@ import {
   asSubmissionError,
   BATCH_ITEMS_MAX,
   checkHeaders,
+  type Destination,
   type FlatHeaders,
   flatHeadersFromRecord,
   HEADER,
   isJsonObject,
+  isName,
   isRepriseError,
+  mergeHeaders,
   messageId,
   parseDestination,
   parseJson,
   RepriseError,
 } from "@reprise/protocol";
 import { Hono } from "hono";
-import type { Answers, StartRun, SubmitStep } from "../../core/commands.ts";
+import type { Answers, PublishMessage, StartRun, SubmitStep } from "../../core/commands.ts";
+import type { UrlGroupRow } from "../../core/rows.ts";
+import { toPublish, toPublishAnswer, withDefaults } from "../publish-message.ts";
 import { callerIp, readBody } from "../request.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
 import { readOptions, type Submission, toStartRun, toSubmitStep } from "../workflow-message.ts";
+import { invalidQueueName } from "./queue-name.ts";
 import { notOfferedStep } from "./steps-to-come.ts";
 
-/** `POST /v2/batch`: how the SDK starts runs and submits steps. All items are executed as one. */
+/**
+ * `POST /v2/batch`: many messages in one request, and how the SDK starts runs and submits steps. Everything is checked first, and
+ * one fault refuses the whole; what is accepted is executed as one.
+ */
 export function batchRoutes(room: ApiRoom): Hono<ApiEnv> {
   return new Hono<ApiEnv>().post("/v2/batch", async (c) => {
     const body = await readBody(c.req.raw, room.settings.batchBytesMax);
@@ -27,19 +36,58 @@ export function batchRoutes(room: ApiRoom): Hono<ApiEnv> {
     const values = parseList(body);
     try {
       const items = values.map((value, index) => inItem(index, () => parseItem(value)));
-      const commands = planGroups(items.map((item, index) => toCommand(item, index, ip, room)));
-      const answers = await room.engine.execute(commands);
-      return c.json(answers.map(toItemAnswer));
+      const groups = await findGroups(items, room);
+      const commands = items.map((item, index) =>
+        inItem(index, () => toCommand(item, { ip, groups }, room)),
+      );
+      return c.json(await execute(commands, room));
     } catch (error) {
       throw values.some(isSubmission) ? asSubmissionError(error) : error;
     }
   });
 }
 
+type ItemCommand = StartRun | SubmitStep | PublishMessage;
+
+/** An item whose URL group does not exist fails alone; all others are executed as one. */
+async function execute(
+  commands: readonly (ItemCommand | RepriseError)[],
+  room: ApiRoom,
+): Promise<readonly unknown[]> {
+  const valid = commands.filter(
+    (command): command is ItemCommand => !(command instanceof RepriseError),
+  );
+  const answers = valid.length === 0 ? [] : await room.engine.execute(planGroups(valid));
+  let next = 0;
+  return commands.map((command) => {
+    if (command instanceof RepriseError) return { error: command.message };
+    const answer = answers[next++];
+    if (answer === undefined)
+      throw new RepriseError("internal", { message: "an item got no answer" });
+    return "messages" in answer ? toPublishAnswer(answer) : toItemAnswer(answer);
+  });
+}
+
 interface Item {
-  readonly destination: string;
+  readonly destination: Destination;
   readonly headers: FlatHeaders;
   readonly body: Uint8Array;
+  readonly queueName: string | null;
+}
+
+/** The URL groups that the items name, as they are now. */
+async function findGroups(
+  items: readonly Item[],
+  room: ApiRoom,
+): Promise<ReadonlyMap<string, UrlGroupRow>> {
+  const names = new Set<string>();
+  for (const { destination } of items) {
+    if (destination.kind === "urlGroup") names.add(destination.name);
+  }
+  if (names.size === 0) return new Map();
+  const values = Array.from(names, (name) => [name]);
+  const groups = await room.store.find("urlGroups", "byName", values);
+  return new Map(groups.map((group) => [group.name, group]));
 }
 
 const encoder = new TextEncoder();
@@ -75,7 +123,7 @@ function parseList(bytes: Uint8Array): readonly unknown[] {
 /** Reads one `{destination, headers, body}`. */
 export function parseItem(value: unknown): Item {
   if (!isJsonObject(value)) throw invalidItem("must be an object");
-  const { destination, headers, body } = value;
+  const { destination, headers, body, queue } = value;
   if (typeof destination !== "string") throw invalidItem("destination must be a text");
   if (headers !== undefined && headers !== null && !isJsonObject(headers)) {
     throw invalidItem("headers must be an object");
@@ -83,9 +131,19 @@ export function parseItem(value: unknown): Item {
   if (body !== undefined && body !== null && typeof body !== "string") {
     throw invalidItem("body must be a text");
   }
+  if (queue !== undefined && queue !== null && typeof queue !== "string") {
+    throw invalidItem("queue must be a text");
+  }
+  if (typeof queue === "string" && !isName(queue)) throw invalidQueueName(queue);
   const set = flatHeadersFromRecord(headers ?? {});
   checkHeaders(set);
-  return { destination, headers: set, body: encoder.encode(body ?? "") };
+  const parsed = parseDestination(destination);
+  return {
+    destination: parsed,
+    headers: mergeHeaders(parsed.config.headers, set),
+    body: encoder.encode(body ?? ""),
+    queueName: queue ?? null,
+  };
 }
 
 function invalidItem(fault: string): RepriseError {
@@ -103,18 +161,34 @@ export function inItem<R>(index: number, read: () => R): R {
   }
 }
 
-function toCommand(item: Item, index: number, ip: string, room: ApiRoom): StartRun | SubmitStep {
-  return inItem(index, () => {
-    const destination = parseDestination(item.destination);
-    if (destination.kind !== "url") throw notOffered("messages to URL groups");
-    const submission = {
-      url: destination.url,
-      headers: item.headers,
-      body: item.body,
-      callerIp: ip,
-    };
-    return toWorkflowCommand(submission, room);
-  });
+interface Batch {
+  readonly ip: string;
+  readonly groups: ReadonlyMap<string, UrlGroupRow>;
+}
+
+function toCommand(item: Item, batch: Batch, room: ApiRoom): ItemCommand | RepriseError {
+  const { destination, body, queueName } = item;
+  const { bodyBytesMax } = room.settings;
+  if (body.byteLength > bodyBytesMax) {
+    throw new RepriseError("body_too_large", {
+      message: `quota maxMessageSize exceeded, current limit: ${bodyBytesMax} bytes`,
+      details: { limit: bodyBytesMax },
+    });
+  }
+  if (destination.kind === "url" && HEADER.workflowInit in item.headers) {
+    const { url } = destination;
+    return toWorkflowCommand({ url, headers: item.headers, body, callerIp: batch.ip }, room);
+  }
+  const group = destination.kind === "url" ? null : batch.groups.get(destination.name);
+  if (group === undefined)
+    return new RepriseError("url_group_not_found", unknownGroup(destination));
+  const headers = withDefaults(group, item.headers);
+  return toPublish({ destination, headers, body, callerIp: batch.ip, queueName }, room);
+}
+
+function unknownGroup(destination: Destination) {
+  const name = destination.kind === "url" ? "" : destination.name;
+  return { message: `topic ${name} not found: there is no URL group of this name` };
 }
 
 /** A message that starts a run or submits to one. */
@@ -128,20 +202,14 @@ export function toWorkflowCommand(submission: Submission, room: ApiRoom): StartR
     case false:
       return toSubmitStep(submission, options, room);
     case null:
-      throw notOffered("plain messages");
+      throw new RepriseError("invalid_header", {
+        message: "Upstash-Workflow-Init must be true or false on a message of a workflow",
+      });
   }
 }
 
-function notOffered(what: string): RepriseError {
-  return new RepriseError("invalid_request", {
-    message: `this version does not offer ${what}; send the headers of a workflow message`,
-  });
-}
-
 /** Plans of one group come in one batch: the step behind the group follows the last of them. */
-export function planGroups(
-  commands: readonly (StartRun | SubmitStep)[],
-): readonly (StartRun | SubmitStep)[] {
+export function planGroups<C extends ItemCommand>(commands: readonly C[]): readonly C[] {
   let last = 0;
   for (const command of commands) {
     if (command.type === "submitStep" && command.facts.isPlan)

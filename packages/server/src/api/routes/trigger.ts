@@ -1,7 +1,6 @@
 import {
   BATCH_ITEMS_MAX,
   DESTINATION_PREFIX,
-  parseDestination,
   parseJson,
   RepriseError,
 } from "@reprise/protocol";
@@ -28,7 +27,7 @@ export function triggerRoutes(room: ApiRoom): Hono<ApiEnv> {
       const commands = parseTriggers(body).map((value, index) =>
         inItem(index, () => {
           const item = parseItem(value);
-          const destination = parseDestination(item.destination);
+          const { destination } = item;
           if (destination.kind !== "url") {
             throw new RepriseError("invalid_destination", {
               message: "destination must start with http:// or https://",
