@@ -6,6 +6,7 @@ import { effectiveConfig, parseMessageConfig, type RunConfig } from "../core/run
 import { type Context, type Effect, remove } from "../core/transition.ts";
 import type { Store } from "../store/store.ts";
 import { findNextDue, isInFlight, type Taking, takeDue } from "./claims.ts";
+import { compactChanges } from "./compact-changes.ts";
 import type { ConfigCache } from "./config-cache.ts";
 import { decide } from "./decide.ts";
 import type { Delivery } from "./dispatcher.ts";
@@ -104,7 +105,7 @@ async function serve(
 }
 
 async function writeChanges({ work, transaction }: Taking): Promise<void> {
-  const changes = work.takeUnwritten();
+  const changes = compactChanges(work.takeUnwritten());
   if (changes.length > 0) await transaction.write(changes);
 }
 
