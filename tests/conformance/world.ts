@@ -100,6 +100,8 @@ export class World {
   async restartServer(): Promise<void> {
     const { port } = this.server;
     await this.server.close();
+    // Clients of this process see their connections end, and take new ones.
+    await new Promise((resolve) => setImmediate(resolve));
     this.#server = await this.#startServer(port);
   }
 

@@ -1,0 +1,162 @@
+// Tokens that are made and revoked while the server runs, and what the official clients can do with them.
+
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { NewTokenResource, TokenResource, TokenScope } from "@reprise/protocol";
+import { Client as QstashClient, QstashRatelimitError } from "@upstash/qstash";
+import { Client, serve } from "@upstash/workflow";
+import { expect, test } from "vitest";
+import { readRows } from "./snapshot.ts";
+import { useWorld } from "./world.ts";
+
+const world = useWorld({ isOnDisk: true });
+
+async function make(scope: TokenScope, name = "one"): Promise<NewTokenResource> {
+  const body = JSON.stringify({ name, scope });
+  const answer = await world.call("POST", "/v2/tokens", { body });
+  expect(answer.status, answer.text).toBe(201);
+  expect(answer.headers.get("cache-control")).toBe("no-store");
+  return answer.json as NewTokenResource; // The first test checks it.
+}
+
+async function list(): Promise<readonly TokenResource[]> {
+  const answer = await world.call("GET", "/v2/tokens");
+  expect(answer.status).toBe(200);
+  return answer.json as readonly TokenResource[]; // The first test checks it.
+}
+
+const statusOf = async (token: string, method = "GET", path = "/v2/workflows/logs") =>
+  (await world.call(method, path, { token })).status;
+
+test("a token is shown once, holds at once and until it is revoked, over restarts", async () => {
+  const { token, ...made } = await make("read-only", "dashboard");
+  expect(made).toEqual({
+    id: expect.stringMatching(/^tok_[\w-]{16}$/),
+    name: "dashboard",
+    scope: "read-only",
+    source: "api",
+    createdAt: expect.any(Number),
+  });
+  expect(JSON.parse(atob(token))).toEqual({
+    UserID: "reprise",
+    Password: expect.stringMatching(/^[\w-]{43}$/),
+  });
+  expect(await statusOf(token)).toBe(200);
+  const given = { id: "REPRISE_TOKEN", name: "REPRISE_TOKEN", scope: "full", source: "settings" };
+  const other = await make("full", "deploy");
+  const { token: otherToken, ...otherMade } = other;
+  expect(await list()).toEqual([given, made, otherMade]);
+  expect((await world.call("DELETE", `/v2/tokens/${made.id}`)).status).toBe(200);
+  expect([await statusOf(token), await statusOf(otherToken)]).toEqual([401, 200]);
+  expect((await world.call("DELETE", `/v2/tokens/${made.id}`)).json).toMatchObject({
+    code: "token_not_found",
+  });
+  await world.restartServer();
+  expect([await statusOf(token), await statusOf(otherToken)]).toEqual([401, 200]);
+  expect(await list()).toEqual([given, otherMade]);
+});
+
+test("no file holds a token, while one that is at work or after", async () => {
+  const { token } = await make("full");
+  const { Password } = JSON.parse(atob(token));
+  const dataDir = world.server.config.dataDir;
+  expect(await statusOf(token)).toBe(200);
+  const files = await readdir(dataDir);
+  expect(files.length).toBeGreaterThan(0);
+  for (const name of files) {
+    const bytes = await readFile(join(dataDir, name));
+    expect([name, bytes.includes(token), bytes.includes(Password)]).toEqual([name, false, false]);
+  }
+});
+
+test("only a token for everything makes, lists and revokes tokens, and the last such one stays", async () => {
+  const reader = await make("read-only");
+  const app = await make("publish-only");
+  for (const { token } of [reader, app]) {
+    for (const [method, path] of [
+      ["GET", "/v2/tokens"],
+      ["POST", "/v2/tokens"],
+      ["DELETE", `/v2/tokens/${reader.id}`],
+    ] as const) {
+      expect([method, await statusOf(token, method, path)]).toEqual([method, 403]);
+    }
+  }
+  const given = await world.call("DELETE", "/v2/tokens/REPRISE_TOKEN");
+  expect([given.status, given.text]).toEqual([400, expect.stringContaining("settings")]);
+});
+
+test("what is no token to make is refused, and nothing is kept", async () => {
+  const before = await readRows(world.store);
+  const bodies = {
+    "": /JSON/,
+    "[]": /object/,
+    '{"name":"a"}': /scope must be one of full, read-only, publish-only/,
+    '{"name":"a","scope":"admin"}': /scope must be one of/,
+    '{"name":"a","scope":["full"]}': /scope must be one of/,
+    '{"name":"","scope":"full"}': /name must have/,
+    '{"name":"a b","scope":"full"}': /name must have/,
+    '{"name":"a\\u0000","scope":"full"}': /name must have/,
+    '{"name":7,"scope":"full"}': /name must have/,
+    '{"name":"a","scope":"full","token":"mine"}': /"token" is not known/,
+    '{"name":"a","scope":"full","__proto__":{}}': /"__proto__" is not known/,
+  };
+  for (const [body, text] of Object.entries(bodies)) {
+    const answer = await world.call("POST", "/v2/tokens", { body });
+    expect([body, answer.status, answer.json]).toEqual([
+      body,
+      400,
+      { error: expect.stringMatching(text), code: expect.any(String) },
+    ]);
+  }
+  expect(await readRows(world.store)).toEqual(before);
+});
+
+test("an app with a token that only sends serves and triggers workflows, parallel steps included", async () => {
+  const { token } = await make("publish-only");
+  const qstashClient = new QstashClient({ baseUrl: world.server.url, token });
+  const { handler } = serve(
+    async (context) => {
+      const [a, b] = await Promise.all([context.run("a", () => 1), context.run("b", () => 2)]);
+      await context.sleep("nap", 0.01);
+      return context.run("sum", () => a + b);
+    },
+    { qstashClient, receiver: world.app.receiver },
+  );
+  const url = world.app.on("/order", (request) => handler(request));
+  const client = new Client({ baseUrl: world.server.url, token });
+  const { workflowRunId } = await client.trigger({ url });
+  expect((await world.succeeded(workflowRunId)).workflowRunResponse).toBe("3");
+  await expect(client.cancel(workflowRunId)).rejects.toThrow(/forbidden/);
+  await expect(client.dlq.list()).rejects.toThrow(/forbidden/);
+});
+
+test("who sends many bad tokens is slowed down, a good one from the same address is not", async () => {
+  const statuses: number[] = [];
+  for (let count = 0; count < 200; count += 1) statuses.push(await statusOf("bad"));
+  const limited = statuses.filter((status) => status === 429).length;
+  expect(statuses.every((status) => status === 401 || status === 429)).toBe(true);
+  expect(statuses.slice(0, 20).every((status) => status === 401)).toBe(true);
+  // Two hundred of them take less than five seconds.
+  expect(limited).toBeGreaterThan(50);
+  expect(await statusOf(world.token)).toBe(200);
+});
+
+test("the refusal has the headers by which official clients know a burst", async () => {
+  for (let count = 0; count < 30; count += 1) await statusOf("bad");
+  const client = new QstashClient({ baseUrl: world.server.url, token: "bad" });
+  let error: unknown = null;
+  // At the turn of a second the count starts again.
+  for (let tries = 0; tries < 100 && !(error instanceof QstashRatelimitError); tries += 1) {
+    error = await client
+      .queue()
+      .list()
+      .catch((thrown: unknown) => thrown);
+  }
+  expect(error).toBeInstanceOf(QstashRatelimitError);
+  const answer = await world.call("GET", "/v2/keys", { token: "bad" });
+  if (answer.status !== 429) return;
+  expect(answer.headers.get("burst-ratelimit-limit")).toBe("20");
+  expect(answer.headers.get("burst-ratelimit-remaining")).toBe("0");
+  expect(Number(answer.headers.get("burst-ratelimit-reset"))).toBeGreaterThan(1_700_000_000);
+  expect(answer.headers.get("retry-after")).toBe("1");
+});
