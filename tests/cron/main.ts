@@ -5,10 +5,11 @@ import { compareZone } from "./comparison.ts";
 import { DENSE_EXPRESSIONS, SPARSE_EXPRESSIONS } from "./expressions.ts";
 import { type CronOptions, readOptions, USAGE } from "./options.ts";
 
-function compareZones({ zoneNames, firstYear, years }: CronOptions): number {
+function compareZones(options: CronOptions): number {
+  const { zoneNames, firstYear, years, isOnlyNearShifts } = options;
   const startedAt = performance.now();
   const expressions = [...DENSE_EXPRESSIONS, ...SPARSE_EXPRESSIONS];
-  const wholeExpressions = new Set(SPARSE_EXPRESSIONS);
+  const wholeExpressions = new Set(isOnlyNearShifts ? [] : SPARSE_EXPRESSIONS);
   const from = Date.UTC(firstYear, 0);
   const to = Date.UTC(firstYear + years, 0);
   const total = { shifts: 0, walkChecks: 0, secondChecks: 0, failed: 0 };
