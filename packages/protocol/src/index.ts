@@ -14,4 +14,5 @@ export * from "./redaction.ts";
 export * from "./resources.ts";
 export * from "./signature.ts";
 export * from "./step.ts";
+export * from "./url-group.ts";
 export * from "./workflow-options.ts";

@@ -18,6 +18,7 @@ import { runRoutes } from "./routes/runs.ts";
 import { stepsToCome } from "./routes/steps-to-come.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { triggerRoutes } from "./routes/trigger.ts";
+import { urlGroupRoutes } from "./routes/url-groups.ts";
 
 const resources = [
   batchRoutes,
@@ -29,6 +30,7 @@ const resources = [
   deadLetterRoutes,
   keyRoutes,
   tokenRoutes,
+  urlGroupRoutes,
   stepsToCome,
 ];
 

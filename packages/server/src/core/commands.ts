@@ -19,7 +19,11 @@ export type Command =
   | PublishMessage
   | CancelMessage
   | ReleaseMessage
-  | TickSchedule;
+  | TickSchedule
+  | SetEndpoints
+  | RemoveEndpoints
+  | DeleteUrlGroup
+  | SetUrlGroupHeaders;
 
 /** Starts a run, or finds that a live one has this id. */
 export interface StartRun {
@@ -150,6 +154,38 @@ export interface ReleaseMessage {
   readonly messageKey: number;
 }
 
+/** Adds endpoints to a URL group, which is made when it is missing, or updates them. */
+export interface SetEndpoints {
+  readonly type: "setEndpoints";
+  readonly name: string;
+  readonly endpoints: readonly { readonly name?: string; readonly url: string }[];
+}
+
+export interface RemoveEndpoints {
+  readonly type: "removeEndpoints";
+  readonly name: string;
+  readonly endpoints: readonly EndpointMark[];
+}
+
+/** An endpoint by its name, its URL, or either. */
+export interface EndpointMark {
+  readonly name?: string;
+  readonly url?: string;
+}
+
+export interface DeleteUrlGroup {
+  readonly type: "deleteUrlGroup";
+  readonly name: string;
+}
+
+/** Sets the default headers of messages to a URL group; none takes them away. */
+export interface SetUrlGroupHeaders {
+  readonly type: "setUrlGroupHeaders";
+  readonly name: string;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** What each command answers. */
 export interface Answers {
   readonly startRun: StartRunAnswer;
@@ -167,6 +203,10 @@ export interface Answers {
   readonly cancelMessage: { readonly wasOpen: boolean; readonly isNew: boolean };
   readonly releaseMessage: null;
   readonly tickSchedule: null;
+  readonly setEndpoints: null;
+  readonly removeEndpoints: null;
+  readonly deleteUrlGroup: null;
+  readonly setUrlGroupHeaders: null;
 }
 
 export interface RunAnswer {

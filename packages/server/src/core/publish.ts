@@ -55,14 +55,16 @@ export function endpointsOf(
   { destination }: Pick<PublishMessage, "destination">,
 ): readonly Endpoint[] {
   if (destination.kind === "url") return [{ url: destination.url }];
-  if (group === null) {
-    throw new RepriseError("url_group_not_found", {
-      message: `topic ${destination.name} not found: there is no URL group of this name`,
-      details: { urlGroup: destination.name },
-    });
-  }
+  if (group === null) throw urlGroupNotFound(destination.name);
   // Written by `JSON.stringify` of a list of endpoints.
   return JSON.parse(group.endpoints) as readonly Endpoint[];
+}
+
+export function urlGroupNotFound(name: string): RepriseError {
+  return new RepriseError("url_group_not_found", {
+    message: `topic ${name} not found: there is no URL group of this name`,
+    details: { urlGroup: name },
+  });
 }
 
 /** What a publish to `url` claims, so that a second one within the window is recognised; null when nothing was asked for. */

@@ -2,6 +2,7 @@ import type { Answers, Command } from "../core/commands.ts";
 import type { Transition } from "../core/transition.ts";
 import type { DecisionRoom } from "./decide.ts";
 import { messageHandlers } from "./message-commands.ts";
+import { urlGroupHandlers } from "./url-group-commands.ts";
 import type { Wants } from "./wants.ts";
 import type { WorkingSet } from "./working-set.ts";
 
@@ -22,7 +23,7 @@ export type Handlers = {
   readonly [T in Command["type"]]?: Handler<Extract<Command, { readonly type: T }>>;
 };
 
-const handlers: Handlers = { ...messageHandlers };
+const handlers: Handlers = { ...messageHandlers, ...urlGroupHandlers };
 
 /** Null for the commands of runs, which `load.ts` and `decide.ts` serve themselves. */
 export function handlerOf(command: Command): Handler<Command> | null {
