@@ -144,7 +144,8 @@ export class SqliteStatements {
 
   list<T extends TableName>(table: T, query: Query<T>): Tables[T][] {
     const { sql, parameters } = toSql(table, query);
-    const statement = this.#listStatement(`SELECT ${columnList(table)} FROM ${table}${sql}`);
+    const columns = columnList(table, query.without);
+    const statement = this.#listStatement(`SELECT ${columns} FROM ${table}${sql}`);
     return this.#rows<T>(table, statement.all(...parameters));
   }
 
@@ -296,8 +297,12 @@ function prepare(database: DatabaseSync, sql: string): StatementSync {
   return statement;
 }
 
-function columnList(table: TableName): string {
-  return Object.keys(columnTypes[table]).join(", ");
+function columnList(table: TableName, without: readonly string[] = []): string {
+  for (const name of without) {
+    assert(columnTypeOf(table, name) === "BLOB", `table ${table} has no bytes in ${name}`);
+  }
+  const columns = Object.keys(columnTypes[table]);
+  return columns.map((name) => (without.includes(name) ? "x''" : name)).join(", ");
 }
 
 function valuesOf(row: object, columns: readonly string[]): SqlValue[] {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { deadLetterRow, insert, keysOf, runRow } from "./rows.suite.ts";
+import { attemptRow, deadLetterRow, insert, keysOf, runRow } from "./rows.suite.ts";
 import { type OpenStore, useStore, write } from "./store.suite.ts";
 import type { Condition, Query } from "./store.ts";
 
@@ -183,6 +183,19 @@ export function listSuite(open: OpenStore): void {
       });
       await expect(undone).rejects.toThrow("undone");
       expect(await Promise.all(outside)).toEqual([0]);
+    });
+
+    test("columns that are left out come empty, the others as they are", async () => {
+      const body = new Uint8Array([1, 2, 3]);
+      const row = attemptRow(7, { responseBody: body, move: "retry", isTruncated: 1 });
+      await write(opened(), insert("attempts", row));
+      const query = { where: [], order: "ascending", limit: 10 } as const;
+      const [hollow] = await opened().list("attempts", { ...query, without: ["responseBody"] });
+      expect(hollow).toEqual({ ...row, responseBody: new Uint8Array() });
+      expect(await opened().list("attempts", { ...query, without: [] })).toEqual([row]);
+      // The type forbids it, but a text that comes empty would be taken for the truth.
+      const texts = opened().list("attempts", { ...query, without: ["move" as "responseBody"] });
+      await expect(texts).rejects.toThrow(/bytes/);
     });
 
     test.each<[string, Condition<"runs">]>([

@@ -70,6 +70,8 @@ export interface Query<T extends TableName> {
   /** Exclusive: only rows behind this key in the given order. */
   readonly afterKey?: number;
   readonly limit: number;
+  /** Columns that are not read and come empty: a page of rows is small, their bodies together may be gigabytes. */
+  readonly without?: readonly BytesColumn<T>[];
 }
 
 /** Conditions are AND-ed; the values within one are OR-ed. */
@@ -91,3 +93,8 @@ export type Condition<T extends TableName> =
   | { readonly type: "contains"; readonly column: Column<T>; readonly values: readonly string[] };
 
 export type Column<T extends TableName> = keyof Tables[T] & string;
+
+/** The columns that hold bytes. */
+export type BytesColumn<T extends TableName> = {
+  [C in Column<T>]: NonNullable<Tables[T][C]> extends Uint8Array ? C : never;
+}[Column<T>];

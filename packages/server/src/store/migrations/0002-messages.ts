@@ -1,6 +1,7 @@
 /**
  * Everything that messages without a workflow need. An open message is a small row that changes with every attempt; its body and
  * settings are written once, beside it, and stay when it is gone. Indexes are partial, so that the steps of runs pay for none.
+ * Bodies are the last columns: what stands behind one is read through all of it.
  */
 export const messageTables = `
 ALTER TABLE messages ADD COLUMN gate TEXT;
@@ -42,9 +43,9 @@ CREATE TABLE logs (
   error TEXT,
   cause TEXT,
   responseHeaders TEXT,
-  responseBody BLOB,
   isTruncated INTEGER NOT NULL,
-  move TEXT
+  move TEXT,
+  responseBody BLOB
 ) STRICT;
 
 CREATE TABLE deadMessages (
@@ -63,10 +64,10 @@ CREATE TABLE deadMessages (
   callerIp TEXT NOT NULL,
   responseStatus INTEGER NOT NULL,
   responseHeaders TEXT,
-  responseBody BLOB,
   isTruncated INTEGER NOT NULL,
   reason TEXT NOT NULL,
-  cause TEXT
+  cause TEXT,
+  responseBody BLOB
 ) STRICT;
 
 CREATE TABLE dedups (
