@@ -8,6 +8,7 @@ import { FixedPathRouter } from "./fixed-path-router.ts";
 import { checkMessageShape } from "./message-shape.ts";
 import { callerIp, checkLoopback, checkTransport, peerOf } from "./request.ts";
 import type { ApiEnv, ApiRoom, Peer } from "./room.ts";
+import { routePath } from "./route-path.ts";
 import { batchRoutes } from "./routes/batch.ts";
 import { cancelRunsRoutes } from "./routes/cancel-runs.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
@@ -100,5 +101,5 @@ function unmatched(app: Hono<ApiEnv>, method: string, path: string): RepriseErro
 
 /** The path without the query, from the target as received where there is one. */
 function getPath(request: Request, options?: { readonly env?: ApiEnv["Bindings"] }): string {
-  return pathOf(options?.env?.rawTarget ?? request.url);
+  return routePath(pathOf(options?.env?.rawTarget ?? request.url));
 }
