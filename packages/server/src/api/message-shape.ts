@@ -41,12 +41,14 @@ const OVERRIDES: ReadonlySet<string> = new Set([
   HEADER.failureCallback,
 ]);
 
+const CRON = "upstash-cron";
+
 /** What else only a message or a schedule has. */
 const MESSAGE_NAMES: ReadonlySet<string> = new Set([
   HEADER.method,
   HEADER.deduplicationId,
   HEADER.contentBasedDeduplication,
-  "upstash-cron",
+  CRON,
   "upstash-queue-name",
   "upstash-header-forward",
 ]);
@@ -59,7 +61,7 @@ function isBetraying(name: string, meant: Endpoint["headers"]): boolean {
     case "message":
       return false;
     case "envelope":
-      return name === HEADER.method;
+      return name === HEADER.method || name === CRON;
     case "overrides":
       return MESSAGE_NAMES.has(name) || name.startsWith(FORWARD_PREFIX);
     case "none":
