@@ -33,6 +33,9 @@ export interface SqliteStoreOptions {
 /** Write-ahead log pages that start a checkpoint: more make commits rarer but slower, see docs/decisions/0003-store.md. */
 const CHECKPOINT_PAGES = 1_000;
 
+/** Rows and commits between two looks at the size of the log: asking costs as much as a small commit computes. */
+const CHECKPOINT_CHECK_WRITES = 64;
+
 /**
  * Opens the store that lives in one SQLite database.
  * @throws RepriseError `storage_unavailable` when the directory or the database cannot be used; the message says why.
@@ -87,6 +90,8 @@ class SqliteStore implements Store {
   /** Settles when everything that was asked of the writer so far is over. */
   #tail: Promise<unknown> = Promise.resolve();
   #refusal: RepriseError | null = null;
+  /** Rows and commits up to the last look at the size of the log. */
+  #writesChecked = 0;
 
   constructor(parts: SqliteParts) {
     const { writer, reader } = parts;
@@ -203,6 +208,9 @@ class SqliteStore implements Store {
 
   /** After the commit, on the writer's own time, because an automatic checkpoint would hide a failed flush. */
   #checkpointWhenDue(): void {
+    const { rowsWritten, commits } = this.#counters;
+    if (rowsWritten + commits - this.#writesChecked < CHECKPOINT_CHECK_WRITES) return;
+    this.#writesChecked = rowsWritten + commits;
     const size = this.#walSize.get();
     if (Number(size?.log) - Number(size?.checkpointed) >= CHECKPOINT_PAGES) this.#checkpoint.get();
   }
