@@ -8,7 +8,7 @@ import { openSqliteStore } from "./sqlite.ts";
 import { toSql, toWhere } from "./sqlite-query.ts";
 import { WAITING_GATES } from "./sqlite-statements.ts";
 import type { Condition } from "./store.ts";
-import { lookups, uniqueColumns, uniqueLookups } from "./tables.ts";
+import { lookups, uniqueColumns } from "./tables.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "reprise-plan-"));
 let database: DatabaseSync;
@@ -120,28 +120,18 @@ test("gates with a line are found by one search a gate", () => {
   ]);
 });
 
-test("the unique lookups and columns are those of the unique indexes", () => {
+test("the unique columns are those that the unique indexes read", () => {
   const sql = `
     SELECT tbl_name AS "table", sql FROM sqlite_schema
     WHERE type = 'index' AND sql LIKE 'CREATE UNIQUE INDEX%'`;
   const indexes = database.prepare(sql).all();
   expect(indexes.length).toBeGreaterThan(5);
-  const columnsOf: Record<string, string[]> = {};
-  const lookupsOf: Record<string, string[]> = {};
-  for (const index of indexes) {
-    const table = String(index.table);
+  const read = indexes.map((index) => {
     const [, columns = "", conditionColumn] =
       /\((.*?)\)(?: WHERE (\w+) = '\w+')?$/.exec(String(index.sql)) ?? [];
-    const own = columns.split(", ");
-    columnsOf[table] = [...own, ...(conditionColumn === undefined ? [] : [conditionColumn])];
-    const [, named = {}] = Object.entries(lookups).find(([name]) => name === table) ?? [];
-    const serves = ([name, wanted]: [string, readonly string[]]) =>
-      wanted.join() === own.join() && (conditionColumn === undefined || name === "liveById");
-    const served = Object.entries<readonly string[]>(named).filter(serves);
-    lookupsOf[table] = served.map(([name]) => name);
-  }
-  const filled = (all: Readonly<Record<string, readonly string[]>>) =>
-    Object.fromEntries(Object.entries(all).filter(([, names]) => names.length > 0));
-  expect(filled(uniqueColumns)).toEqual(columnsOf);
-  expect(filled(uniqueLookups)).toEqual(lookupsOf);
+    const names = columns.split(", ");
+    return [index.table, conditionColumn === undefined ? names : [...names, conditionColumn]];
+  });
+  const named = Object.entries(uniqueColumns).filter(([, columns]) => columns.length > 0);
+  expect(Object.fromEntries(named)).toEqual(Object.fromEntries(read));
 });

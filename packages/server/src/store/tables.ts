@@ -24,26 +24,6 @@ export const lookups = {
 
 export type LookupName<T extends TableName> = keyof (typeof lookups)[T] & string;
 
-/** Lookups that give at most one row, because a unique index serves them: table -> names. */
-export const uniqueLookups: Readonly<Record<TableName, readonly string[]>> = {
-  runs: ["liveById"],
-  runConfigs: [],
-  steps: ["bySlot"],
-  messages: [],
-  attempts: [],
-  deadLetters: [],
-  settings: ["byName"],
-  envelopes: [],
-  logs: [],
-  deadMessages: [],
-  dedups: ["byId"],
-  queues: ["byName"],
-  urlGroups: ["byName"],
-  flowControls: ["byName"],
-  schedules: ["byId"],
-  bulkActions: [],
-};
-
 /** What the unique indexes read, the conditions of partial ones included: changes of these columns must keep their order. */
 export const uniqueColumns: Readonly<Record<TableName, readonly string[]>> = {
   runs: ["id", "state"],
