@@ -1,6 +1,7 @@
 import type { FlowControl } from "@reprise/protocol";
-import type { Envelope } from "./envelope.ts";
+import type { Envelope, EnvelopeOverrides } from "./envelope.ts";
 import type { Outcome } from "./outcome.ts";
+import type { BulkActionRow } from "./rows.ts";
 import type { MessageConfig, RunConfig } from "./run-config.ts";
 import type { StepFacts } from "./step.ts";
 
@@ -19,6 +20,10 @@ export type Command =
   | PublishMessage
   | CancelMessage
   | ReleaseMessage
+  | RetryDeadMessage
+  | DeleteDeadMessage
+  | StartBulkAction
+  | AdvanceBulkAction
   | TickSchedule
   | SetEndpoints
   | RemoveEndpoints
@@ -186,6 +191,38 @@ export interface SetUrlGroupHeaders {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** Sends a dead message again, as a new one. */
+export interface RetryDeadMessage {
+  readonly type: "retryDeadMessage";
+  readonly deadMessageKey: number;
+  readonly overrides: EnvelopeOverrides;
+}
+
+export interface DeleteDeadMessage {
+  readonly type: "deleteDeadMessage";
+  readonly deadMessageKey: number;
+}
+
+export interface StartBulkAction {
+  readonly type: "startBulkAction";
+  readonly kind: BulkActionRow["kind"];
+  /** As the row keeps it. */
+  readonly filter: string;
+}
+
+/** Takes one more chunk into account, in front of the commands that change its messages. */
+export interface AdvanceBulkAction {
+  readonly type: "advanceBulkAction";
+  readonly actionKey: number;
+  /** Where the action stood when the chunk was read. */
+  readonly fromKey: number;
+  readonly afterKey: number;
+  readonly messageKeys: readonly number[];
+  /** Null leaves it as it is. */
+  readonly total: number | null;
+  readonly isLast: boolean;
+}
+
 /** What each command answers. */
 export interface Answers {
   readonly startRun: StartRunAnswer;
@@ -202,6 +239,10 @@ export interface Answers {
   /** `isNew` is false for a message that had been cancelled before, and is still in flight. */
   readonly cancelMessage: { readonly wasOpen: boolean; readonly isNew: boolean };
   readonly releaseMessage: null;
+  readonly retryDeadMessage: { readonly messageKey: number };
+  readonly deleteDeadMessage: null;
+  readonly startBulkAction: BulkActionRow;
+  readonly advanceBulkAction: BulkActionRow;
   readonly tickSchedule: null;
   readonly setEndpoints: null;
   readonly removeEndpoints: null;

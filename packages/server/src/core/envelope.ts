@@ -40,6 +40,22 @@ export interface CallbackTarget {
   readonly labels?: readonly string[];
 }
 
+/** What the retry of a dead message changes of the stored settings; absent fields keep what the message had. */
+export type EnvelopeOverrides = Partial<
+  Pick<
+    Envelope,
+    | "retries"
+    | "retryDelay"
+    | "timeoutMs"
+    | "labels"
+    | "flowControl"
+    | "redaction"
+    | "callback"
+    | "failureCallback"
+  >
+> &
+  Pick<Envelope, "notBefore">;
+
 export function parseEnvelope(json: string): Envelope {
   // The text was written by `JSON.stringify` of an Envelope; nobody else writes these columns.
   return JSON.parse(json) as Envelope;

@@ -1,5 +1,7 @@
 import type { Answers, Command } from "../core/commands.ts";
 import type { Transition } from "../core/transition.ts";
+import { bulkActionHandlers } from "./bulk-action-commands.ts";
+import { deadMessageHandlers } from "./dead-message-commands.ts";
 import type { DecisionRoom } from "./decide.ts";
 import { messageHandlers } from "./message-commands.ts";
 import { urlGroupHandlers } from "./url-group-commands.ts";
@@ -23,7 +25,12 @@ export type Handlers = {
   readonly [T in Command["type"]]?: Handler<Extract<Command, { readonly type: T }>>;
 };
 
-const handlers: Handlers = { ...messageHandlers, ...urlGroupHandlers };
+const handlers: Handlers = {
+  ...messageHandlers,
+  ...deadMessageHandlers,
+  ...bulkActionHandlers,
+  ...urlGroupHandlers,
+};
 
 /** Null for the commands of runs, which `load.ts` and `decide.ts` serve themselves. */
 export function handlerOf(command: Command): Handler<Command> | null {

@@ -184,6 +184,7 @@ const KEYED_TABLES = [
   "deadLetters",
   "envelopes",
   "deadMessages",
+  "bulkActions",
 ] as const;
 
 async function fetchByKey(wants: Wants, { work, transaction, configs }: Loading): Promise<void> {
