@@ -151,7 +151,6 @@ CREATE UNIQUE INDEX queuesByName ON queues (name);
 CREATE UNIQUE INDEX urlGroupsByName ON urlGroups (name);
 CREATE UNIQUE INDEX flowControlsByName ON flowControls (name);
 CREATE INDEX flowControlsDue ON flowControls (dueAt) WHERE dueAt IS NOT NULL;
-CREATE INDEX flowControlsWaiting ON flowControls (waitingCount) WHERE waitingCount > 0;
 CREATE UNIQUE INDEX schedulesById ON schedules (id);
 CREATE INDEX schedulesDue ON schedules (dueAt) WHERE dueAt IS NOT NULL;
 CREATE INDEX bulkActionsByState ON bulkActions (state);
