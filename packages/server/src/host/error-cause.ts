@@ -60,14 +60,32 @@ const CAUSE_OF_PREFIX: readonly (readonly [prefix: string, cause: ErrorCause])[]
 export function toFailure(error: Error): Failure {
   const reason = firstReason(error);
   const code = "code" in reason && typeof reason.code === "string" ? reason.code : "";
-  const text = reason.message || code || reason.name;
-  return { cause: causeOf(reason, code), message: text };
+  return { cause: causeOf(reason, code), message: toText(reason, code) };
+}
+
+/** What undici says in its own words about an answer, for people who do not know them. */
+const TEXT_OF_MESSAGE: ReadonlyMap<string, string> = new Map([
+  ["bad response", "the answer is 100 Continue, which the request did not ask for"],
+  ["bad upgrade", "the answer is 101 Switching Protocols, which the request did not ask for"],
+  ["Headers Overflow Error", "the headers of the answer are longer than 16 KiB"],
+  ["other side closed", "the connection was closed before the answer was complete"],
+]);
+
+function toText(reason: Error, code: string): string {
+  if (code === "ERR_ASSERTION") return "the answer is not valid HTTP/1.1";
+  // OpenSSL puts a file, a line and a thread around the few words that matter.
+  if (code.startsWith("ERR_SSL_") && "reason" in reason) return `TLS failed: ${reason.reason}`;
+  const text = TEXT_OF_MESSAGE.get(reason.message) ?? (reason.message || code || reason.name);
+  // Node adds advice on how to start it.
+  return text.replace(/; if the root CA is installed locally.*$/s, "");
 }
 
 function causeOf(reason: Error, code: string): ErrorCause {
   // Undici has one code for every trouble with a socket, but for these two the peer answered, only not as HTTP wants:
   // an unasked 100 and an unasked upgrade.
   if (reason.message === "bad response" || reason.message === "bad upgrade") return "protocol";
+  // An answer that undici had ruled out, such as a status below 100.
+  if (code === "ERR_ASSERTION") return "protocol";
   // The parser's errors carry a code only at times, but always this name.
   if (reason.name === "HTTPParserError") return "protocol";
   const cause = CAUSE_OF_CODE.get(code);

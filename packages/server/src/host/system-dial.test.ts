@@ -205,9 +205,9 @@ describe("a name", () => {
     clients.push(client);
     const first = client.fetch(post("http://silent.example/", 30));
     const second = client.fetch(post("http://silent.example/", 200));
-    expect(await first).toMatchObject({ message: "no complete response within 30 ms" });
+    expect(await first).toMatchObject({ message: "no connection within 30 ms" });
     // It had the connection that the first one gave up: otherwise it would still have waited for one.
-    expect(await second).toMatchObject({ message: "no complete response within 200 ms" });
+    expect(await second).toMatchObject({ message: "no connection within 200 ms" });
   });
 });
 

@@ -29,6 +29,8 @@ export interface SystemFetchOptions {
 const RESPONSE_HEADER_BYTES_MAX = 16_384;
 /** Reading a rest of this size costs less than a new connection; a longer one costs the connection. */
 const DRAIN_BYTES_MAX = 1_048_576;
+/** Early hints and other answers before the answer; more are no answer but work for us until the deadline. */
+const INTERIM_RESPONSES_MAX = 100;
 /** URLs whose parts are remembered, because a workflow is called under one URL again and again. */
 const TARGETS_MAX = 1_000;
 const TIMER_MS_MAX = 2 ** 31 - 1;
@@ -236,6 +238,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | null = null;
   #line: Line | null = null;
   #isSettled = false;
+  #interimResponses = 0;
   #status = 0;
   #headers: Readonly<Record<string, readonly string[]>> = {};
   #chunks: Uint8Array[] = [];
@@ -269,14 +272,23 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(
-    _controller: Dispatcher.DispatchController,
+    controller: Dispatcher.DispatchController,
     status: number,
     headers: Readonly<Record<string, string | string[] | undefined>>,
   ): void {
-    // Early hints and the like; the response is still to come.
-    if (status < 200) return;
+    if (status < 200) {
+      this.#onInterimResponse(controller);
+      return;
+    }
     this.#status = status;
     this.#headers = toHeaders(headers);
+  }
+
+  #onInterimResponse(controller: Dispatcher.DispatchController): void {
+    this.#interimResponses += 1;
+    if (this.#interimResponses <= INTERIM_RESPONSES_MAX) return;
+    this.#fail("protocol", `more than ${INTERIM_RESPONSES_MAX} answers with a status below 200`);
+    controller.abort(new Error("too many interim responses"));
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
@@ -312,8 +324,9 @@ class Exchange implements Dispatcher.DispatchHandler {
       this.#fail("timeout", `no connection became free within ${timeoutMs} ms`);
       return;
     }
-    this.#fail("timeout", `no complete response within ${timeoutMs} ms`);
     // Without a controller the connection is still being made.
+    const what = this.#controller === null ? "connection" : "complete response";
+    this.#fail("timeout", `no ${what} within ${timeoutMs} ms`);
     if (this.#controller === null) this.#line.hangUp();
     else this.#controller.abort(new Error("the deadline has passed"));
   }
