@@ -133,7 +133,7 @@ export const mutants: readonly Mutant[] = [
     name: "orphans-forgotten",
     checker: "no stuck run",
     edits: [
-      { module: "engine/group.js", find: "if (group.isRecovering) {", replace: "if (false) {" },
+      { module: "engine/claims.js", find: "if (group.isRecovering) {", replace: "if (false) {" },
     ],
   },
   {
@@ -161,8 +161,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         module: "engine/group.js",
-        find: "await transaction.write(work.changes);",
-        replace: `await transaction.write(work.changes.filter((change) =>
+        find: "await transaction.write(changes);",
+        replace: `await transaction.write(changes.filter((change) =>
           change.table !== "deadLetters" || change.type !== "insert"));`,
       },
     ],
@@ -261,9 +261,9 @@ export const mutants: readonly Mutant[] = [
     checker: "never early",
     edits: [
       {
-        module: "engine/group.js",
-        find: 'transaction.claimDue("messages", room.context.now, room.claimMax)',
-        replace: 'transaction.claimDue("messages", room.context.now + 1000, room.claimMax)',
+        module: "engine/claims.js",
+        find: 'transaction.claimDue("messages", now, room.claimMax)',
+        replace: 'transaction.claimDue("messages", now + 1000, room.claimMax)',
       },
       {
         module: "core/start-delivery.js",
