@@ -85,6 +85,22 @@ test("only a token for everything makes, lists and revokes tokens, and the last 
   expect([given.status, given.text]).toEqual([400, expect.stringContaining("settings")]);
 });
 
+test("a token that only sends makes no schedule by publishing", async () => {
+  const { token } = await make("publish-only");
+  const before = await readRows(world.store);
+  const path = "/v2/publish/http://127.0.0.1:9/x";
+  const headers = { "upstash-cron": "* * * * *" };
+  for (const [target, more] of [
+    [path, headers],
+    [`${path}?upstash-cron=*%20*%20*%20*%20*`, {}],
+    [`${path}?a=b&Upstash%2DCron=*`, {}],
+  ] as const) {
+    const answer = await world.call("POST", target, { token, headers: more, body: "x" });
+    expect([target, answer.status]).toEqual([target, 403]);
+  }
+  expect(await readRows(world.store)).toEqual(before);
+});
+
 test("what is no token to make is refused, and nothing is kept", async () => {
   const before = await readRows(world.store);
   const bodies = {

@@ -215,7 +215,12 @@ test("headers that are doubled, too many or too large are refused", async () => 
         line: trigger,
         headers: [...headers, "Upstash-Workflow-RunId: a", "Upstash-Workflow-RunId: b"],
       },
-      ...{ status: 400, names: /run id/ },
+      ...{ status: 400, names: /Runid must be given once/ },
+    },
+    "two equal ids of a duplicate": {
+      line: "POST /v2/publish/http://a.test/",
+      headers: [...headers, "Upstash-Deduplication-Id: a", "upstash-deduplication-id: a"],
+      ...{ status: 400, names: /Deduplication-Id must be given once/ },
     },
     "1,500 headers": {
       line: "GET /v2/keys",

@@ -23,6 +23,7 @@ export type ErrorCode =
   | "body_too_large"
   | "uri_too_long"
   | "unsupported_media_type"
+  | "expectation_failed"
   | "headers_too_large"
   | "key_rotation_too_soon"
   | "token_not_found"
@@ -81,6 +82,7 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorEntry>> = {
   body_too_large: { status: 413, summary: "The body is larger than the limit." },
   uri_too_long: { status: 414, summary: "The request target is longer than the limit." },
   unsupported_media_type: { status: 415, summary: "The body has an encoding that is not taken." },
+  expectation_failed: { status: 417, summary: "The request expects what this server does not do." },
   headers_too_large: { status: 431, summary: "The headers are larger or more than the limit." },
   key_rotation_too_soon: {
     status: 409,
@@ -163,7 +165,7 @@ export function errorBody(error: RepriseError): ErrorBody {
  * Statuses that the workflow SDK would misread when a running workflow submits something:
  * 400 as "the run has ended" (it then answers success and the run hangs), the others as trouble worth a retry.
  */
-const STATUSES_REFUSED_FOR_EVER: readonly number[] = [400, 404, 409, 413, 414, 415, 431];
+const STATUSES_REFUSED_FOR_EVER: readonly number[] = [400, 404, 409, 413, 414, 415, 417, 431];
 
 /**
  * Gives the error that a submission of a running workflow (`Upstash-Workflow-Init: false`) gets instead of `error`.

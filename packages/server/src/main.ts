@@ -1,9 +1,6 @@
-import { type IncomingMessage, type Server, STATUS_CODES } from "node:http";
 import { join } from "node:path";
-import type { Duplex } from "node:stream";
-import { createAdaptorServer } from "@hono/node-server";
-import { errorBody, HEADER_BYTES_MAX, HEADER_COUNT_MAX, RepriseError } from "@reprise/protocol";
-import { type Api, createApi } from "./api/app.ts";
+import type { RepriseError } from "@reprise/protocol";
+import { createApi } from "./api/app.ts";
 import { LIMITS, type ServerConfig } from "./config.ts";
 import { openCredentials, type TokenSource } from "./credentials.ts";
 import { Engine, type EngineLimits } from "./engine/engine.ts";
@@ -13,6 +10,7 @@ import type { Resolve } from "./host/system-dial.ts";
 import { createSystemHost } from "./host/system-host.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
+import { closeServer, createHttpServer, listen } from "./transport.ts";
 
 export interface RunningServer {
   /** Base URL for clients. */
@@ -97,8 +95,8 @@ async function serve({ config, host, store, limits }: Parts): Promise<RunningSer
       checkEgress: destinationCheck(createEgress(config.egress)),
     },
   });
-  const server = createHttpServer(api);
-  const port = await listen(server, config);
+  const server = createHttpServer(api, host);
+  const port = await listen(server, config.host, config.port);
   await credentials.keepToken();
   engine.start();
   const { current, next } = credentials.signingKeys();
@@ -140,84 +138,5 @@ export function createEngine(
       responseBytesMax: config.responseBytesMax,
       ...limits,
     },
-  });
-}
-
-const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 300_000;
-
-function createHttpServer(api: Api): Server {
-  const server = createAdaptorServer({
-    fetch: (request, env) => {
-      // The adapter's bindings for HTTP/1.1 hold Node's request.
-      const { incoming } = env as { readonly incoming: IncomingMessage };
-      return api.fetch(request, {
-        address: incoming.socket.remoteAddress?.replace(/^::ffff:/, "") ?? "",
-        rawTarget: incoming.url ?? "/",
-        rawHeaders: incoming.rawHeaders,
-      });
-    },
-    serverOptions: {
-      maxHeaderSize: HEADER_BYTES_MAX,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      requireHostHeader: true,
-    },
-  }) as Server; // Without a `createServer` of another kind the adapter makes a node:http server.
-  server.maxHeadersCount = HEADER_COUNT_MAX;
-  server.on("clientError", refuseUnreadable);
-  return server;
-}
-
-/** What Node's parser refuses never becomes a request; without this it is answered with an empty body. */
-function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (!socket.writable || error.code === "ECONNRESET") {
-    socket.destroy();
-    return;
-  }
-  const refusal = unreadable(error.code ?? "");
-  const body = JSON.stringify(errorBody(refusal));
-  const status = `${refusal.status} ${STATUS_CODES[refusal.status] ?? ""}`;
-  const headers = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}`;
-  socket.end(`HTTP/1.1 ${status}\r\n${headers}\r\nconnection: close\r\n\r\n${body}`);
-}
-
-function unreadable(code: string): RepriseError {
-  switch (code) {
-    case "HPE_HEADER_OVERFLOW":
-      return new RepriseError("headers_too_large", {
-        message: `the headers must have at most ${HEADER_BYTES_MAX} bytes`,
-      });
-    case "ERR_HTTP_REQUEST_TIMEOUT":
-      return new RepriseError("request_timeout", {
-        message: `the headers must arrive within ${HEADERS_TIMEOUT_MS / 1000} seconds, the request within ${REQUEST_TIMEOUT_MS / 1000}`,
-      });
-    default:
-      return new RepriseError("invalid_request", { message: "the request is not valid HTTP/1.1" });
-  }
-}
-
-function listen(server: Server, { host, port }: ServerConfig): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      server.off("error", reject);
-      const address = server.address();
-      resolve(typeof address === "object" && address !== null ? address.port : port);
-    });
-  });
-}
-
-const CLOSE_MS = 1_000;
-
-/** Answers that are on their way are finished; connections that clients keep open are cut. */
-function closeServer(server: Server, host: Host): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = host.setTimer(host.now() + CLOSE_MS, () => server.closeAllConnections());
-    server.close(() => {
-      timer.cancel();
-      resolve();
-    });
-    server.closeIdleConnections();
   });
 }

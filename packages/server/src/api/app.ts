@@ -1,8 +1,8 @@
-import { RepriseError, type TokenScope } from "@reprise/protocol";
+import { asSubmissionError, HEADER, RepriseError, type TokenScope } from "@reprise/protocol";
 import { Hono } from "hono";
 import { checkScope, checkToken } from "./auth.ts";
 import { AuthFailures } from "./auth-failures.ts";
-import { endpointOf, pathOf } from "./endpoints.ts";
+import { endpointOf, makesSchedule, pathOf } from "./endpoints.ts";
 import { errorResponse } from "./errors.ts";
 import { FixedPathRouter } from "./fixed-path-router.ts";
 import { checkMessageShape } from "./message-shape.ts";
@@ -53,7 +53,7 @@ export function createApi(room: ApiRoom): Api {
     if (room.settings.isLoopbackOnly) checkLoopback(c.req.raw);
     const scope = authenticate(c.req.raw, c.env);
     const endpoint = endpointOf(c.req.method, c.env);
-    checkScope(scope, endpoint);
+    checkScope(scope, makesSchedule(c.req.raw, c.env, endpoint) ? "full" : endpoint.need);
     checkMessageShape(c.req.raw, c.env, endpoint);
     await next();
   });
@@ -63,7 +63,11 @@ export function createApi(room: ApiRoom): Api {
     checkTransport(c.env);
     throw unmatched(app, c.req.method, c.req.path);
   });
-  app.onError((error) => errorResponse(error, room.host));
+  app.onError((error, c) => {
+    // What is refused before a route sees it may come from a running workflow as well.
+    const isSubmission = c.req.header(HEADER.workflowInit)?.toLowerCase() === "false";
+    return errorResponse(isSubmission ? asSubmissionError(error) : error, room.host);
+  });
   return {
     fetch: async (request, peer) => app.fetch(request, peer ?? peerOf(request)),
   };

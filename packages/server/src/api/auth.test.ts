@@ -126,7 +126,7 @@ function scopesOf(line: string): string {
   const endpoint = endpointOf(method, { rawTarget });
   const isAllowed = (scope: TokenScope) => {
     try {
-      checkScope(scope, endpoint);
+      checkScope(scope, endpoint.need);
       return true;
     } catch (error) {
       expect(error).toMatchObject({ code: "forbidden", status: 403 });

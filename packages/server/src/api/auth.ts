@@ -33,7 +33,7 @@ const ALLOWED: Readonly<Record<Endpoint["need"], readonly TokenScope[]>> = {
 };
 
 /** @throws RepriseError `forbidden` when the token may not call the endpoint. */
-export function checkScope(scope: TokenScope, { need }: Endpoint): void {
+export function checkScope(scope: TokenScope, need: Endpoint["need"]): void {
   const allowed = ALLOWED[need];
   if (allowed.includes(scope)) return;
   throw new RepriseError("forbidden", {

@@ -1,3 +1,4 @@
+import { HEADER } from "@reprise/protocol";
 import type { Peer } from "./room.ts";
 
 /**
@@ -127,6 +128,18 @@ function matches({ segments }: Pattern, given: readonly string[]): boolean {
 function isFinishing(rawTarget: string): boolean {
   const query = rawTarget.slice(pathOf(rawTarget).length);
   return new URLSearchParams(query).getAll("cancel").join() === "false";
+}
+
+/** Whether a message comes with a cron expression: it makes a schedule then, wherever it is sent to. */
+export function makesSchedule(
+  { headers }: Request,
+  { rawTarget }: Pick<Peer, "rawTarget">,
+  endpoint: Endpoint,
+): boolean {
+  if (endpoint.headers !== "message") return false;
+  if (headers.has(HEADER.cron)) return true;
+  const query = new URLSearchParams(rawTarget.slice(pathOf(rawTarget).length));
+  return [...query.keys()].some((name) => name.toLowerCase() === HEADER.cron);
 }
 
 /** The path of a request target, without its query. */

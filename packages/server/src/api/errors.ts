@@ -7,6 +7,8 @@ export function errorResponse(error: unknown, host: Host): Response {
   const headers = new Headers({ "content-type": "application/json" });
   if (refusal.status === 503) headers.set("retry-after", "1");
   if (refusal.status === 405) headers.set("allow", String(refusal.details.allow ?? ""));
+  // Whoever sends too much goes on sending; the rest of it must not be taken for the next request.
+  if (refusal.status === 413) headers.set("connection", "close");
   if (refusal.status === 429) setRateLimit(headers, refusal, host);
   const body = JSON.stringify({ error: refusal.message, code: refusal.code });
   return new Response(body, { status: refusal.status, headers });

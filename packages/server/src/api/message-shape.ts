@@ -41,16 +41,14 @@ const OVERRIDES: ReadonlySet<string> = new Set([
   HEADER.failureCallback,
 ]);
 
-const CRON = "upstash-cron";
-
 /** What else only a message or a schedule has. */
 const MESSAGE_NAMES: ReadonlySet<string> = new Set([
   HEADER.method,
   HEADER.deduplicationId,
   HEADER.contentBasedDeduplication,
-  CRON,
-  "upstash-queue-name",
-  "upstash-header-forward",
+  HEADER.cron,
+  HEADER.queueName,
+  HEADER.headerForward,
 ]);
 
 const CALLBACK_PREFIXES = ["upstash-callback-", "upstash-failure-callback-"] as const;
@@ -61,7 +59,7 @@ function isBetraying(name: string, meant: Endpoint["headers"]): boolean {
     case "message":
       return false;
     case "envelope":
-      return name === HEADER.method || name === CRON;
+      return name === HEADER.method || name === HEADER.cron;
     case "overrides":
       return MESSAGE_NAMES.has(name) || name.startsWith(FORWARD_PREFIX);
     case "none":

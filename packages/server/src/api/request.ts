@@ -1,8 +1,10 @@
 import {
+  canonicalHeaderName,
   type FlatHeaders,
   flatHeaders,
   flatHeadersFromRaw,
   HEADER_COUNT_MAX,
+  isRepriseError,
   quoted,
   RepriseError,
   URL_BYTES_MAX,
@@ -30,12 +32,35 @@ export function checkTransport({ rawTarget, rawHeaders }: Peer): void {
       message: "the request target must be a path that starts with /",
     });
   }
-  if (countHeader(rawHeaders, "host") > 1) {
-    throw new RepriseError("invalid_request", { message: "the header Host must be given once" });
-  }
   if (rawHeaders.length / 2 >= HEADER_COUNT_MAX) {
     throw new RepriseError("headers_too_large", {
       message: `a request must have fewer than ${HEADER_COUNT_MAX} headers`,
+    });
+  }
+  checkRepeated(rawHeaders);
+}
+
+/** Headers whose repetitions make one list; those that are forwarded have the meaning that the app gives them. */
+const LIST_HEADERS =
+  /^upstash-(?:label|redact-fields|feature-set|telemetry-.*|(?:callback-|failure-callback-)?(?:label|redact-fields|forward-.*))$/;
+
+/** Joined, two values of a header that has one would make a third that nobody has sent. */
+function checkRepeated(rawHeaders: readonly string[]): void {
+  const names = new Set<string>();
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]?.toLowerCase() ?? "";
+    if (name !== "host" && !name.startsWith("upstash-")) continue;
+    if (!names.has(name)) {
+      names.add(name);
+      continue;
+    }
+    if (name === "host") {
+      throw new RepriseError("invalid_request", { message: "the header Host must be given once" });
+    }
+    if (LIST_HEADERS.test(name)) continue;
+    throw new RepriseError("invalid_header", {
+      message: `${canonicalHeaderName(name)} must be given once, got it more than once`,
+      details: { header: name },
     });
   }
 }
@@ -82,14 +107,24 @@ export function requestHeaders(request: Request, peer: Peer): FlatHeaders {
 
 /**
  * The whole body.
- * @throws RepriseError `body_too_large` as soon as more than `bytesMax` are announced or have arrived.
+ * @throws RepriseError `body_too_large` as soon as more than `bytesMax` are announced or have arrived, or `invalid_request` when
+ * the connection ends before the body.
  */
 export async function readBody(request: Request, bytesMax: number): Promise<Uint8Array> {
   const announced = request.headers.get("content-length");
-  if (announced !== null) {
-    if (Number(announced) > bytesMax) throw bodyTooLarge(bytesMax);
-    return new Uint8Array(await request.arrayBuffer());
+  if (announced !== null && Number(announced) > bytesMax) throw bodyTooLarge(bytesMax);
+  try {
+    return announced === null
+      ? await readChunks(request, bytesMax)
+      : new Uint8Array(await request.arrayBuffer());
+  } catch (cause) {
+    if (isRepriseError(cause)) throw cause;
+    const message = "the connection ended before the body was complete";
+    throw new RepriseError("invalid_request", { message, cause });
   }
+}
+
+async function readChunks(request: Request, bytesMax: number): Promise<Uint8Array> {
   if (request.body === null) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let size = 0;
