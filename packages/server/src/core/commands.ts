@@ -3,6 +3,7 @@ import type { Envelope, EnvelopeOverrides } from "./envelope.ts";
 import type { Outcome } from "./outcome.ts";
 import type { BulkActionRow } from "./rows.ts";
 import type { MessageConfig, RunConfig } from "./run-config.ts";
+import type { ScheduleConfig } from "./schedule.ts";
 import type { StepFacts } from "./step.ts";
 
 /** Wishes addressed to rows. The engine loads what a command names; the core decides; nothing else changes a row. */
@@ -25,6 +26,10 @@ export type Command =
   | StartBulkAction
   | AdvanceBulkAction
   | TickSchedule
+  | PutSchedule
+  | DeleteSchedule
+  | PauseSchedule
+  | ResumeSchedule
   | SetEndpoints
   | RemoveEndpoints
   | DeleteUrlGroup
@@ -148,6 +153,40 @@ export interface TickSchedule {
   readonly scheduleId: string;
 }
 
+/** Makes a schedule, or replaces the one with this id. */
+export interface PutSchedule {
+  readonly type: "putSchedule";
+  readonly scheduleId: string;
+  readonly cron: string;
+  /** URL or name of a URL group, as given. */
+  readonly destination: string;
+  readonly config: ScheduleConfig;
+  readonly body: Uint8Array;
+  readonly dedup: Dedup | null;
+  /** End of the window in which a second creation is recognised. */
+  readonly dedupUntil: number;
+}
+
+export interface PutScheduleAnswer {
+  readonly scheduleId: string;
+  readonly deduplicated: boolean;
+}
+
+export interface DeleteSchedule {
+  readonly type: "deleteSchedule";
+  readonly scheduleId: string;
+}
+
+export interface PauseSchedule {
+  readonly type: "pauseSchedule";
+  readonly scheduleId: string;
+}
+
+export interface ResumeSchedule {
+  readonly type: "resumeSchedule";
+  readonly scheduleId: string;
+}
+
 export interface CancelMessage {
   readonly type: "cancelMessage";
   readonly messageKey: number;
@@ -244,6 +283,10 @@ export interface Answers {
   readonly startBulkAction: BulkActionRow;
   readonly advanceBulkAction: BulkActionRow;
   readonly tickSchedule: null;
+  readonly putSchedule: PutScheduleAnswer;
+  readonly deleteSchedule: null;
+  readonly pauseSchedule: null;
+  readonly resumeSchedule: null;
   readonly setEndpoints: null;
   readonly removeEndpoints: null;
   readonly deleteUrlGroup: null;

@@ -79,7 +79,8 @@ export function dedupIdOf(
   return isPerUrl ? `${id}:${url}` : id;
 }
 
-function envelopeFor(
+/** The envelope of the message to one endpoint. */
+export function envelopeFor(
   envelope: Envelope,
   destination: PublishMessage["destination"],
   endpoint: Endpoint,

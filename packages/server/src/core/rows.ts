@@ -258,9 +258,9 @@ export interface ScheduleRow {
   readonly lastAt: number | null;
   /** JSON of the keys of the messages that the last tick made, or null. */
   readonly lastMessages: string | null;
-  /** Why the last tick made no message, or null. */
+  /** Why the last tick made no message, or why there is no next one; or null. */
   readonly error: string | null;
-  /** JSON of {@link Envelope}, what every message takes over. */
+  /** JSON of {@link ScheduleConfig}, what every message takes over. */
   readonly config: string;
   readonly body: Uint8Array;
 }

@@ -4,6 +4,7 @@ import { bulkActionHandlers } from "./bulk-action-commands.ts";
 import { deadMessageHandlers } from "./dead-message-commands.ts";
 import type { DecisionRoom } from "./decide.ts";
 import { messageHandlers } from "./message-commands.ts";
+import { scheduleHandlers } from "./schedule-commands.ts";
 import { urlGroupHandlers } from "./url-group-commands.ts";
 import type { Wants } from "./wants.ts";
 import type { WorkingSet } from "./working-set.ts";
@@ -29,6 +30,7 @@ const handlers: Handlers = {
   ...messageHandlers,
   ...deadMessageHandlers,
   ...bulkActionHandlers,
+  ...scheduleHandlers,
   ...urlGroupHandlers,
 };
 

@@ -184,6 +184,7 @@ const KEYED_TABLES = [
   "deadLetters",
   "envelopes",
   "deadMessages",
+  "schedules",
   "bulkActions",
 ] as const;
 

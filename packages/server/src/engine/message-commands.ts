@@ -23,6 +23,11 @@ import type { WorkingSet } from "./working-set.ts";
 const KEYS_PER_MESSAGE = 4;
 const KEYS_OF_GATES = 2;
 
+/** An upper bound of the keys that are drawn when so many messages with the same gates are accepted. */
+export function keysOfMessages(count: number): number {
+  return KEYS_OF_GATES + KEYS_PER_MESSAGE * count;
+}
+
 export const messageHandlers: Handlers = {
   publish: {
     want(command, wants) {
@@ -35,8 +40,7 @@ export const messageHandlers: Handlers = {
       for (const id of dedupIds(command, work)) wants.named("dedups", id);
     },
     keysNeeded(command, work) {
-      const count = endpointCount(command, work);
-      return KEYS_OF_GATES + KEYS_PER_MESSAGE * count;
+      return keysOfMessages(endpointCount(command, work));
     },
     decide(command, { work, context }) {
       const { envelope, destination } = command;
@@ -80,14 +84,17 @@ function commandState(messageKey: number, work: WorkingSet) {
   return { message, gates, sharers: message === null ? [] : sharersOf(message, work) };
 }
 
+/** The part of an envelope that names gates. */
+type GateNames = Pick<Envelope, "queueName" | "flowControl">;
+
 /** The queue and the flow control that an envelope names. */
-export function wantGates(envelope: Envelope, wants: Wants): void {
+export function wantGates(envelope: GateNames, wants: Wants): void {
   wants.named("queues", envelope.queueName);
   wants.named("flowControls", envelope.flowControl?.key);
 }
 
 /** The gates that an envelope names, for messages that are about to be accepted with it. */
-export function bookOf(envelope: Envelope, work: WorkingSet): GateBook {
+export function bookOf(envelope: GateNames, work: WorkingSet): GateBook {
   const { queueName, flowControl } = envelope;
   const queue = queueName === undefined ? null : work.named("queues", queueName);
   const flow = flowControl === undefined ? null : work.named("flowControls", flowControl.key);

@@ -12,6 +12,7 @@ export class Wants {
   readonly allSteps = new Set<number>();
   readonly envelopes = new Set<number>();
   readonly deadMessages = new Set<number>();
+  readonly schedules = new Set<number>();
   readonly bulkActions = new Set<number>();
   /** Places in queues whose sharers are asked for. */
   readonly tickets = new Set<number>();
