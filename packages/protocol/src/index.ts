@@ -7,6 +7,7 @@ export * from "./headers.ts";
 export * from "./ids.ts";
 export * from "./json.ts";
 export * from "./limits.ts";
+export * from "./log-resources.ts";
 export * from "./message-resources.ts";
 export * from "./paths.ts";
 export * from "./plain-options.ts";

@@ -13,6 +13,7 @@ import { batchRoutes } from "./routes/batch.ts";
 import { cancelRunsRoutes } from "./routes/cancel-runs.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { keyRoutes } from "./routes/keys.ts";
+import { messageLogRoutes } from "./routes/message-logs.ts";
 import { publishRoutes } from "./routes/publish.ts";
 import { runLogRoutes } from "./routes/run-logs.ts";
 import { runRoutes } from "./routes/runs.ts";
@@ -29,6 +30,7 @@ const resources = [
   cancelRunsRoutes,
   runLogRoutes,
   deadLetterRoutes,
+  messageLogRoutes,
   keyRoutes,
   tokenRoutes,
   urlGroupRoutes,

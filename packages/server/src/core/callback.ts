@@ -38,6 +38,7 @@ function report(
   const { message, envelope, acceptance } = reporting;
   if (envelope === null) return;
   const labels = target.labels ?? envelope.labels;
+  const { redaction } = envelope;
   const { retryDelay, timeoutMs, flowControl } = target;
   acceptance.accept(
     {
@@ -50,6 +51,8 @@ function report(
         ...(timeoutMs === undefined ? {} : { timeoutMs }),
         ...(flowControl === undefined ? {} : { flowControl }),
         ...(labels === undefined ? {} : { labels }),
+        // A report quotes body and headers of its source, so whatever is hidden there, its body hides.
+        ...(redaction === undefined ? {} : { redaction: { ...redaction, isBodyRedacted: true } }),
         ...(message.queueName === null ? {} : { queueName: message.queueName }),
         notBefore: context.now,
         callerIp: envelope.callerIp,
