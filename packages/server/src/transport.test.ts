@@ -150,6 +150,84 @@ describe("a body", () => {
   });
 });
 
+describe("Expect: 100-continue", () => {
+  const target = "/v2/publish/https://app.test/x";
+  const expecting = (authorized: string, length: number) =>
+    `POST ${target} HTTP/1.1\r\n${host()}\r\n${authorized}\r\n${last}\r\nExpect: 100-continue\r\nContent-Length: ${length}\r\n\r\n`;
+
+  test("asks for a body that will be taken", async () => {
+    const received = await sendRaw(server.port, `${expecting(authorization(), 2)}{}`);
+    expect(received).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 2\d\d /);
+  });
+
+  test("does not ask for one that will not", async () => {
+    const wrong = await sendRaw(server.port, expecting("Authorization: Bearer x", 2));
+    expect(wrong).toMatch(/^HTTP\/1\.1 401 /);
+    const large = await sendRaw(server.port, expecting(authorization(), 2_001));
+    expect(large).toMatch(/^HTTP\/1\.1 413 /);
+    for (const received of [wrong, large]) expect(received).not.toContain("100 Continue");
+  });
+
+  test("is the only expectation that there may be", async () => {
+    expect(await get("/v2/keys", authorization(), "Expect: miracles")).toMatchObject({
+      status: 417,
+      code: "expectation_failed",
+    });
+  });
+});
+
+test("a tunnel is refused with what is allowed instead", async () => {
+  const received = await sendRaw(
+    server.port,
+    `CONNECT evil.test:443 HTTP/1.1\r\n${host()}\r\n\r\n`,
+  );
+  expect(received).toMatch(/^HTTP\/1\.1 405 Method Not Allowed\r\n/);
+  expect(received).toMatch(/^allow: GET, POST, PUT, PATCH, DELETE\r$/m);
+  expect(received).toContain('"code":"method_not_allowed"');
+});
+
+test("a body that is too large ends the connection, on which more of it would come", async () => {
+  const head = `POST /v2/batch HTTP/1.1\r\n${host()}\r\n${authorization()}\r\n`;
+  // Resolves when the server has closed the connection: the request does not ask for that.
+  const received = await sendRaw(server.port, `${head}Content-Length: 999999999\r\n\r\n[`);
+  expect(received).toMatch(/^HTTP\/1\.1 413 /);
+  expect(received.toLowerCase()).toContain("connection: close");
+});
+
+test("a setting that has one value must be given once, a list may be repeated", async () => {
+  const target = "/v2/publish/https://app.test/x";
+  for (const name of [
+    "Upstash-Delay",
+    "upstash-retries",
+    "Upstash-Callback",
+    "Upstash-Callback-Retries",
+    "Upstash-Deduplication-Id",
+    "Upstash-Flow-Control-Key",
+    "Upstash-Workflow-RunId",
+  ]) {
+    const twice = [`${name}: 1`, `${name.toUpperCase()}: 1`, "Content-Length: 0"];
+    expect([name, await post(target, twice)]).toEqual([
+      name,
+      expect.objectContaining({ status: 400, error: expect.stringMatching(/must be given once/) }),
+    ]);
+  }
+  const lists = ["Label: a", "Label: b", "Forward-X: 1", "Forward-X: 2", "Callback-Forward-Y: 1"];
+  const headers = [...lists, "Callback-Forward-Y: 2", "Telemetry-Sdk: a", "Telemetry-Sdk: b"];
+  const all = [...headers.map((line) => `Upstash-${line}`), "Content-Length: 0"];
+  expect((await post(target, all)).status).toBeLessThan(300);
+  const submission = ["Upstash-Workflow-Init: false", "Upstash-Delay: 1", "Upstash-Delay: 1"];
+  expect((await post(target, [...submission, "Content-Length: 0"])).status).toBe(412);
+});
+
+test("a JSON body with an encoding is refused, that of a message is not", async () => {
+  const gzip = ["Content-Encoding: gzip", "Content-Length: 2"];
+  expect(await post("/v2/batch", gzip, "[]")).toMatchObject({
+    status: 415,
+    code: "unsupported_media_type",
+  });
+  expect((await post("/v2/publish/https://app.test/x", gzip, "{}")).status).toBeLessThan(300);
+});
+
 test("what is no HTTP at all is answered with 400", async () => {
   expect(await send(["NONSENSE"])).toMatchObject({ status: 400, code: "invalid_request" });
 });
