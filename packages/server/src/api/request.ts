@@ -144,7 +144,11 @@ function bodyTooLarge(bytesMax: number): RepriseError {
 }
 
 /** The caller's address; behind a trusted proxy the one that the proxy names. */
-export function callerIp(request: Request, peer: Peer, settings: ApiSettings): string {
+export function callerIp(
+  request: Request,
+  peer: Peer,
+  settings: Pick<ApiSettings, "trustedProxies">,
+): string {
   if (!settings.trustedProxies.includes(peer.address)) return peer.address;
   const forwarded = request.headers.get("x-forwarded-for")?.split(",").at(-1)?.trim();
   return forwarded === undefined || forwarded === "" ? peer.address : forwarded;

@@ -48,6 +48,8 @@ export class TokenRing {
   readonly #options: TokenRingOptions;
   readonly #given: readonly Entry[];
   #kept: readonly Entry[];
+  /** Resolves behind the last change. They happen one after the other: two at once could each take the other for the last token. */
+  #changed: Promise<unknown> = Promise.resolve();
 
   private constructor(options: TokenRingOptions, kept: readonly Entry[]) {
     this.#options = options;
@@ -79,7 +81,16 @@ export class TokenRing {
   }
 
   /** @throws RepriseError `quota_exceeded` when there are as many as there may be. */
-  async create(name: string, scope: TokenScope): Promise<{ token: Token; text: string }> {
+  create(name: string, scope: TokenScope): Promise<{ token: Token; text: string }> {
+    return this.#inTurn(() => this.#create(name, scope));
+  }
+
+  /** @throws RepriseError `token_not_found`, or `invalid_request` when it cannot be revoked. */
+  revoke(id: string): Promise<void> {
+    return this.#inTurn(() => this.#revoke(id));
+  }
+
+  async #create(name: string, scope: TokenScope): Promise<{ token: Token; text: string }> {
     if (this.#kept.length >= TOKENS_MAX) {
       throw new RepriseError("quota_exceeded", {
         message: `quota tokens exceeded, current limit: ${TOKENS_MAX}; revoke one first`,
@@ -95,8 +106,7 @@ export class TokenRing {
     return { token: toToken(entry), text };
   }
 
-  /** @throws RepriseError `token_not_found`, or `invalid_request` when it cannot be revoked. */
-  async revoke(id: string): Promise<void> {
+  async #revoke(id: string): Promise<void> {
     const entry = this.#active.find((other) => other.id === id);
     if (entry === undefined) {
       throw new RepriseError("token_not_found", {
@@ -133,6 +143,13 @@ export class TokenRing {
       createdAt: this.#options.host.now(),
       digest: sha256(text),
     });
+  }
+
+  #inTurn<R>(change: () => Promise<R>): Promise<R> {
+    const changed = this.#changed.then(change);
+    // Whoever asked for the change hears of its failure; the next one does not care.
+    this.#changed = changed.catch(() => {});
+    return changed;
   }
 
   newText(): string {

@@ -1,0 +1,46 @@
+import { describe, expect, test } from "vitest";
+import { callerIp, checkTransport, readBody } from "./request.ts";
+import type { ApiSettings } from "./room.ts";
+
+describe("the address of a caller", () => {
+  const settings = (...trustedProxies: string[]): Pick<ApiSettings, "trustedProxies"> => ({
+    trustedProxies,
+  });
+
+  function from(address: string, forwarded: string | null, trusted: readonly string[]): string {
+    const headers = forwarded === null ? {} : { "x-forwarded-for": forwarded };
+    const request = new Request("http://reprise.test/v2/batch", { headers });
+    return callerIp(request, { address, rawTarget: "/", rawHeaders: [] }, settings(...trusted));
+  }
+
+  test("is that of the connection, whatever it says about itself", () => {
+    expect(from("192.0.2.1", null, [])).toBe("192.0.2.1");
+    expect(from("192.0.2.1", "203.0.113.9", [])).toBe("192.0.2.1");
+    expect(from("192.0.2.1", "203.0.113.9", ["192.0.2.2"])).toBe("192.0.2.1");
+  });
+
+  test("is what a trusted proxy has added last", () => {
+    expect(from("192.0.2.1", "203.0.113.9", ["192.0.2.1"])).toBe("203.0.113.9");
+    expect(from("192.0.2.1", "198.51.100.1, 203.0.113.9", ["192.0.2.1"])).toBe("203.0.113.9");
+    expect(from("192.0.2.1", "", ["192.0.2.1"])).toBe("192.0.2.1");
+    expect(from("192.0.2.1", null, ["192.0.2.1"])).toBe("192.0.2.1");
+  });
+});
+
+test("a body whose connection ends is a fault of the request, not of the server", async () => {
+  const cut = () =>
+    new Request("http://reprise.test/v2/batch", {
+      method: "POST",
+      body: new ReadableStream({ pull: (controller) => controller.error(new Error("aborted")) }),
+      duplex: "half",
+    } as RequestInit); // A stream needs `duplex`.
+  await expect(readBody(cut(), 100)).rejects.toMatchObject({
+    code: "invalid_request",
+    message: "the connection ended before the body was complete",
+  });
+});
+
+test("what every request brings twice is let through", () => {
+  const rawHeaders = ["Accept", "a", "accept", "b", "Cookie", "a", "Cookie", "b"];
+  expect(() => checkTransport({ address: "", rawTarget: "/v2/batch", rawHeaders })).not.toThrow();
+});
