@@ -1,4 +1,4 @@
-import { type Api, createApi, Engine, type Host, LIMITS, type Store } from "@reprise/server";
+import { type Api, createApi, createBulkRunner, Engine, type Host, LIMITS, type Store } from "@reprise/server";
 import { crashableStore, type StorePoint } from "./crashable-store.ts";
 import type { EventList, Scheduled } from "./event-list.ts";
 import type { Network } from "./network.ts";
@@ -27,6 +27,7 @@ export class ServerProcess {
   readonly #timers = new Set<Scheduled>();
   readonly #api: Api;
   readonly #engine: Engine;
+  readonly #bulkRunner: ReturnType<typeof createBulkRunner>;
   readonly #killStore: () => void;
   #isAlive = true;
 
@@ -44,8 +45,10 @@ export class ServerProcess {
       ...parts.limits,
     };
     this.#engine = new Engine({ host, store, keys: () => SIGNING_KEYS, limits });
+    this.#bulkRunner = createBulkRunner({ engine: this.#engine, store, host });
     this.#api = createApi({
       engine: this.#engine,
+      bulkRunner: this.#bulkRunner,
       store,
       host,
       credentials,
@@ -67,6 +70,7 @@ export class ServerProcess {
 
   start(): void {
     this.#engine.start();
+    void this.#bulkRunner.start();
   }
 
   handle(request: Request): Promise<Response> {

@@ -35,6 +35,7 @@ export type ErrorCode =
   | "schedule_not_found"
   | "flow_control_not_found"
   | "bulk_action_not_found"
+  | "bulk_action_in_progress"
   | "dead_letter_not_found"
   | "dead_letter_not_resumable"
   | "callback_not_retryable"
@@ -97,6 +98,10 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorEntry>> = {
   schedule_not_found: { status: 404, summary: "There is no schedule of this id." },
   flow_control_not_found: { status: 404, summary: "There is no flow-control key of this name." },
   bulk_action_not_found: { status: 404, summary: "There is no bulk action of this id." },
+  bulk_action_in_progress: {
+    status: 429,
+    summary: "The bulk action takes longer than a request waits; it goes on.",
+  },
   dead_letter_not_found: { status: 404, summary: "There is no such dead letter." },
   dead_letter_not_resumable: {
     status: 400,

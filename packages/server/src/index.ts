@@ -1,4 +1,5 @@
 export { type Api, createApi } from "./api/app.ts";
+export { createBulkRunner } from "./api/bulk-runner.ts";
 export { devServerConfig, LIMITS, parseServerConfig, type ServerConfig } from "./config.ts";
 export { type Cron, nextTick } from "./core/cron.ts";
 export { parseCron } from "./core/cron-parse.ts";

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { RepriseError } from "@reprise/protocol";
 import { createApi } from "./api/app.ts";
+import { createBulkRunner } from "./api/bulk-runner.ts";
 import { LIMITS, type ServerConfig } from "./config.ts";
 import { openCredentials, type TokenSource } from "./credentials.ts";
 import { Engine, type EngineLimits } from "./engine/engine.ts";
@@ -80,8 +81,10 @@ interface Parts {
 async function serve({ config, host, store, limits }: Parts): Promise<RunningServer> {
   const credentials = await openCredentials(config, store, host);
   const engine = createEngine({ config, host, store, limits }, credentials.signingKeys);
+  const bulkRunner = createBulkRunner({ engine, store, host });
   const api = createApi({
     engine,
+    bulkRunner,
     store,
     host,
     credentials,
@@ -99,6 +102,7 @@ async function serve({ config, host, store, limits }: Parts): Promise<RunningSer
   const port = await listen(server, config.host, config.port);
   await credentials.keepToken();
   engine.start();
+  await bulkRunner.start();
   const { current, next } = credentials.signingKeys();
   return {
     url: `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`,
@@ -109,6 +113,7 @@ async function serve({ config, host, store, limits }: Parts): Promise<RunningSer
     signingKeys: { current, next },
     close: async () => {
       // Requests are answered while attempts end: a step that finishes now must still be recorded.
+      await bulkRunner.stop();
       await engine.stop(config.drainMs);
       await closeServer(server, host);
       await store.close();

@@ -10,10 +10,13 @@ import { callerIp, checkLoopback, checkTransport, peerOf } from "./request.ts";
 import type { ApiEnv, ApiRoom, Peer } from "./room.ts";
 import { routePath } from "./route-path.ts";
 import { batchRoutes } from "./routes/batch.ts";
+import { bulkActionRoutes } from "./routes/bulk-actions.ts";
 import { cancelRunsRoutes } from "./routes/cancel-runs.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
+import { deadMessageRoutes } from "./routes/dead-messages.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { messageLogRoutes } from "./routes/message-logs.ts";
+import { messageRoutes } from "./routes/messages.ts";
 import { publishRoutes } from "./routes/publish.ts";
 import { runLogRoutes } from "./routes/run-logs.ts";
 import { runRoutes } from "./routes/runs.ts";
@@ -30,6 +33,9 @@ const resources = [
   cancelRunsRoutes,
   runLogRoutes,
   deadLetterRoutes,
+  deadMessageRoutes,
+  messageRoutes,
+  bulkActionRoutes,
   messageLogRoutes,
   keyRoutes,
   tokenRoutes,

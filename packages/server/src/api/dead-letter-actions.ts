@@ -3,20 +3,33 @@ import type {
   Answers,
   CancelCallback,
   DeleteDeadLetter,
+  DeleteDeadMessage,
   RetryCallback,
+  RetryDeadMessage,
   ReviveRun,
 } from "../core/commands.ts";
-import type { DeadLetterRow } from "../core/rows.ts";
+import type { Tables } from "../core/rows.ts";
 import type { Condition } from "../store/store.ts";
 import { type CursorIssuer, decodeCursor, encodeCursor } from "./cursor.ts";
-import { deadLetterConditions } from "./filters.ts";
+import { type DeadTable, deadLetterNotFound, findDead } from "./find-dead.ts";
 import { type Parameters, readCursor, readWhole } from "./parameters.ts";
-import { deadLetterNotFound, findDeadLetters } from "./read-dead-letters.ts";
 import type { ApiRoom } from "./room.ts";
 
-/** Actions on many dead letters: by ids, all or none; or by filters, each entry exactly once. */
+/** Actions on many entries of a dead letter queue: by ids, all or none; or by filters, each entry exactly once. */
 
-type DeadLetterCommand = ReviveRun | RetryCallback | CancelCallback | DeleteDeadLetter;
+type DeadCommand =
+  | ReviveRun
+  | RetryCallback
+  | CancelCallback
+  | DeleteDeadLetter
+  | RetryDeadMessage
+  | DeleteDeadMessage;
+
+/** Entries that a request names. */
+export interface Named {
+  readonly table: DeadTable;
+  readonly ids: readonly string[];
+}
 
 /** Entries that one transaction takes: a resume copies a whole run, and other work waits behind it. */
 const CHUNK_ENTRIES = 10;
@@ -25,12 +38,12 @@ const CHUNK_ENTRIES = 10;
 const REQUEST_ENTRIES_MAX = 1000;
 
 /** All named entries, or a refusal; answers stand in the order of the ids. */
-export async function actOnIds<C extends DeadLetterCommand>(
-  ids: readonly string[],
+export async function actOnIds<C extends DeadCommand>(
+  { table, ids }: Named,
   toCommand: (key: number) => C,
   room: ApiRoom,
 ): Promise<readonly Answers[C["type"]][]> {
-  const rows = await findDeadLetters(ids, room.store);
+  const rows = await findDead(table, ids, room.store);
   const keys = rows.map((row, index) => {
     if (row === null) throw deadLetterNotFound(ids[index] ?? "");
     return row.key;
@@ -39,12 +52,12 @@ export async function actOnIds<C extends DeadLetterCommand>(
 }
 
 /** Those of the named entries that are in the queue; the others are passed over. */
-export async function actOnKnownIds<C extends DeadLetterCommand>(
-  ids: readonly string[],
+export async function actOnKnownIds<C extends DeadCommand>(
+  { table, ids }: Named,
   toCommand: (key: number) => C,
   room: ApiRoom,
 ): Promise<readonly Answers[C["type"]][]> {
-  const rows = await findDeadLetters(ids, room.store);
+  const rows = await findDead(table, ids, room.store);
   const keys = rows.filter((row) => row !== null).map((row) => row.key);
   const { answers, failure } = await executeEach(keys.map(toCommand), room);
   if (failure !== null) throw failure;
@@ -57,7 +70,9 @@ export interface BulkAnswer<Answer> {
   readonly cursor: string | null;
 }
 
-export interface BulkAction<C extends DeadLetterCommand> {
+export interface BulkAction<T extends DeadTable, C extends DeadCommand> {
+  readonly table: T;
+  readonly conditions: readonly Condition<T>[];
   readonly parameters: Parameters;
   readonly endpoint: string;
   /** Entries that one request with `count` handles at most. */
@@ -70,22 +85,21 @@ export interface BulkAction<C extends DeadLetterCommand> {
  * cursor holds the last key and the newest entry of the first request: entries that arrive later wait for a new request, or a
  * run that fails again at once would be revived for ever.
  */
-export async function actOnMatches<C extends DeadLetterCommand>(
-  action: BulkAction<C>,
+export async function actOnMatches<T extends DeadTable, C extends DeadCommand>(
+  action: BulkAction<T, C>,
   room: ApiRoom,
 ): Promise<BulkAnswer<Answers[C["type"]]>> {
   const { parameters, endpoint, pageMax, toCommand } = action;
-  const conditions = deadLetterConditions(parameters);
   const count = readWhole(parameters, "count", 1);
   const most = count === null ? REQUEST_ENTRIES_MAX : Math.min(count, pageMax);
   const issuer = { endpoint, secret: room.credentials.cursorSecret };
-  const range = await readRange(readCursor(parameters), conditions, { issuer, room });
+  const range = await readRange(action, issuer, room);
   if (range === null) return { answers: [], cursor: null };
   const answers: Answers[C["type"]][] = [];
   let { afterKey } = range;
   while (answers.length < most) {
     const wanted = Math.min(CHUNK_ENTRIES, most - answers.length);
-    const found = await listNext({ ...range, afterKey }, { conditions, limit: wanted + 1 }, room);
+    const found = await listNext(action, { ...range, afterKey, limit: wanted + 1 }, room);
     const chunk = found.slice(0, wanted);
     const done = await executeEach(
       chunk.map(({ key }) => toCommand(key)),
@@ -110,34 +124,30 @@ interface KeyRange {
   readonly lastKey: number;
 }
 
-type Conditions = readonly Condition<"deadLetters">[];
-
 /** The keys that this batch of requests is about; null when nothing matches. */
-async function readRange(
-  cursor: string | null,
-  conditions: Conditions,
-  { issuer, room }: { readonly issuer: CursorIssuer; readonly room: ApiRoom },
+async function readRange<T extends DeadTable, C extends DeadCommand>(
+  { table, conditions, parameters }: BulkAction<T, C>,
+  issuer: CursorIssuer,
+  { store }: ApiRoom,
 ): Promise<KeyRange | null> {
+  const cursor = readCursor(parameters);
   if (cursor !== null) {
     const [afterKey = 0, lastKey = 0] = decodeCursor(cursor, 2, issuer);
     return { afterKey, lastKey };
   }
   const query = { where: conditions, order: "descending", limit: 1 } as const;
-  const [newest] = await room.store.list("deadLetters", query);
+  const [newest] = await store.list(table, query);
   return newest === undefined ? null : { afterKey: 0, lastKey: newest.key };
 }
 
-function listNext(
-  { afterKey, lastKey }: KeyRange,
-  query: { readonly conditions: Conditions; readonly limit: number },
+function listNext<T extends DeadTable, C extends DeadCommand>(
+  { table, conditions }: BulkAction<T, C>,
+  { afterKey, lastKey, limit }: KeyRange & { readonly limit: number },
   { store }: ApiRoom,
-): Promise<readonly DeadLetterRow[]> {
-  return store.list("deadLetters", {
-    where: [...query.conditions, { type: "range", column: "key", to: lastKey }],
-    order: "ascending",
-    afterKey,
-    limit: query.limit,
-  });
+): Promise<readonly Tables[T][]> {
+  const range: Condition<T> = { type: "range", column: "key", to: lastKey };
+  const where = [...conditions, range];
+  return store.list(table, { where, order: "ascending", afterKey, limit });
 }
 
 interface EachAnswer<Answer> {
@@ -150,7 +160,7 @@ interface EachAnswer<Answer> {
  * Executes commands that do not depend on each other; they arrive together, so they share a transaction. An entry that is
  * refused, because somebody else has handled it meanwhile for instance, is passed over.
  */
-async function executeEach<C extends DeadLetterCommand>(
+async function executeEach<C extends DeadCommand>(
   commands: readonly C[],
   { engine }: ApiRoom,
 ): Promise<EachAnswer<Answers[C["type"]]>> {

@@ -153,7 +153,8 @@ function sharedConditions(parameters: Parameters): readonly Condition<"runs">[] 
   ];
 }
 
-function urlParts(parameters: Parameters): RunSelection["matches"] {
+/** Parts of the URL, which no column holds; null when none is asked for. */
+export function urlParts(parameters: Parameters): RunSelection["matches"] {
   const hosts = readList(parameters, "host")?.map((host) => host.toLowerCase()) ?? null;
   const paths = readList(parameters, "path");
   if (hosts === null && paths === null) return null;
@@ -181,9 +182,11 @@ export function readBoolean(parameters: Parameters, name: string): boolean | nul
   throw invalid(name, "must be true or false");
 }
 
-type Row = "runs" | "deadLetters";
+type Row = "runs" | "deadLetters" | "messages" | "deadMessages";
 
-function dateCondition<T extends Row & TableName>(parameters: Parameters): readonly Condition<T>[] {
+export function dateCondition<T extends Row & TableName>(
+  parameters: Parameters,
+): readonly Condition<T>[] {
   const from = readWhole(parameters, "fromDate", 0);
   const to = readWhole(parameters, "toDate", 0);
   if (from === null && to === null) return [];
@@ -193,7 +196,7 @@ function dateCondition<T extends Row & TableName>(parameters: Parameters): reado
   return [
     {
       type: "range",
-      // Both tables have this column.
+      // All of these tables have this column.
       column: "createdAt" as Column<T>,
       ...(from === null ? {} : { from }),
       ...(to === null ? {} : { to }),
@@ -201,15 +204,15 @@ function dateCondition<T extends Row & TableName>(parameters: Parameters): reado
   ];
 }
 
-function labelCondition<T extends Row & TableName>(
+export function labelCondition<T extends Row & TableName>(
   parameters: Parameters,
 ): readonly Condition<T>[] {
   const values = readList(parameters, "label");
-  // Both tables have this column.
+  // All of these tables have this column.
   return values === null ? [] : [{ type: "contains", column: "labels" as Column<T>, values }];
 }
 
-function anyOf<T extends TableName>(
+export function anyOf<T extends TableName>(
   column: Column<T>,
   values: readonly (string | number | null)[] | null,
 ): readonly Condition<T>[] {
@@ -217,7 +220,7 @@ function anyOf<T extends TableName>(
 }
 
 /** The values of a filter that has two names. */
-function lists(
+export function lists(
   parameters: Parameters,
   names: readonly string[],
   split?: (text: string) => readonly string[],
@@ -228,6 +231,6 @@ function lists(
   return found.length === 0 ? null : found.flat();
 }
 
-function readWholes(parameters: Parameters, name: string): readonly number[] | null {
+export function readWholes(parameters: Parameters, name: string): readonly number[] | null {
   return readList(parameters, name)?.map((text) => toWhole(name, text, 0)) ?? null;
 }

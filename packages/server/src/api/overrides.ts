@@ -1,5 +1,13 @@
-import { type FlatHeaders, FORWARD_PREFIX, HEADER, RepriseError } from "@reprise/protocol";
+import {
+  type FlatHeaders,
+  FORWARD_PREFIX,
+  HEADER,
+  parsePlainOptions,
+  RepriseError,
+} from "@reprise/protocol";
 import type { Overrides } from "../core/commands.ts";
+import type { EnvelopeOverrides } from "../core/envelope.ts";
+import { toEnvelope } from "./publish-message.ts";
 import type { ApiRoom } from "./room.ts";
 import { readOptions } from "./workflow-message.ts";
 
@@ -48,4 +56,27 @@ export function refuseMessage(headers: FlatHeaders): void {
       });
     }
   }
+}
+
+/**
+ * Reads the headers that change how the retry of a dead message is delivered; those that are absent keep what it had.
+ * @throws RepriseError as a publish does.
+ */
+export function readRetryOverrides(headers: FlatHeaders, room: ApiRoom): EnvelopeOverrides {
+  const options = readOptions(headers, room);
+  const plain = parsePlainOptions(headers);
+  const envelope = toEnvelope({ callerIp: "", queueName: null }, { options, plain }, room);
+  const { notBefore, retries, retryDelay, timeoutMs, labels, flowControl } = envelope;
+  const { redaction, callback, failureCallback } = envelope;
+  return {
+    notBefore,
+    ...(options.retries === null ? {} : { retries }),
+    ...(retryDelay === undefined ? {} : { retryDelay }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(labels === undefined ? {} : { labels }),
+    ...(flowControl === undefined ? {} : { flowControl }),
+    ...(redaction === undefined ? {} : { redaction }),
+    ...(callback === undefined ? {} : { callback }),
+    ...(failureCallback === undefined ? {} : { failureCallback }),
+  };
 }

@@ -45,6 +45,12 @@ export async function bulkParameters(request: Request): Promise<Parameters> {
       throw invalid(name, "must be given in the query or in the body, not in both");
     parameters.set(name, given);
   }
+  if (parameters.size === 0) {
+    throw new RepriseError("invalid_json", {
+      message:
+        "the body names no ids and no filter; an empty one could be meant for everything or for nothing",
+    });
+  }
   return parameters;
 }
 
@@ -150,6 +156,22 @@ export function readOneOf(
     throw invalid(name, `must be one of ${known.join(", ")}, got ${quoted(foreign)}`);
   }
   return values;
+}
+
+/**
+ * The ids that a request names; null when it names none. An empty list of a body names nothing, and must never mean "all".
+ * @throws RepriseError `invalid_query` when it was given without a value.
+ */
+export function readIds(parameters: Parameters, name: string): readonly string[] | null {
+  const given = parameters.get(name);
+  return given?.isExact === true && given.texts.length === 0 ? [] : readList(parameters, name);
+}
+
+/** Oldest first when not given, as the older documentation of the dead letter queue says. */
+export function readOrder(parameters: Parameters): "ascending" | "descending" {
+  const [order, ...others] = readOneOf(parameters, "order", ["earliestFirst", "latestFirst"]) ?? [];
+  if (others.length > 0) throw invalid("order", "must be given once");
+  return order === "latestFirst" ? "descending" : "ascending";
 }
 
 /** How many are asked for; `most` when more are, or when nothing was said. */

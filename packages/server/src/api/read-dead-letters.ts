@@ -1,37 +1,15 @@
-import { type DeadLetterResource, deadLetterKey, RepriseError } from "@reprise/protocol";
+import type { DeadLetterResource } from "@reprise/protocol";
 import { attemptKey } from "../core/message.ts";
 import { ATTEMPTS_PER_MESSAGE_MAX, type AttemptRow, type DeadLetterRow } from "../core/rows.ts";
 import { INITIAL_SLOT } from "../core/step.ts";
 import type { Reader } from "../store/store.ts";
 import { createBodyBudget } from "./body-budget.ts";
+import { deadLetterNotFound } from "./find-dead.ts";
 import { type DeadLetterSource, toDeadLetterResource } from "./views/dead-letter.ts";
 import { dlqIdOf } from "./views/dlq-id.ts";
 import { readRunConfig } from "./views/settings.ts";
 
 /** Reads entries of the dead letter queue together with everything that their views show. */
-
-/** The rows behind public ids, in the order of the ids; null for those that are not in the queue. */
-export async function findDeadLetters(
-  ids: readonly string[],
-  store: Reader,
-): Promise<readonly (DeadLetterRow | null)[]> {
-  const keys = ids.map((id) => deadLetterKey(id)?.key ?? null);
-  const rows = await store.get(
-    "deadLetters",
-    keys.filter((key) => key !== null),
-  );
-  const byId = new Map(
-    rows.filter((row) => row.state === "open").map((row) => [dlqIdOf(row), row]),
-  );
-  return ids.map((id) => byId.get(id) ?? null);
-}
-
-export function deadLetterNotFound(id: string): RepriseError {
-  return new RepriseError("dead_letter_not_found", {
-    message: `there is no dead letter ${id.slice(0, 80)}; it may have been resumed, restarted or deleted`,
-    details: { dlqId: id },
-  });
-}
 
 /** One entry with every attempt of the message that failed. */
 export async function readDeadLetter(

@@ -1,4 +1,5 @@
 import type { TokenScope } from "@reprise/protocol";
+import type { BulkRunner } from "../engine/bulk-runner.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { RingKeys } from "../engine/key-ring.ts";
 import type { TokenRing } from "../engine/token-ring.ts";
@@ -8,6 +9,7 @@ import type { Store } from "../store/store.ts";
 /** What the routes work with. Writes go through the engine; reads go straight to the store. */
 export interface ApiRoom {
   readonly engine: Engine;
+  readonly bulkRunner: BulkRunner;
   readonly store: Store;
   readonly host: Host;
   readonly credentials: Credentials;

@@ -17,12 +17,16 @@ import { TokenRing } from "../engine/token-ring.ts";
 import type { Host, OutgoingRequest, Timer } from "../host/host.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
 import type { Condition, Store } from "../store/store.ts";
+import { createBulkRunner } from "./bulk-runner.ts";
 import { errorResponse } from "./errors.ts";
 import { peerOf } from "./request.ts";
 import type { ApiEnv, ApiRoom } from "./room.ts";
 import { batchRoutes } from "./routes/batch.ts";
+import { bulkActionRoutes } from "./routes/bulk-actions.ts";
 import { cancelRunsRoutes } from "./routes/cancel-runs.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
+import { deadMessageRoutes } from "./routes/dead-messages.ts";
+import { messageRoutes } from "./routes/messages.ts";
 import { runLogRoutes } from "./routes/run-logs.ts";
 import { runRoutes } from "./routes/runs.ts";
 
@@ -162,8 +166,10 @@ export async function createWorld(): Promise<World> {
     claimMax: 100,
   };
   const engine = new Engine({ host, store, keys: signingKeys, limits });
+  const bulkRunner = createBulkRunner({ engine, store, host });
   const room: ApiRoom = {
     engine,
+    bulkRunner,
     store,
     host,
     credentials: {
@@ -276,7 +282,8 @@ function toWorld(room: ApiRoom, host: ScriptedHost, disk: Disk): World {
 function createApp(room: ApiRoom): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
   app.onError((error) => errorResponse(error, room.host));
-  const all = [batchRoutes, runRoutes, deadLetterRoutes, runLogRoutes, cancelRunsRoutes];
+  const runs = [batchRoutes, runRoutes, deadLetterRoutes, runLogRoutes, cancelRunsRoutes];
+  const all = [...runs, deadMessageRoutes, messageRoutes, bulkActionRoutes];
   for (const routes of all) app.route("/", routes(room));
   return app;
 }

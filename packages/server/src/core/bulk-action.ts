@@ -6,24 +6,25 @@ import { type Context, insert, type Transition, update } from "./transition.ts";
 
 /**
  * A cancel of all messages that match, chunk by chunk. How far it has come is written in the transaction that cancels a chunk, so
- * that it goes on behind the last one after a restart, and counts nothing twice. It reaches messages with keys below its own: those
- * that were accepted before it.
+ * that it goes on behind the last one after a restart, and counts nothing twice. It goes from the newest message to the oldest, and
+ * begins below the key that it is given: messages that are accepted later stay.
  */
 
 export function decideStartBulkAction(
-  { kind, filter }: StartBulkAction,
+  { kind, filter, total, afterKey }: StartBulkAction,
   context: Context,
 ): Transition<BulkActionRow> {
+  const isEmpty = total === 0;
   const action: BulkActionRow = {
     key: context.newKey(),
     kind,
-    state: "inProgress",
+    state: isEmpty ? "finished" : "inProgress",
     createdAt: context.now,
-    completedAt: null,
+    completedAt: isEmpty ? context.now : null,
     filter,
-    total: 0,
+    total,
     processed: 0,
-    afterKey: 0,
+    afterKey,
   };
   return { changes: [insert("bulkActions", action)], effects: [], answer: action };
 }
@@ -50,7 +51,6 @@ export function decideAdvanceBulkAction(
   const advanced: BulkActionRow = {
     ...action,
     ...(command.isLast ? { state: "finished", completedAt: context.now } : {}),
-    total: command.total ?? action.total,
     processed: action.processed + messages.filter(isCancelable).length,
     afterKey: command.afterKey,
   };

@@ -247,6 +247,10 @@ export interface StartBulkAction {
   readonly kind: BulkActionRow["kind"];
   /** As the row keeps it. */
   readonly filter: string;
+  /** Messages that match now. */
+  readonly total: number;
+  /** Above those that are meant. */
+  readonly afterKey: number;
 }
 
 /** Takes one more chunk into account, in front of the commands that change its messages. */
@@ -257,8 +261,6 @@ export interface AdvanceBulkAction {
   readonly fromKey: number;
   readonly afterKey: number;
   readonly messageKeys: readonly number[];
-  /** Null leaves it as it is. */
-  readonly total: number | null;
   readonly isLast: boolean;
 }
 

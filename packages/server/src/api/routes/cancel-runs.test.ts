@@ -104,7 +104,6 @@ describe("by filters", () => {
 describe("refused", () => {
   test.each([
     ["", undefined],
-    ["", "{}"],
     ["?qstash_token=t", undefined],
     ["?workflowUrlExactMatch=true", undefined],
   ])("a request that names nothing (%s %s) cancels nothing", async (search, body) => {
@@ -114,6 +113,17 @@ describe("refused", () => {
     expect(reply.body.error).toContain("send count, workflowRunIds or a filter");
     expect(await live(world)).toBe("a");
   });
+
+  test.each(["{}", '{"workflowRunIds":null}'])(
+    "a body that names nothing (%s) cancels nothing",
+    async (body) => {
+      const world = await running({ a: {} });
+      const reply = await cancel(world, "", { body });
+      expect(reply.status).toBe(400);
+      expect(reply.body.error).toContain("the body names no ids and no filter");
+      expect(await live(world)).toBe("a");
+    },
+  );
 
   test.each([
     "?workflowRunIds=",

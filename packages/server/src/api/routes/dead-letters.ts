@@ -13,6 +13,7 @@ import type { ReviveRun, RunAnswer } from "../../core/commands.ts";
 import { decodeCursor, encodeCursor } from "../cursor.ts";
 import { actOnIds, actOnKnownIds, actOnMatches } from "../dead-letter-actions.ts";
 import { DEAD_LETTER_FILTERS, deadLetterConditions } from "../filters.ts";
+import { deadLetterNotFound, findDead } from "../find-dead.ts";
 import { readOverrides, refuseMessage } from "../overrides.ts";
 import {
   bulkParameters,
@@ -23,33 +24,28 @@ import {
   readCursor,
   readList,
   readOneOf,
+  readOrder,
   refuseUnknown,
 } from "../parameters.ts";
-import {
-  deadLetterNotFound,
-  findDeadLetters,
-  readDeadLetter,
-  readDeadLetters,
-} from "../read-dead-letters.ts";
+import { readDeadLetter, readDeadLetters } from "../read-dead-letters.ts";
 import { requestHeaders } from "../request.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
 
 /** `/v2/workflows/dlq` and its older name `/v2/dlq?source=workflow`: look at dead letters, resume, restart or delete them. */
 export function deadLetterRoutes(room: ApiRoom): Hono<ApiEnv> {
   return new Hono<ApiEnv>()
-    .get("/v2/dlq", async (c) => {
+    .get("/v2/dlq", async (c, next) => {
       const parameters = queryParameters(c.req.raw);
-      const isWorkflow = readOneOf(parameters, "source", ["workflow"]) !== null;
-      // Without a source the request is about plain messages, which this version does not have.
-      const page: DeadLetterPage = isWorkflow ? await listPage(parameters, room) : { messages: [] };
-      return c.json(page);
+      // Without a source the request is about messages without a run.
+      if (readOneOf(parameters, "source", ["workflow"]) === null) return next();
+      return c.json(await listPage(parameters, room));
     })
     .get("/v2/workflows/dlq", async (c) => {
       return c.json(await listPage(queryParameters(c.req.raw), room));
     })
     .get("/v2/workflows/dlq/:dlqId", async (c) => {
       const dlqId = c.req.param("dlqId");
-      const [row] = await findDeadLetters([dlqId], room.store);
+      const [row] = await findDead("deadLetters", [dlqId], room.store);
       if (row == null) throw deadLetterNotFound(dlqId);
       return c.json(await readDeadLetter(row, room.store));
     })
@@ -59,7 +55,7 @@ export function deadLetterRoutes(room: ApiRoom): Hono<ApiEnv> {
     })
     .delete("/v2/workflows/dlq/:dlqId", async (c) => {
       refuseMessage(requestHeaders(c.req.raw, c.env));
-      await actOnIds([c.req.param("dlqId")], toDelete, room);
+      await actOnIds(named([c.req.param("dlqId")]), toDelete, room);
       return c.json({ deleted: 1 } satisfies BulkDeleteAnswer);
     })
     .post("/v2/workflows/dlq/resume", (c) => reviveMany(c, "resume", room))
@@ -73,14 +69,14 @@ export function deadLetterRoutes(room: ApiRoom): Hono<ApiEnv> {
     .post("/v2/workflows/dlq/callback/:dlqId", async (c) => {
       refuseMessage(requestHeaders(c.req.raw, c.env));
       const retry = (deadLetterKey: number) => ({ type: "retryCallback", deadLetterKey }) as const;
-      const [answer] = await actOnIds([c.req.param("dlqId")], retry, room);
+      const [answer] = await actOnIds(named([c.req.param("dlqId")]), retry, room);
       return c.json(answer === undefined ? null : toRunAnswer(answer));
     })
     .delete("/v2/workflows/dlq/callback/:dlqId", async (c) => {
       refuseMessage(requestHeaders(c.req.raw, c.env));
       const cancel = (deadLetterKey: number) =>
         ({ type: "cancelCallback", deadLetterKey }) as const;
-      const [answer] = await actOnIds([c.req.param("dlqId")], cancel, room);
+      const [answer] = await actOnIds(named([c.req.param("dlqId")]), cancel, room);
       return c.json(answer === undefined ? null : toRunAnswer(answer));
     });
 }
@@ -122,13 +118,6 @@ async function listPage(parameters: Parameters, room: ApiRoom): Promise<DeadLett
     : { messages };
 }
 
-/** Oldest first, as the older documentation of the listing says. */
-function readOrder(parameters: Parameters): "ascending" | "descending" {
-  const [order, ...others] = readOneOf(parameters, "order", ["earliestFirst", "latestFirst"]) ?? [];
-  if (others.length > 0) throw invalid("order", "must be given once");
-  return order === "latestFirst" ? "descending" : "ascending";
-}
-
 function bodyChars(entry: DeadLetterResource): number {
   const { body, bodyBase64, responseBody, responseBodyBase64 } = entry;
   return [body, bodyBase64, responseBody, responseBodyBase64].reduce(
@@ -142,14 +131,31 @@ const BULK_NAMES: readonly string[] = ["dlqIds", "count", "cursor", ...DEAD_LETT
 /** Ids that one request may name: they are all handled in one transaction, or none is. */
 const REVIVE_IDS_MAX = 100;
 
+function named(ids: readonly string[]) {
+  return { table: "deadLetters", ids } as const;
+}
+
+function selected(parameters: Parameters) {
+  return {
+    table: "deadLetters",
+    conditions: deadLetterConditions(parameters),
+    parameters,
+  } as const;
+}
+
 async function deleteMany(parameters: Parameters, room: ApiRoom): Promise<BulkDeleteAnswer> {
   refuseUnknown(parameters, BULK_NAMES);
   const ids = readList(parameters, "dlqIds");
   if (ids !== null) {
-    return { deleted: (await actOnKnownIds(ids, toDelete, room)).length };
+    return { deleted: (await actOnKnownIds(named(ids), toDelete, room)).length };
   }
   const { answers, cursor } = await actOnMatches(
-    { parameters, endpoint: "dlq.delete", pageMax: DEAD_LETTER_PAGE_MAX, toCommand: toDelete },
+    {
+      ...selected(parameters),
+      endpoint: "dlq.delete",
+      pageMax: DEAD_LETTER_PAGE_MAX,
+      toCommand: toDelete,
+    },
     room,
   );
   return { deleted: answers.length, ...(cursor === null ? {} : { cursor }) };
@@ -160,7 +166,7 @@ function toDelete(deadLetterKey: number) {
 }
 
 async function reviveOne(c: Context<ApiEnv>, dlqId: string, mode: Mode, room: ApiRoom) {
-  const [answer] = await actOnIds([dlqId], toRevive(c, mode, room), room);
+  const [answer] = await actOnIds(named([dlqId]), toRevive(c, mode, room), room);
   return c.json(answer === undefined ? null : toRunAnswer(answer));
 }
 
@@ -174,11 +180,16 @@ async function reviveMany(c: Context<ApiEnv>, mode: Mode, room: ApiRoom) {
     if (ids.length > REVIVE_IDS_MAX) {
       throw invalid("dlqIds", `must have at most ${REVIVE_IDS_MAX} ids, got ${ids.length}`);
     }
-    const answers = await actOnIds(ids, toCommand, room);
+    const answers = await actOnIds(named(ids), toCommand, room);
     return c.json({ workflowRuns: answers.map(toRunAnswer), cursor: "" } satisfies BulkRunsAnswer);
   }
   const { answers, cursor } = await actOnMatches(
-    { parameters, endpoint: `dlq.${mode}`, pageMax: BULK_RECOVERY_PAGE_MAX, toCommand },
+    {
+      ...selected(parameters),
+      endpoint: `dlq.${mode}`,
+      pageMax: BULK_RECOVERY_PAGE_MAX,
+      toCommand,
+    },
     room,
   );
   return c.json({

@@ -1,7 +1,7 @@
 import { deadLetterId } from "@reprise/protocol";
-import type { DeadLetterRow } from "../../core/rows.ts";
+import type { DeadLetterRow, DeadMessageRow } from "../../core/rows.ts";
 
 /** The public id of a dead letter. */
-export function dlqIdOf({ createdAt, key }: DeadLetterRow): string {
+export function dlqIdOf({ createdAt, key }: DeadLetterRow | DeadMessageRow): string {
   return deadLetterId({ failedAt: createdAt, key });
 }

@@ -1,0 +1,62 @@
+import { BULK_ACTION_STATES, type BulkActionPage, quoted, RepriseError } from "@reprise/protocol";
+import { Hono } from "hono";
+import type { Condition } from "../../store/store.ts";
+import { decodeCursor, encodeCursor } from "../cursor.ts";
+import {
+  type Parameters,
+  queryParameters,
+  readCount,
+  readCursor,
+  readOneOf,
+} from "../parameters.ts";
+import type { ApiEnv, ApiRoom } from "../room.ts";
+import { bulkActionKey, toBulkAction } from "../views/bulk-action.ts";
+
+const COUNT_MAX = 1000;
+const COUNT_DEFAULT = 100;
+
+/** `/v2/bulkActions`: how far the changes of many messages have come. */
+export function bulkActionRoutes(room: ApiRoom): Hono<ApiEnv> {
+  return new Hono<ApiEnv>()
+    .get("/v2/bulkActions", async (c) => c.json(await listPage(queryParameters(c.req.raw), room)))
+    .get("/v2/bulkActions/:actionId", async (c) => {
+      const id = c.req.param("actionId");
+      const key = bulkActionKey(id);
+      const [row] = key === null ? [] : await room.store.get("bulkActions", [key]);
+      if (row === undefined) {
+        throw new RepriseError("bulk_action_not_found", {
+          message: `there is no bulk action ${quoted(id)}`,
+          details: { actionId: id.slice(0, 80) },
+        });
+      }
+      return c.json(toBulkAction(row));
+    });
+}
+
+/** Newest first. */
+async function listPage(parameters: Parameters, room: ApiRoom): Promise<BulkActionPage> {
+  const limit = parameters.has("count") ? readCount(parameters, COUNT_MAX) : COUNT_DEFAULT;
+  const issuer = { endpoint: "bulkActions.list", secret: room.credentials.cursorSecret };
+  const cursor = readCursor(parameters);
+  const afterKey = cursor === null ? undefined : decodeCursor(cursor, 1, issuer)[0];
+  const found = await room.store.list("bulkActions", {
+    where: stateCondition(parameters),
+    order: "descending",
+    limit: limit + 1,
+    ...(afterKey === undefined ? {} : { afterKey }),
+  });
+  const rows = found.slice(0, limit);
+  const last = rows.at(-1);
+  const isEnd = found.length <= limit || last === undefined;
+  return {
+    bulkActions: rows.map(toBulkAction),
+    ...(isEnd ? {} : { cursor: encodeCursor([last.key], issuer) }),
+  };
+}
+
+function stateCondition(parameters: Parameters): readonly Condition<"bulkActions">[] {
+  const states = readOneOf(parameters, "state", BULK_ACTION_STATES);
+  if (states === null) return [];
+  const values = states.map((state) => (state === "FINISHED" ? "finished" : "inProgress"));
+  return [{ type: "in", column: "state", values }];
+}
