@@ -87,7 +87,7 @@ const ATTRIBUTES: Readonly<Record<string, Attribute>> = {
 /** Their values may hold a comma: the whole text counts as well as its parts. */
 const COMMA_ATTRIBUTES: Readonly<Record<string, readonly [Attribute, Split]>> = {
   url: [({ row }) => row.url, splitUrls],
-  path: [({ row }) => urlOf(row.url)?.pathname, (text) => text.split(",")],
+  path: [({ row }) => urlOf(row.url)?.pathname, (text) => text.split(/,\s*(?=\/)/)],
   flowControlKey: [({ envelope }) => envelope.flowControl?.key, (text) => text.split(",")],
 };
 
