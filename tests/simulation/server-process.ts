@@ -56,6 +56,7 @@ export class ServerProcess {
         bodyBytesMax: 1_000_000,
         batchBytesMax: 1_000_000,
         retriesMax: 100,
+        schedulesMax: 1_000,
         authFailuresMax: 20,
         trustedProxies: [],
         isLoopbackOnly: false,

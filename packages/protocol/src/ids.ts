@@ -69,6 +69,11 @@ export function newRunId(randomBytes: RandomBytes): string {
   return `wfr_${randomText(randomBytes, 21)}`;
 }
 
+/** A new schedule id. */
+export function newScheduleId(randomBytes: RandomBytes): string {
+  return `scd_${randomText(randomBytes, 21)}`;
+}
+
 /** A new signing key; the whole text, prefix included, is the HMAC key. */
 export function newSigningKey(randomBytes: RandomBytes): string {
   return `sig_${randomText(randomBytes, 32)}`;

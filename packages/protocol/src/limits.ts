@@ -52,6 +52,9 @@ export const REDACT_FIELDS_MAX = 64;
 export const DEDUPLICATION_ID_CHARS_MAX = 256;
 export const DEDUPLICATION_WINDOW_MS_DEFAULT = 10 * MINUTE_MS;
 export const SCHEDULE_ID_CHARS_MAX = 128;
+export const SCHEDULES_MAX_DEFAULT = 1000;
+/** The list of all of them is one answer. */
+export const SCHEDULES_MAX = 100_000;
 /** Names of URL groups and queues. */
 export const NAME_CHARS_MAX = 128;
 export const URL_GROUP_ENDPOINTS_MAX = 100;

@@ -9,6 +9,8 @@ import {
   parseDurationMs,
   RETRIES_MAX,
   RepriseError,
+  SCHEDULES_MAX,
+  SCHEDULES_MAX_DEFAULT,
   STORED_RESPONSE_BYTES_MAX,
 } from "@reprise/protocol";
 import type { SigningKeys } from "./engine/signer.ts";
@@ -42,6 +44,7 @@ export interface ServerConfig {
   readonly egress: EgressPolicy;
   readonly bodyBytesMax: number;
   readonly retriesMax: number;
+  readonly schedulesMax: number;
   readonly attemptTimeoutMs: number;
   readonly responseBytesMax: number;
   /** Deliveries in flight to one origin. */
@@ -78,6 +81,7 @@ const DEFAULTS = {
   trustedProxies: [],
   bodyBytesMax: BODY_BYTES_MAX,
   retriesMax: RETRIES_MAX,
+  schedulesMax: SCHEDULES_MAX_DEFAULT,
   attemptTimeoutMs: ATTEMPT_TIMEOUT_MS_DEFAULT,
   responseBytesMax: STORED_RESPONSE_BYTES_MAX,
   perOriginMax: 50,
@@ -149,6 +153,9 @@ export function parseServerConfig(env: Environment): ServerConfig {
       DEFAULTS.bodyBytesMax,
     retriesMax:
       reader.whole("REPRISE_RETRIES_MAX", { min: 0, max: RETRIES_MAX }) ?? DEFAULTS.retriesMax,
+    schedulesMax:
+      reader.whole("REPRISE_SCHEDULES_MAX", { min: 0, max: SCHEDULES_MAX }) ??
+      DEFAULTS.schedulesMax,
     attemptTimeoutMs:
       reader.duration("REPRISE_ATTEMPT_TIMEOUT", ATTEMPT_TIMEOUT_MS_MAX) ??
       DEFAULTS.attemptTimeoutMs,

@@ -92,6 +92,7 @@ async function serve({ config, host, store, limits }: Parts): Promise<RunningSer
       bodyBytesMax: config.bodyBytesMax,
       batchBytesMax: LIMITS.batchBytesMax,
       retriesMax: config.retriesMax,
+      schedulesMax: config.schedulesMax,
       authFailuresMax: config.authFailuresMax,
       trustedProxies: config.trustedProxies,
       isLoopbackOnly: config.mode === "development",

@@ -20,6 +20,7 @@ import { messageRoutes } from "./routes/messages.ts";
 import { publishRoutes } from "./routes/publish.ts";
 import { runLogRoutes } from "./routes/run-logs.ts";
 import { runRoutes } from "./routes/runs.ts";
+import { scheduleRoutes } from "./routes/schedules.ts";
 import { stepsToCome } from "./routes/steps-to-come.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { triggerRoutes } from "./routes/trigger.ts";
@@ -40,6 +41,7 @@ const resources = [
   keyRoutes,
   tokenRoutes,
   urlGroupRoutes,
+  scheduleRoutes,
   stepsToCome,
 ];
 

@@ -31,6 +31,7 @@ export interface ApiSettings {
   readonly bodyBytesMax: number;
   readonly batchBytesMax: number;
   readonly retriesMax: number;
+  readonly schedulesMax: number;
   /** Requests with a wrong token, or none, that one address may send within a second. */
   readonly authFailuresMax: number;
   /** True in development, whose token is public: only programs on this machine may call, and no web page of another site. */

@@ -183,6 +183,7 @@ export async function createWorld(): Promise<World> {
       bodyBytesMax: 1_000_000,
       batchBytesMax: 1_000_000,
       retriesMax: 20,
+      schedulesMax: 5,
       authFailuresMax: 20,
       isLoopbackOnly: false,
       checkEgress: () => {},

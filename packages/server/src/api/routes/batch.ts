@@ -183,6 +183,12 @@ function toCommand(item: Item, batch: Batch, room: ApiRoom): ItemCommand | Repri
   if (group === undefined)
     return new RepriseError("url_group_not_found", unknownGroup(destination));
   const headers = withDefaults(group, item.headers);
+  if (HEADER.cron in headers) {
+    throw new RepriseError("invalid_header", {
+      message: "Upstash-Cron is not allowed in a batch; POST /v2/schedules/{destination} takes it",
+      details: { header: "Upstash-Cron" },
+    });
+  }
   return toPublish({ destination, headers, body, callerIp: batch.ip, queueName }, room);
 }
 

@@ -17,6 +17,7 @@ import {
   toPublishAnswer,
   withGroupHeaders,
 } from "../publish-message.ts";
+import { createSchedule } from "../put-schedule.ts";
 import { callerIp, readBody, requestHeaders } from "../request.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
 import type { Submission } from "../workflow-message.ts";
@@ -35,7 +36,7 @@ export function publishRoutes(room: ApiRoom): Hono<ApiEnv> {
         const submission = await readPlainSubmission(c, { target, queueName: null }, room);
         return isWorkflowMessage(submission)
           ? await publishToRun(c, submission, room)
-          : await publish(c, submission, room);
+          : await publishOrSchedule(c, submission, room);
       } catch (error) {
         const isSubmission = isFalse(c.req.header(HEADER.workflowInit));
         throw isSubmission ? asSubmissionError(error) : error;
@@ -45,12 +46,19 @@ export function publishRoutes(room: ApiRoom): Hono<ApiEnv> {
       const [queueName, target] = splitQueue(
         afterPrefix(c.env.rawTarget, DESTINATION_PREFIX.enqueue) ?? "",
       );
-      return publish(c, await readPlainSubmission(c, { target, queueName }, room), room);
+      const submission = await readPlainSubmission(c, { target, queueName }, room);
+      return publishOrSchedule(c, submission, room);
     });
 }
 
 function isWorkflowMessage({ headers }: PlainSubmission): boolean {
   return HEADER.workflowInit in headers || HEADER.workflowInvoke in headers;
+}
+
+/** A publish with a cron expression makes a schedule. */
+function publishOrSchedule(c: Context<ApiEnv>, submission: PlainSubmission, room: ApiRoom) {
+  const isSchedule = HEADER.cron in submission.headers;
+  return isSchedule ? createSchedule(c, submission, room) : publish(c, submission, room);
 }
 
 async function publish(c: Context<ApiEnv>, submission: PlainSubmission, room: ApiRoom) {
