@@ -33,7 +33,16 @@ export type Command =
   | SetEndpoints
   | RemoveEndpoints
   | DeleteUrlGroup
-  | SetUrlGroupHeaders;
+  | SetUrlGroupHeaders
+  | UpsertQueue
+  | PauseQueue
+  | ResumeQueue
+  | DeleteQueue
+  | PauseFlowControl
+  | ResumeFlowControl
+  | PinFlowControl
+  | UnpinFlowControl
+  | ResetFlowControlRate;
 
 /** Starts a run, or finds that a live one has this id. */
 export interface StartRun {
@@ -264,6 +273,65 @@ export interface AdvanceBulkAction {
   readonly isLast: boolean;
 }
 
+export interface UpsertQueue {
+  readonly type: "upsertQueue";
+  readonly name: string;
+  /** Null: one. */
+  readonly parallelism: number | null;
+  /** Null leaves it as it is. */
+  readonly isPaused: boolean | null;
+}
+
+export interface PauseQueue {
+  readonly type: "pauseQueue";
+  readonly name: string;
+}
+
+export interface ResumeQueue {
+  readonly type: "resumeQueue";
+  readonly name: string;
+}
+
+/** Deletes a queue with its messages, so many in one transaction; the caller repeats it until nothing is left. */
+export interface DeleteQueue {
+  readonly type: "deleteQueue";
+  readonly name: string;
+  /** Exclusive: messages up to this key have been dealt with. */
+  readonly afterKey: number;
+}
+
+export interface PauseFlowControl {
+  readonly type: "pauseFlowControl";
+  readonly key: string;
+}
+
+export interface ResumeFlowControl {
+  readonly type: "resumeFlowControl";
+  readonly key: string;
+}
+
+/** Absent limits stay as they are and are not pinned. */
+export interface PinFlowControl {
+  readonly type: "pinFlowControl";
+  readonly key: string;
+  readonly parallelism?: number;
+  readonly rate?: number;
+  readonly periodMs?: number;
+}
+
+export interface UnpinFlowControl {
+  readonly type: "unpinFlowControl";
+  readonly key: string;
+  readonly parallelism: boolean;
+  /** With its period. */
+  readonly rate: boolean;
+}
+
+export interface ResetFlowControlRate {
+  readonly type: "resetFlowControlRate";
+  readonly key: string;
+}
+
 /** What each command answers. */
 export interface Answers {
   readonly startRun: StartRunAnswer;
@@ -293,6 +361,16 @@ export interface Answers {
   readonly removeEndpoints: null;
   readonly deleteUrlGroup: null;
   readonly setUrlGroupHeaders: null;
+  readonly upsertQueue: null;
+  readonly pauseQueue: null;
+  readonly resumeQueue: null;
+  /** `nextAfterKey` is null once the queue is gone. */
+  readonly deleteQueue: { readonly nextAfterKey: number | null };
+  readonly pauseFlowControl: null;
+  readonly resumeFlowControl: null;
+  readonly pinFlowControl: null;
+  readonly unpinFlowControl: null;
+  readonly resetFlowControlRate: null;
 }
 
 export interface RunAnswer {

@@ -4,16 +4,7 @@ import type { CancelMessage, EndDelivery, ReleaseMessage } from "./commands.ts";
 import { errorText } from "./end-delivery.ts";
 import type { Envelope } from "./envelope.ts";
 import { GateBook } from "./gate-book.ts";
-import {
-  enter,
-  type Gates,
-  gateChanges,
-  holdsFlow,
-  leaveFlow,
-  leaveQueue,
-  openings,
-  stepOut,
-} from "./gates.ts";
+import { enter, type Gates, gateChanges, leaveGates, leaveQueue, openings } from "./gates.ts";
 import { isCurrentAttempt, scheduleRetry } from "./message.ts";
 import { type AttemptEnd, logAttempt, logMoment } from "./message-log.ts";
 import { isSuccess } from "./outcome.ts";
@@ -47,7 +38,7 @@ export function decideEndMessage(
   const { message, gates } = state;
   if (!isCurrentAttempt(message, command.leaseToken)) return unchanged(null);
   const book = new GateBook(gates.queue, [...state.callbackFlows, gates.flow]);
-  if (holdsFlow(message)) book.put(leaveFlow(gates));
+  book.put(leaveGates(message, gates));
   const ending = { ...state, book, command };
   if (isSuccess(command.outcome)) {
     const end = { moment: "delivered", error: null, move: "delivered", nextAt: null } as const;
@@ -181,8 +172,7 @@ export function decideCancelMessage(
       answer: { wasOpen: true, isNew: true },
     };
   }
-  const out = holdsFlow(message) ? leaveFlow(gates) : stepOut(message, gates);
-  const after = passPlace(message, state.sharers, out);
+  const after = passPlace(message, state.sharers, leaveGates(message, gates));
   return {
     changes: [
       ...gateChanges(gates, after),
@@ -199,7 +189,7 @@ export function endCanceled(
   { message, gates, sharers }: MessageCommandState & { readonly message: MessageRow },
   context: Context,
 ): Transition<null> {
-  const after = passPlace(message, sharers, holdsFlow(message) ? leaveFlow(gates) : gates);
+  const after = passPlace(message, sharers, leaveGates(message, gates));
   return {
     changes: [
       ...gateChanges(gates, after),

@@ -1,6 +1,7 @@
-import type { Envelope } from "./envelope.ts";
-import { configureFlow, type Gates, gateChanges, newQueue, openings } from "./gates.ts";
-import type { Change, FlowControlRow, QueueRow } from "./rows.ts";
+import type { FlowControl } from "@reprise/protocol";
+import { configureFlow } from "./flow-control.ts";
+import { type Gates, gateChanges, newQueue, openings } from "./gates.ts";
+import type { Change, FlowControlRow, MessageRow, QueueRow } from "./rows.ts";
 import type { Context, Effect } from "./transition.ts";
 
 /** The gates that one transition passes, as they stand in the store and as it leaves them. */
@@ -19,10 +20,17 @@ export class GateBook {
     this.#flows = new Map(known);
   }
 
-  /** The gates of a new message; a queue that is missing is made, and its flow control takes over what it asks for. */
-  gatesOf({ queueName, flowControl }: Envelope, context: Context): Gates {
-    if (queueName !== undefined) this.#queue ??= newQueue(queueName, context);
-    if (flowControl === undefined) return { queue: this.#queue, flow: null };
+  /**
+   * The gates of a new message; a queue that is missing is made, and its flow control takes over what it asks for. A callback makes
+   * no queue: when that of its source is deleted, it stays so.
+   */
+  gatesOf(
+    { kind, queueName }: Pick<MessageRow, "kind" | "queueName">,
+    flowControl: FlowControl | null,
+    context: Context,
+  ): Gates {
+    if (queueName !== null && kind === "plain") this.#queue ??= newQueue(queueName, context);
+    if (flowControl === null) return { queue: this.#queue, flow: null };
     const known = this.#flows.get(flowControl.key) ?? null;
     const flow = configureFlow(known, flowControl, context);
     this.#flows.set(flow.name, flow);

@@ -1,19 +1,21 @@
-import type { FlowControl } from "@reprise/protocol";
+import { hasCapacity, rollPeriod, withWake } from "./flow-control.ts";
 import { startAttempt } from "./message.ts";
 import type { Change, FlowControlRow, MessageRow, QueueRow } from "./rows.ts";
 import { type Context, type Effect, insert, update } from "./transition.ts";
 
 /**
- * What stands between a due message and its attempt, in this order: its queue, its flow control, and the line of its origin. A
- * message that finds a gate closed waits in the gate's line and holds what it got at the gates before. Places are counted in the
- * rows of queues and flow controls, in the transaction that takes or frees them, so that none can leak.
- * See docs/state-machines.md#gates.
+ * What stands between a due message and its attempt, in this order: its queue, the line of its origin, and its flow control. A
+ * message waits in the line of the first gate that is closed; its place in the queue it keeps. The flow control comes last, so that
+ * nobody holds a place in it who cannot begin. Places are counted in the rows of queues and flow controls, in the transaction that
+ * takes or frees them, so that none can leak. See docs/state-machines.md#gates.
  */
 
 export interface Gates {
   readonly queue: QueueRow | null;
   readonly flow: FlowControlRow | null;
 }
+
+export const noGates: Gates = { queue: null, flow: null };
 
 /** A message that has entered, or waits, together with the gates as it leaves them. */
 export interface Entry {
@@ -29,8 +31,9 @@ export function flowGate(key: string): string {
   return `flow:${key}`;
 }
 
-export function originGate(url: string): string {
-  return `origin:${originOf(url)}`;
+/** The gate of an origin, as {@link originOf} names it. */
+export function originGate(origin: string): string {
+  return `origin:${origin}`;
 }
 
 /** The scheme and authority of a URL; cheap, because it runs for every attempt. */
@@ -41,134 +44,107 @@ export function originOf(url: string): string {
   return query === -1 ? origin : origin.slice(0, query);
 }
 
-/** Leads a due message through its gates: it comes out `active`, or `waiting` in front of the first one that is closed. */
+/**
+ * Leads a due message through its gates: it comes out `active`, or `waiting` in front of the first one that is closed. Every gate is
+ * asked again, wherever the message has waited, so that one which has been closed meanwhile binds.
+ */
 export function enter(message: MessageRow, gates: Gates, context: Context): Entry {
-  if (isAtOrigin(message)) return enterOrigin({ message, gates }, context);
-  const behindQueue = enterQueue({ message, gates }, context);
-  if (isAtQueue(behindQueue.message)) return behindQueue;
-  const behindFlow = enterFlow(behindQueue, context);
-  if (isAtFlow(behindFlow.message)) return behindFlow;
-  return enterOrigin(behindFlow, context);
+  const { queue } = gates;
+  if (queue !== null && isClosedQueue(queue, message)) {
+    // Whoever has a place already is older than everybody in the line.
+    return wait({ message, gates }, queueGate(queue.name), message.ticketKey, context);
+  }
+  const admitted = queue === null ? { message, gates } : takeTicket(message, queue, gates);
+  const origin = originOf(message.url);
+  if (context.isOriginFull(origin)) {
+    return wait(admitted, originGate(origin), admitted.message.waitOrder, context);
+  }
+  const flow = gates.flow === null ? null : rollPeriod(gates.flow, context.now);
+  if (flow === null) return start(admitted, context);
+  if (isClosedFlow(flow, message)) {
+    const rolled = { ...admitted, gates: { ...admitted.gates, flow } };
+    return wait(rolled, flowGate(flow.name), admitted.message.waitOrder, context);
+  }
+  const taken = { ...flow, inFlightCount: flow.inFlightCount + 1, rateCount: flow.rateCount + 1 };
+  return start({ ...admitted, gates: { ...admitted.gates, flow: taken } }, context);
 }
 
 /**
- * As {@link enter}, for a message that has entered before, and whose attempt nobody is making: it gives its place in the flow
- * control back first, and finds a gate closed that has been closed since.
+ * As {@link enter}, for a message whose attempt nobody is making: it gives its place in the flow control back first. When it has to
+ * wait, it does so in front of those who came later.
  */
 export function reenter(message: MessageRow, gates: Gates, context: Context): Entry {
   const free = holdsFlow(message) ? leaveFlow(gates) : gates;
-  return enter({ ...leaveLine(message), state: "scheduled" }, free, context);
+  return enter({ ...message, state: "scheduled", waitOrder: message.key }, free, context);
 }
 
-/** Whether a gate that `message` has passed is paused now. */
-export function isPaused({ queue, flow }: Gates): boolean {
-  return queue?.isPaused === 1 || flow?.isPaused === 1;
+function isClosedQueue(queue: QueueRow, message: MessageRow): boolean {
+  // Callbacks share the place of the message that they report about, also while the queue is paused.
+  if (message.kind !== "plain") return false;
+  if (queue.isPaused === 1) return true;
+  if (message.ticketKey !== null) return false;
+  const isNext = message.gate === queueGate(queue.name) || queue.waitingCount === 0;
+  return !isNext || queue.openCount >= queue.parallelism;
 }
 
-function isAtOrigin(message: MessageRow): boolean {
-  return message.gate?.startsWith("origin:") === true;
+function isClosedFlow(flow: FlowControlRow, message: MessageRow): boolean {
+  const isNext = message.gate === flowGate(flow.name) || flow.waitingCount === 0;
+  return !isNext || !hasCapacity(flow);
 }
 
-function isAtFlow(message: MessageRow): boolean {
-  return message.flowControlKey !== null && message.gate === flowGate(message.flowControlKey);
-}
-
-function isAtQueue(message: MessageRow): boolean {
-  return message.queueName !== null && message.gate === queueGate(message.queueName);
-}
-
-function enterQueue({ message, gates }: Entry, context: Context): Entry {
-  const { queue } = gates;
-  // Callbacks share the place of their source; the place of a deleted queue is gone with it.
-  if (message.kind !== "plain" || message.queueName === null || queue === null) {
-    return { message, gates };
-  }
-  const isInLine = isAtQueue(message);
-  const hasTicket = message.ticketKey !== null;
-  const isFree =
-    queue.isPaused === 0 &&
-    (hasTicket || (queue.openCount < queue.parallelism && (isInLine || queue.waitingCount === 0)));
-  if (isFree) {
-    return {
-      message: { ...leaveLine(message), ticketKey: message.ticketKey ?? message.key },
-      gates: {
-        ...gates,
-        queue: {
-          ...queue,
-          openCount: queue.openCount + (hasTicket ? 0 : 1),
-          waitingCount: queue.waitingCount - (isInLine ? 1 : 0),
-        },
-      },
-    };
-  }
-  if (isInLine) return { message, gates };
-  // Whoever has a place already is older than everybody in the line.
-  const waitOrder = message.ticketKey ?? context.newKey();
+/** The place in the queue, which the message has from here on until it and its callbacks are done. */
+function takeTicket(message: MessageRow, queue: QueueRow, gates: Gates): Entry {
+  if (message.kind !== "plain" || message.ticketKey !== null) return { message, gates };
   return {
-    message: joinLine(message, queueGate(queue.name), waitOrder),
-    gates: { ...gates, queue: { ...queue, waitingCount: queue.waitingCount + 1 } },
+    message: { ...message, ticketKey: message.key },
+    gates: { ...gates, queue: { ...queue, openCount: queue.openCount + 1 } },
   };
 }
 
-function enterFlow({ message, gates }: Entry, context: Context): Entry {
-  if (message.flowControlKey === null || gates.flow === null) return { message, gates };
-  const flow = rollPeriod(gates.flow, context.now);
-  const gate = flowGate(flow.name);
-  const isInLine = message.gate === gate;
-  if (hasCapacity(flow) && (isInLine || flow.waitingCount === 0)) {
-    const taken: FlowControlRow = {
-      ...flow,
-      inFlightCount: flow.inFlightCount + 1,
-      rateCount: flow.rateCount + 1,
-      waitingCount: flow.waitingCount - (isInLine ? 1 : 0),
-    };
-    return { message: leaveLine(message), gates: { ...gates, flow: withWake(taken) } };
-  }
-  if (isInLine) return { message, gates: { ...gates, flow: withWake(flow) } };
-  const joined = { ...flow, waitingCount: flow.waitingCount + 1 };
+/** Puts the message into the line of `gate`; in which it may be already. */
+function wait(entry: Entry, gate: string, order: number | null, context: Context): Entry {
+  if (entry.message.gate === gate) return entry;
+  const { message, gates } = stepOut(entry);
   return {
-    message: joinLine(message, gate, context.newKey()),
-    gates: { ...gates, flow: withWake(joined) },
+    message: { ...message, state: "waiting", gate, waitOrder: order ?? context.newKey() },
+    gates: withWaiting(gates, gate, 1),
   };
 }
 
-/** Only so many deliveries to one origin wait in memory; the others wait in the store. */
-function enterOrigin({ message, gates }: Entry, context: Context): Entry {
-  if (context.isOriginFull(originOf(message.url))) {
-    if (isAtOrigin(message)) return { message, gates };
-    return { message: joinLine(message, originGate(message.url), context.newKey()), gates };
-  }
-  return {
-    message: startAttempt(leaveLine(message), context.now, context.attemptTimeoutMs),
-    gates,
-  };
-}
-
-function joinLine(message: MessageRow, gate: string, waitOrder: number): MessageRow {
-  return { ...message, state: "waiting", gate, waitOrder };
-}
-
-function leaveLine(message: MessageRow): MessageRow {
-  return { ...message, gate: null, waitOrder: null };
-}
-
-/** A message leaves its line without having had its turn: it was cancelled. */
-export function stepOut(message: MessageRow, gates: Gates): Gates {
-  if (isAtQueue(message) && gates.queue !== null) {
-    const queue = { ...gates.queue, waitingCount: gates.queue.waitingCount - 1 };
-    return { ...gates, queue };
-  }
+function start(entry: Entry, context: Context): Entry {
+  const { message, gates } = stepOut(entry);
   const { flow } = gates;
-  if (flow !== null && message.gate === flowGate(flow.name)) {
-    return { ...gates, flow: withWake({ ...flow, waitingCount: flow.waitingCount - 1 }) };
+  return {
+    message: startAttempt(message, context.now, context.attemptTimeoutMs),
+    gates: flow === null ? gates : { ...gates, flow: withWake(flow) },
+  };
+}
+
+/** Takes the message out of the line that it waits in, if any. */
+export function stepOut({ message, gates }: Entry): Entry {
+  return {
+    message: { ...message, gate: null, waitOrder: null },
+    gates: message.gate === null ? gates : withWaiting(gates, message.gate, -1),
+  };
+}
+
+/** Counts a change in the line of `gate`; nobody counts who waits for an origin. */
+function withWaiting(gates: Gates, gate: string, change: 1 | -1): Gates {
+  const { queue, flow } = gates;
+  if (queue !== null && gate === queueGate(queue.name)) {
+    return { ...gates, queue: { ...queue, waitingCount: queue.waitingCount + change } };
+  }
+  if (flow !== null && gate === flowGate(flow.name)) {
+    const waitingCount = flow.waitingCount + change;
+    return { ...gates, flow: withWake({ ...flow, waitingCount }) };
   }
   return gates;
 }
 
-/** Whether `message` holds a place in its flow control: from its admission until its attempt has ended. */
+/** Whether `message` holds a place in its flow control: from the moment that its attempt may begin until that has ended. */
 export function holdsFlow(message: MessageRow): boolean {
   if (message.flowControlKey === null) return false;
-  return message.state === "active" || message.state === "canceling" || isAtOrigin(message);
+  return message.state === "active" || message.state === "canceling";
 }
 
 /** The attempt has ended: its place in the flow control is free. */
@@ -186,11 +162,16 @@ export function leaveQueue(gates: Gates): Gates {
   return { ...gates, queue: { ...queue, openCount: Math.max(0, queue.openCount - 1) } };
 }
 
+/** What the message has or waits for, but for its place in the queue, is given back: it leaves for good. */
+export function leaveGates(message: MessageRow, gates: Gates): Gates {
+  return holdsFlow(message) ? leaveFlow(gates) : stepOut({ message, gates }).gates;
+}
+
 /** Gates behind which somebody may go on now. */
 export function openings(before: Gates, after: Gates): readonly Effect[] {
   const effects: Effect[] = [];
   const { queue, flow } = after;
-  if (queue !== null && queue !== before.queue && queue.isPaused === 0 && queue.waitingCount > 0) {
+  if (queue !== null && queue !== before.queue && isOpenQueue(queue, before.queue)) {
     effects.push({ type: "open", gate: queueGate(queue.name) });
   }
   if (flow !== null && flow !== before.flow && flow.waitingCount > 0) {
@@ -200,67 +181,13 @@ export function openings(before: Gates, after: Gates): readonly Effect[] {
   return effects;
 }
 
-/** Whether one more attempt may start under `flow`, whose period is the current one. */
-export function hasCapacity(flow: FlowControlRow): boolean {
-  return (
-    flow.isPaused === 0 &&
-    (flow.parallelism === null || flow.inFlightCount < flow.parallelism) &&
-    (flow.rate === null || flow.rateCount < flow.rate)
-  );
+/** Without a free place only those may go who have one: the end of a pause lets them. */
+function isOpenQueue(queue: QueueRow, before: QueueRow | null): boolean {
+  if (queue.isPaused === 1 || queue.waitingCount === 0) return false;
+  return queue.openCount < queue.parallelism || before?.isPaused === 1;
 }
 
-/** Periods follow each other without gaps from `periodStartAt`; a new one begins with no start counted. */
-export function rollPeriod(flow: FlowControlRow, now: number): FlowControlRow {
-  if (now < flow.periodStartAt + flow.periodMs) return flow;
-  const passed = Math.floor((now - flow.periodStartAt) / flow.periodMs);
-  return { ...flow, rateCount: 0, periodStartAt: flow.periodStartAt + passed * flow.periodMs };
-}
-
-/** Sets when the gate has to be looked at again by the clock: when only the next period brings a place. */
-export function withWake(flow: FlowControlRow): FlowControlRow {
-  const isRateSpent = flow.rate !== null && flow.rateCount >= flow.rate;
-  const isWanted = flow.waitingCount > 0 && flow.isPaused === 0 && isRateSpent;
-  const dueAt = isWanted ? flow.periodStartAt + flow.periodMs : null;
-  return dueAt === flow.dueAt ? flow : { ...flow, dueAt };
-}
-
-/** The key as this message asks for it: the latest message decides, but for what is pinned. */
-export function configureFlow(
-  flow: FlowControlRow | null,
-  asked: FlowControl,
-  context: Context,
-): FlowControlRow {
-  const { key, parallelism, rate, periodMs } = asked;
-  if (flow === null) {
-    return {
-      key: context.newKey(),
-      name: key,
-      updatedAt: context.now,
-      parallelism,
-      rate,
-      periodMs,
-      isPaused: 0,
-      isPinnedParallelism: 0,
-      isPinnedRate: 0,
-      inFlightCount: 0,
-      rateCount: 0,
-      periodStartAt: context.now,
-      waitingCount: 0,
-      dueAt: null,
-    };
-  }
-  const rolled = rollPeriod(flow, context.now);
-  const isSame =
-    (rolled.isPinnedParallelism === 1 || rolled.parallelism === parallelism) &&
-    (rolled.isPinnedRate === 1 || (rolled.rate === rate && rolled.periodMs === periodMs));
-  if (isSame) return rolled;
-  return withWake({
-    ...rolled,
-    updatedAt: context.now,
-    ...(rolled.isPinnedParallelism === 1 ? {} : { parallelism }),
-    ...(rolled.isPinnedRate === 1 ? {} : { rate, periodMs }),
-  });
-}
+export const QUEUE_PARALLELISM_DEFAULT = 1;
 
 export function newQueue(name: string, context: Context): QueueRow {
   return {
@@ -268,7 +195,7 @@ export function newQueue(name: string, context: Context): QueueRow {
     name,
     createdAt: context.now,
     updatedAt: context.now,
-    parallelism: 1,
+    parallelism: QUEUE_PARALLELISM_DEFAULT,
     isPaused: 0,
     openCount: 0,
     waitingCount: 0,

@@ -58,7 +58,8 @@ export function startAttempt(
 
 /** Whether an outcome that carries `leaseToken` still speaks for this message. */
 export function isCurrentAttempt(message: MessageRow | null, leaseToken: number): boolean {
-  return message !== null && message.state === "active" && message.leaseToken === leaseToken;
+  const isInFlight = message?.state === "active" || message?.state === "canceling";
+  return isInFlight && message.leaseToken === leaseToken;
 }
 
 /** Puts the message back until `dueAt`, one failed attempt richer. */

@@ -115,7 +115,7 @@ export class Acceptance {
     const key = context.newKey();
     const fresh = { ...toMessage(key, message, context), kind, ticketKey };
     const isDue = fresh.dueAt <= context.now;
-    const gates = this.#gates.gatesOf(envelope, context);
+    const gates = this.#gates.gatesOf(fresh, envelope.flowControl ?? null, context);
     const entry = isDue ? enter(fresh, gates, context) : { message: fresh, gates };
     this.#gates.put(entry.gates);
     const row = entry.message;

@@ -1,14 +1,6 @@
 import type { StartDelivery } from "./commands.ts";
 import { endCanceled } from "./end-message.ts";
-import {
-  type Entry,
-  enter,
-  type Gates,
-  gateChanges,
-  isPaused,
-  openings,
-  reenter,
-} from "./gates.ts";
+import { type Entry, enter, type Gates, gateChanges, openings, reenter } from "./gates.ts";
 import { logMoment } from "./message-log.ts";
 import type { MessageRow } from "./rows.ts";
 import { deliverOrWake } from "./start-run.ts";
@@ -37,16 +29,8 @@ export function decideStartMessage(
   const isInFlight = message.state === "active" || message.state === "canceling";
   if (isInFlight && !command.isOrphan) return unchanged(null);
   if (message.state === "canceling") return endCanceled(state, context);
-  const entry =
-    message.state === "active" || (message.state === "waiting" && hasToGoBack(message, gates))
-      ? reenter(message, gates, context)
-      : enter(message, gates, context);
-  return toTransition(state, entry, context);
-}
-
-/** In front of its origin a message has passed gates that may have been paused since. */
-function hasToGoBack(message: MessageRow, gates: Gates): boolean {
-  return message.gate?.startsWith("origin:") === true && isPaused(gates);
+  const pass = message.state === "active" ? reenter : enter;
+  return toTransition(state, pass(message, gates, context), context);
 }
 
 function toTransition(

@@ -1,5 +1,6 @@
 import type { Command } from "../core/commands.ts";
-import { flowGate, rollPeriod, withWake } from "../core/gates.ts";
+import { rollPeriod, withWake } from "../core/flow-control.ts";
+import { flowGate } from "../core/gates.ts";
 import { startAttempt } from "../core/message.ts";
 import type { MessageRow } from "../core/rows.ts";
 import { update } from "../core/transition.ts";

@@ -264,13 +264,17 @@ export class Engine {
 
   /** Deliveries that have not begun must not begin; a decision says what becomes of their messages. */
   #recall(recall: Recall): void {
-    const isMeant =
-      recall.type === "recall"
-        ? (message: MessageRow) => message.key === recall.messageKey
-        : (message: MessageRow) =>
-            (recall.queueName !== undefined && message.queueName === recall.queueName) ||
-            (recall.flowControlKey !== undefined &&
-              message.flowControlKey === recall.flowControlKey);
+    if (recall.type === "recall") {
+      const { messageKey } = recall;
+      // A message that was taken away before it was handed over has nobody else who ends it.
+      if (this.#inFlight.has(messageKey)) this.#takeBack(this.#dispatcher.recall(({ key }) => key === messageKey));
+      else this.#takeBack([messageKey]);
+      return;
+    }
+    const { queueName, flowControlKey } = recall;
+    const isMeant = (message: MessageRow) =>
+      (queueName !== undefined && message.queueName === queueName && message.kind === "plain") ||
+      (flowControlKey !== undefined && message.flowControlKey === flowControlKey);
     this.#takeBack(this.#dispatcher.recall(isMeant));
   }
 

@@ -3,7 +3,9 @@ import type { Transition } from "../core/transition.ts";
 import { bulkActionHandlers } from "./bulk-action-commands.ts";
 import { deadMessageHandlers } from "./dead-message-commands.ts";
 import type { DecisionRoom } from "./decide.ts";
+import { flowControlHandlers } from "./flow-control-commands.ts";
 import { messageHandlers } from "./message-commands.ts";
+import { queueHandlers } from "./queue-commands.ts";
 import { scheduleHandlers } from "./schedule-commands.ts";
 import { urlGroupHandlers } from "./url-group-commands.ts";
 import type { Wants } from "./wants.ts";
@@ -28,6 +30,8 @@ export type Handlers = {
 
 const handlers: Handlers = {
   ...messageHandlers,
+  ...queueHandlers,
+  ...flowControlHandlers,
   ...deadMessageHandlers,
   ...bulkActionHandlers,
   ...scheduleHandlers,

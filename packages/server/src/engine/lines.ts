@@ -1,4 +1,6 @@
-import { flowGate, queueGate, rollPeriod } from "../core/gates.ts";
+import { rollPeriod } from "../core/flow-control.ts";
+import { flowGate, queueGate } from "../core/gates.ts";
+import type { FlowControlRow, QueueRow } from "../core/rows.ts";
 import type { Effect } from "../core/transition.ts";
 import { startRequest, type Taking } from "./claims.ts";
 import type { Request } from "./inbox.ts";
@@ -36,9 +38,11 @@ export async function callWaiting(
   collect();
   for (let gate = first(open); gate !== null && budget > 0; gate = first(open)) {
     open.delete(gate);
-    const limit = Math.min(budget, CALLS_PER_LINE_MAX, await placesAt(gate, room));
+    const places = await placesAt(gate, room);
+    const limit = Math.min(budget, CALLS_PER_LINE_MAX, places.count);
     if (limit <= 0) continue;
-    const waiting = await room.transaction.claimWaiting(gate, limit);
+    const next = await room.transaction.claimWaiting(gate, limit);
+    const waiting = next.filter(({ ticketKey }) => !places.isForHolders || ticketKey !== null);
     if (waiting.length === 0) continue;
     room.work.addLoaded("messages", [], waiting);
     await room.serve(waiting.map(({ key }) => startRequest(key, false)));
@@ -56,28 +60,44 @@ function first(gates: ReadonlySet<string>): string | null {
 }
 
 /** How many may go, at most: a line is read no further than that. */
-async function placesAt(gate: string, room: LineRoom): Promise<number> {
-  const { work } = room;
+interface Places {
+  readonly count: number;
+  /** Only those are called who hold a place in the queue: they had to wait for the end of a pause, in front of all others. */
+  readonly isForHolders: boolean;
+}
+
+const NO_LIMIT: Places = { count: CALLS_PER_LINE_MAX, isForHolders: false };
+
+async function placesAt(gate: string, room: LineRoom): Promise<Places> {
   const name = gate.slice(gate.indexOf(":") + 1);
   const wants = new Wants();
-  if (gate === queueGate(name)) {
-    wants.named("queues", name);
-    await fetchWants(wants, room.loading);
-    const queue = work.named("queues", name);
-    if (queue === null || queue.isPaused === 1) return 0;
-    // The first ones may hold a place already: they had to wait for the end of a pause.
-    return Math.max(1, queue.parallelism - queue.openCount);
+  switch (gate) {
+    case queueGate(name):
+      wants.named("queues", name);
+      await fetchWants(wants, room.loading);
+      return placesOfQueue(room.work.named("queues", name));
+    case flowGate(name):
+      wants.named("flowControls", name);
+      await fetchWants(wants, room.loading);
+      return placesOfFlow(room.work.named("flowControls", name), room.room.context.now);
+    default:
+      return NO_LIMIT;
   }
-  if (gate === flowGate(name)) {
-    wants.named("flowControls", name);
-    await fetchWants(wants, room.loading);
-    const known = work.named("flowControls", name);
-    if (known === null || known.isPaused === 1) return 0;
-    const flow = rollPeriod(known, room.room.context.now);
-    const atOnce =
-      (flow.parallelism ?? CALLS_PER_LINE_MAX + flow.inFlightCount) - flow.inFlightCount;
-    const inPeriod = (flow.rate ?? CALLS_PER_LINE_MAX + flow.rateCount) - flow.rateCount;
-    return Math.min(atOnce, inPeriod);
-  }
-  return CALLS_PER_LINE_MAX;
+}
+
+/** Nobody has to wait for a queue that is not there. */
+function placesOfQueue(queue: QueueRow | null): Places {
+  if (queue === null) return NO_LIMIT;
+  if (queue.isPaused === 1) return { count: 0, isForHolders: false };
+  const free = queue.parallelism - queue.openCount;
+  return free > 0 ? { count: free, isForHolders: false } : { ...NO_LIMIT, isForHolders: true };
+}
+
+function placesOfFlow(known: FlowControlRow | null, now: number): Places {
+  if (known === null) return NO_LIMIT;
+  const { isPaused, parallelism, inFlightCount, rate, rateCount } = rollPeriod(known, now);
+  if (isPaused === 1) return { count: 0, isForHolders: false };
+  const atOnce = parallelism === null ? CALLS_PER_LINE_MAX : parallelism - inFlightCount;
+  const inPeriod = rate === null ? CALLS_PER_LINE_MAX : rate - rateCount;
+  return { count: Math.min(atOnce, inPeriod), isForHolders: false };
 }

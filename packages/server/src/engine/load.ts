@@ -175,6 +175,7 @@ export async function fetchWants(wants: Wants, loading: Loading): Promise<void> 
   await fetchByKey(wants, loading);
   await fetchByName(wants, loading);
   await fetchByRun(wants, loading);
+  await fetchQueueMembers(wants, loading);
 }
 
 const KEYED_TABLES = [
@@ -228,5 +229,21 @@ async function fetchByRun(wants: Wants, { work, transaction }: Loading): Promise
   }
   for (const runKey of wants.allSteps) {
     work.addAllSteps(runKey, await transaction.find("steps", "byRun", [[runKey]]));
+  }
+}
+
+/** Messages of a queue that one transaction deals with. */
+const QUEUE_MEMBERS_MAX = 500;
+
+async function fetchQueueMembers(wants: Wants, { work, transaction }: Loading): Promise<void> {
+  for (const [name, afterKey] of wants.queueMembers) {
+    const listed = await transaction.list("messages", {
+      where: [{ type: "in", column: "queueName", values: [name] }],
+      order: "ascending",
+      afterKey,
+      limit: QUEUE_MEMBERS_MAX,
+    });
+    const isAll = listed.length < QUEUE_MEMBERS_MAX;
+    work.addQueueMembers(name, listed, isAll ? null : (listed.at(-1)?.key ?? null));
   }
 }

@@ -16,6 +16,8 @@ export class Wants {
   readonly bulkActions = new Set<number>();
   /** Places in queues whose sharers are asked for. */
   readonly tickets = new Set<number>();
+  /** Queues whose messages behind a key are asked for: name -> that key. */
+  readonly queueMembers = new Map<string, number>();
   readonly #names = new Map<NamedTable, Set<string>>();
   /** Slot key -> the lookup's value. */
   readonly slots = new Map<number, readonly [number, number]>();

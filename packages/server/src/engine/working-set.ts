@@ -1,5 +1,6 @@
 import { RUN_RECORDS_MAX } from "@reprise/protocol";
 import { assert } from "../core/assert.ts";
+import type { QueueMembers } from "../core/delete-queue.ts";
 import type { Change, MessageRow, RunRow, StepRow, TableName, Tables } from "../core/rows.ts";
 import { parseRunConfig, type RunConfig } from "../core/run-config.ts";
 import type { LookupName } from "../store/tables.ts";
@@ -17,6 +18,12 @@ export const NAME_LOOKUPS = {
   dedups: "byId",
 } as const satisfies { readonly [T in NamedTable]: LookupName<T> };
 
+/** Keys of some messages of a queue, ascending. */
+interface ListedMembers {
+  readonly keys: ReadonlySet<number>;
+  readonly nextAfterKey: number | null;
+}
+
 /**
  * The rows that one group of commands works on. A later command sees what an earlier one changed; a refused request takes
  * back its own changes and no others. A row that was not loaded may not be asked for: that would be a decision on nothing.
@@ -31,6 +38,7 @@ export class WorkingSet {
   };
   /** Ticket -> keys of messages that have shared it. */
   readonly #tickets = new Map<number, Set<number>>();
+  readonly #queueMembers = new Map<string, ListedMembers>();
   readonly #rows: { readonly [T in TableName]: Map<number, Tables[T] | null> } = {
     runs: new Map(),
     runConfigs: new Map(),
@@ -143,6 +151,30 @@ export class WorkingSet {
     const key = this.#named[table].get(name);
     assert(key !== undefined, `${table} ${name} must be loaded before it is decided on`);
     return key === null ? null : this.get(table, key);
+  }
+
+  /** Notes some messages of a queue; `nextAfterKey` is null when there are no more behind them. */
+  addQueueMembers(
+    name: string,
+    messages: readonly MessageRow[],
+    nextAfterKey: number | null,
+  ): void {
+    this.addLoaded("messages", [], messages);
+    const keys = new Set(messages.map(({ key }) => key));
+    this.#queueMembers.set(name, { keys, nextAfterKey });
+  }
+
+  queueMembers(name: string): QueueMembers {
+    const members = this.#queueMembers.get(name);
+    assert(
+      members !== undefined,
+      `messages of queue ${name} must be loaded before they are asked for`,
+    );
+    const messages = Array.from(members.keys, (key) => this.get("messages", key));
+    return {
+      messages: messages.filter((message) => message !== null),
+      nextAfterKey: members.nextAfterKey,
+    };
   }
 
   isTicketKnown(ticketKey: number): boolean {
@@ -305,8 +337,9 @@ export class WorkingSet {
         return;
       }
       case "messages": {
-        const { key, runKey, ticketKey } = row as MessageRow; // As above.
+        const { key, runKey, ticketKey, queueName } = row as MessageRow; // As above.
         if (ticketKey !== null) this.#indexTicket(ticketKey, key);
+        if (queueName !== null) this.#indexQueueMember(queueName, key);
         const open = runKey === null ? undefined : this.#openMessages.get(runKey);
         if (open === undefined || open.has(key)) return;
         open.add(key);
@@ -323,6 +356,14 @@ export class WorkingSet {
         return;
       }
     }
+  }
+
+  /** Messages that this group has put into the queue are not among the listed ones, but behind them. */
+  #indexQueueMember(name: string, key: number): void {
+    const members = this.#queueMembers.get(name);
+    if (members === undefined || members.keys.has(key) || members.nextAfterKey !== null) return;
+    const nextAfterKey = Math.max(0, ...members.keys);
+    this.#put(this.#queueMembers, name, { ...members, nextAfterKey });
   }
 
   /** Whoever takes a place is the first to have it; callbacks join a set that was loaded for the decision that made them. */
