@@ -250,6 +250,21 @@ describe("a long log", () => {
   });
 
   test.each(["latestFirst", "earliestFirst"])(
+    "loses nothing where keys lie far apart, %s",
+    async (order) => {
+      const keys = [-50_001, -50_000, -49_999, 0, 49_999, 50_000, 50_001, 200_000];
+      const changes: Change[] = keys.flatMap((key) => [
+        { type: "insert", table: "envelopes", row: envelope(key + 900_000, "usual") },
+        { type: "insert", table: "logs", row: log(key + 900_000, key + 900_000, "delivered") },
+      ]);
+      await client.world.store.transaction((transaction) => transaction.write(changes));
+      for (const query of ["", "&state=DELIVERED", "&label=usual"]) {
+        expect(await client.events(`order=${order}${query}`)).toHaveLength(keys.length);
+      }
+    },
+  );
+
+  test.each(["latestFirst", "earliestFirst"])(
     "is shown whole, each entry once, %s",
     async (order) => {
       await write();
