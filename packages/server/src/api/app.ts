@@ -63,7 +63,8 @@ export function createApi(room: ApiRoom): Api {
     if (room.settings.isLoopbackOnly) checkLoopback(c.req.raw);
     const scope = authenticate(c.req.raw, c.env);
     const endpoint = endpointOf(c.req.method, c.env);
-    checkScope(scope, makesSchedule(c.req.raw, c.env, endpoint) ? "full" : endpoint.need);
+    const isForPeople = scope === "publish-only" && makesSchedule(c.req.raw, c.env, endpoint);
+    checkScope(scope, isForPeople ? "full" : endpoint.need);
     checkMessageShape(c.req.raw, c.env, endpoint);
     await next();
   });
