@@ -7,9 +7,15 @@ import { Client as QstashClient, QstashRatelimitError } from "@upstash/qstash";
 import { Client, serve } from "@upstash/workflow";
 import { expect, test } from "vitest";
 import { readRows } from "./snapshot.ts";
+import { until } from "./until.ts";
 import { useWorld } from "./world.ts";
 
-const world = useWorld({ isOnDisk: true });
+const lines: string[] = [];
+const world = useWorld({
+  isOnDisk: true,
+  config: { logLevel: "debug" },
+  surroundings: { writeLine: (line) => lines.push(line) },
+});
 
 async function make(scope: TokenScope, name = "one"): Promise<NewTokenResource> {
   const body = JSON.stringify({ name, scope });
@@ -175,4 +181,27 @@ test("the refusal has the headers by which official clients know a burst", async
   expect(answer.headers.get("burst-ratelimit-remaining")).toBe("0");
   expect(Number(answer.headers.get("burst-ratelimit-reset"))).toBeGreaterThan(1_700_000_000);
   expect(answer.headers.get("retry-after")).toBe("1");
+});
+
+test("a token in the query reaches neither the destination nor its signature, the logs nor the log", async () => {
+  const { token } = await make("publish-only");
+  world.app.on("/hook", () => new Response());
+  const target = `/v2/publish/${world.app.url}/hook?a=1&qstash_token=${encodeURIComponent(token)}&b=2`;
+  expect((await world.call("POST", target, { token: null, body: "x" })).status).toBeLessThan(300);
+  const [delivery] = await until("the delivery", async () => {
+    const arrived = world.app.at("/hook");
+    return arrived.length > 0 && arrived;
+  });
+  // The receiver compares the signed URL with the one that was called.
+  expect(delivery?.signatureFault).toBeNull();
+  expect(JSON.stringify(world.app.received)).not.toContain(token);
+  const events = await until("the log", async () => {
+    const answer = await world.call("GET", "/v2/events");
+    return answer.text.includes("DELIVERED") && answer.text;
+  });
+  expect(events).toContain("/hook?a=1&b=2");
+  for (const text of [events, lines.join(), JSON.stringify(await readRows(world.store))]) {
+    expect(text).not.toContain(token);
+    expect(text).not.toContain(encodeURIComponent(token));
+  }
 });

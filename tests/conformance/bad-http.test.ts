@@ -276,17 +276,37 @@ test("bodies above the limit are refused before they are read, whatever announce
 
 test("what is no HTTP is refused by the parser, with an error like any other, and the connection closed", async () => {
   const lines: Readonly<Record<string, readonly string[]>> = {
-    "two lengths": [host(), token(), "Content-Length: 2", "Content-Length: 3"],
-    "a length and chunks": [host(), token(), "Content-Length: 2", "Transfer-Encoding: chunked"],
-    "a signed length": [host(), token(), "Content-Length: +2"],
-    "NUL in a header": [host(), token(), "X: a\u0000b"],
-    "a blank before the colon": [host(), token(), "X : b"],
-    "a folded header": [host(), token(), "X: a", " b"],
+    "two lengths": ["Content-Length: 2", "Content-Length: 3"],
+    "one length twice": ["Content-Length: 2", "Content-Length: 2"],
+    "a list of lengths": ["Content-Length: 2, 2"],
+    "a length and chunks": ["Content-Length: 2", "Transfer-Encoding: chunked"],
+    "chunks and a length": ["Transfer-Encoding: chunked", "Content-Length: 2"],
+    "a signed length": ["Content-Length: +2"],
+    "a negative length": ["Content-Length: -1"],
+    "a length that is no number": ["Content-Length: 2x"],
+    "an unknown coding": ["Transfer-Encoding: xchunked"],
+    "chunks that are not the last coding": ["Transfer-Encoding: chunked, identity"],
+    "NUL in a header": ["X: a\u0000b"],
+    "a bare CR in a header": ["X: a\rb"],
+    "a blank before the colon": ["X : b"],
+    "a header without a name": [": b"],
+    "a header without a colon": ["X"],
+    "a folded header": ["X: a", " b"],
+  };
+  const bodies: Readonly<Record<string, string>> = {
+    "a chunk whose size is no number": "zz\r\n[]\r\n0\r\n\r\n",
+    "a chunk with a bare LF": "2\n[]\r\n0\r\n\r\n",
+    "a chunk longer than it says": "1\r\n[]\r\n0\r\n\r\n",
+    "a chunk of a size without bounds": `${"f".repeat(32)}\r\n[]`,
   };
   const before = await readRows(world.store);
   for (const [name, headers] of Object.entries(lines)) {
-    const head = ["POST /v2/batch HTTP/1.1", ...headers, "", "[]"].join("\r\n");
+    const head = ["POST /v2/batch HTTP/1.1", host(), token(), ...headers, "", "[]"].join("\r\n");
     expectParserRefusal(name, await sendRaw(world.server.port, head));
+  }
+  for (const [name, body] of Object.entries(bodies)) {
+    const head = ["POST /v2/batch HTTP/1.1", host(), token(), "Transfer-Encoding: chunked"];
+    expectParserRefusal(name, await sendRaw(world.server.port, [...head, "", body].join("\r\n")));
   }
   expectParserRefusal(
     "another protocol",
