@@ -87,6 +87,14 @@ test("a name is a URL group", () => {
   });
 });
 
+test("the query of a URL group is nobody's", () => {
+  expect(parseDestination("my-group?x=1&upstash-delay=1s&y")).toMatchObject({
+    kind: "urlGroup",
+    name: "my-group",
+    config: { headers: { "upstash-delay": "1s" } },
+  });
+});
+
 test.each([
   ["", /non-empty destination/],
   ["?upstash-delay=1s", /non-empty destination/],

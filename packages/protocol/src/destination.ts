@@ -31,7 +31,9 @@ export function parseDestination(raw: string): Destination {
   if (text === "") throw invalid("a non-empty destination must be provided");
   if (/^https?:/i.test(text))
     return { kind: "url", url: parseHttpUrl(text, "destination"), config };
-  if (isName(text)) return { kind: "urlGroup", name: text, config };
+  // The query of a URL belongs to the receiver; a group has receivers of its own.
+  const name = text.split("?", 1)[0] ?? "";
+  if (isName(name)) return { kind: "urlGroup", name, config };
   if (text.startsWith("api/")) {
     throw invalid(
       "destinations that start with api/ are not offered; give the URL of the provider",

@@ -7,6 +7,7 @@ import {
   isName,
   NAME_CHARS_MAX,
   parseHttpUrl,
+  parsePlainOptions,
   RepriseError,
   URL_GROUP_ENDPOINTS_MAX,
   type UrlGroupResource,
@@ -15,6 +16,7 @@ import { Hono } from "hono";
 import type { EndpointMark } from "../../core/commands.ts";
 import type { Endpoint } from "../../core/publish.ts";
 import { invalidField, type JsonObject, readJsonObject } from "../json-body.ts";
+import { toEnvelope } from "../publish-message.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
 import { toUrlGroupResource } from "../views/url-group.ts";
 import { readOptions } from "../workflow-message.ts";
@@ -139,6 +141,7 @@ function readHeaders({ headers }: JsonObject, room: ApiRoom): FlatHeaders {
       details: { header: misplaced },
     });
   }
-  readOptions(set, room);
+  const read = { options: readOptions(set, room), plain: parsePlainOptions(set) };
+  toEnvelope({ callerIp: "", queueName: null }, read, room);
   return set;
 }
