@@ -41,6 +41,7 @@ export class ServerProcess {
       ...LIMITS,
       attemptTimeoutMs: 30_000,
       perOriginMax: 50,
+      parallelismMax: 2_000,
       responseBytesMax: 100_000,
       ...parts.limits,
     };

@@ -58,6 +58,7 @@ export const SCHEDULES_MAX = 100_000;
 /** Names of URL groups and queues. */
 export const NAME_CHARS_MAX = 128;
 export const URL_GROUP_ENDPOINTS_MAX = 100;
+export const QUEUE_PARALLELISM_MAX = 10_000;
 
 // Workflow runs.
 export const RUN_ID_CHARS_MAX = 128;

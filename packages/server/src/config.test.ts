@@ -53,6 +53,7 @@ describe("production", () => {
       attemptTimeoutMs: 900_000,
       responseBytesMax: STORED_RESPONSE_BYTES_MAX,
       perOriginMax: 50,
+      parallelismMax: 2_000,
       drainMs: 30_000,
     });
   });
@@ -78,6 +79,7 @@ describe("production", () => {
       REPRISE_ATTEMPT_TIMEOUT: "1m30s",
       REPRISE_RESPONSE_BYTES_MAX: "2048",
       REPRISE_PER_ORIGIN_MAX: "1",
+      REPRISE_PARALLELISM_MAX: "3",
       REPRISE_DRAIN_TIMEOUT: "5",
     };
     expect(parseServerConfig(env)).toEqual({
@@ -109,6 +111,7 @@ describe("production", () => {
       attemptTimeoutMs: 90_000,
       responseBytesMax: 2048,
       perOriginMax: 1,
+      parallelismMax: 3,
       drainMs: 5_000,
     });
   });

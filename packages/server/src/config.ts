@@ -49,6 +49,8 @@ export interface ServerConfig {
   readonly responseBytesMax: number;
   /** Deliveries in flight to one origin. */
   readonly perOriginMax: number;
+  /** Deliveries in flight to all origins together. */
+  readonly parallelismMax: number;
   /** Time that attempts in flight get to end when the server stops. */
   readonly drainMs: number;
 }
@@ -85,6 +87,7 @@ const DEFAULTS = {
   attemptTimeoutMs: ATTEMPT_TIMEOUT_MS_DEFAULT,
   responseBytesMax: STORED_RESPONSE_BYTES_MAX,
   perOriginMax: 50,
+  parallelismMax: 2_000,
   drainMs: 30_000,
 } as const;
 
@@ -162,6 +165,8 @@ export function parseServerConfig(env: Environment): ServerConfig {
     responseBytesMax:
       reader.whole("REPRISE_RESPONSE_BYTES_MAX", { min: 1024, max: BATCH_BYTES_MAX }) ??
       DEFAULTS.responseBytesMax,
+    parallelismMax:
+      reader.whole("REPRISE_PARALLELISM_MAX", { min: 1, max: 100_000 }) ?? DEFAULTS.parallelismMax,
     perOriginMax:
       reader.whole("REPRISE_PER_ORIGIN_MAX", { min: 1, max: 10_000 }) ?? DEFAULTS.perOriginMax,
     drainMs: reader.duration("REPRISE_DRAIN_TIMEOUT", 3_600_000) ?? DEFAULTS.drainMs,

@@ -141,6 +141,7 @@ export function createEngine(
       ...LIMITS,
       attemptTimeoutMs: config.attemptTimeoutMs,
       perOriginMax: config.perOriginMax,
+      parallelismMax: config.parallelismMax,
       responseBytesMax: config.responseBytesMax,
       ...limits,
     },

@@ -14,10 +14,12 @@ import { bulkActionRoutes } from "./routes/bulk-actions.ts";
 import { cancelRunsRoutes } from "./routes/cancel-runs.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { deadMessageRoutes } from "./routes/dead-messages.ts";
+import { flowControlRoutes } from "./routes/flow-control.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { messageLogRoutes } from "./routes/message-logs.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { publishRoutes } from "./routes/publish.ts";
+import { queueRoutes } from "./routes/queues.ts";
 import { runLogRoutes } from "./routes/run-logs.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
@@ -41,6 +43,8 @@ const resources = [
   keyRoutes,
   tokenRoutes,
   urlGroupRoutes,
+  queueRoutes,
+  flowControlRoutes,
   scheduleRoutes,
   stepsToCome,
 ];

@@ -153,6 +153,7 @@ export async function createWorld(): Promise<World> {
   const limits = {
     attemptTimeoutMs: 60_000,
     perOriginMax: 50,
+    parallelismMax: 2_000,
     perOriginWaitingMax: 1_000,
     inlineCharsMax: 1_000_000,
     responseBytesMax: 1_000_000,

@@ -13,6 +13,7 @@ let host: ScriptedHost;
 let history: History;
 let ended: EndDelivery[];
 let unsent: number[];
+let late: number[];
 let roomy: string[];
 let unwanted: Set<number>;
 
@@ -22,6 +23,7 @@ beforeEach(async () => {
   history = new History(store, 1_000_000);
   ended = [];
   unsent = [];
+  late = [];
   roomy = [];
   unwanted = new Set();
 });
@@ -38,6 +40,7 @@ function open(own: Partial<typeof limits> = {}): Dispatcher {
     isWanted: ({ message }) => !unwanted.has(message.key),
     onEnd: (command) => ended.push(command),
     onUnsent: (key) => unsent.push(key),
+    onLate: (key) => late.push(key),
     onRoom: (origin) => roomy.push(origin),
   });
 }
@@ -52,7 +55,8 @@ function delivery(
   history.append([{ ...initialStep, runKey, body: new TextEncoder().encode(String(key)) }]);
   const url = `${origin}/api/${key}`;
   const message = messageRow({ key, runKey, url, stepPosition: 0 });
-  return { kind: "run", message, run, config: runConfig(), own: { forward: {} }, timeoutMs: 5_000 };
+  const source = { message, run, config: runConfig(), own: { forward: {} } };
+  return { kind: "run", ...source, timeoutMs: 5_000, startUntil: null };
 }
 
 function failureCall(key: number, runKey = key): RunDelivery {
@@ -251,4 +255,61 @@ test("stop waits for what is in flight, begins nothing more and takes nothing ne
 test("stop with nothing in flight is over at once", async () => {
   const dispatcher = open();
   await dispatcher.stop();
+});
+
+test("so many attempts are made at once to all origins together, and those who wait take turns", async () => {
+  const dispatcher = open({ parallelismMax: 2 });
+  const origins = ["https://a.test", "https://b.test", "https://c.test"];
+  // The first origin has a long line before the others come.
+  for (const key of [1, 2, 3, 4]) dispatcher.deliver(delivery(key, { origin: "https://a.test" }));
+  dispatcher.deliver(delivery(5, { origin: origins[1] ?? "" }));
+  dispatcher.deliver(delivery(6, { origin: origins[1] ?? "" }));
+  dispatcher.deliver(delivery(7, { origin: origins[2] ?? "" }));
+  await host.settle();
+  expect(sent()).toEqual([1, 2]);
+  expect(dispatcher.inFlightCount).toBe(2);
+  const order: number[] = [];
+  while (host.exchanges.length > 0) {
+    const next = sent()[0] ?? 0;
+    order.push(next);
+    await answer(next);
+    expect(dispatcher.inFlightCount).toBeLessThanOrEqual(2);
+  }
+  expect(order).toEqual([1, 2, 3, 5, 7, 4, 6]);
+  expect(dispatcher.inFlightCount).toBe(0);
+});
+
+test("an origin that hangs leaves the places of its other deliveries to healthy origins", async () => {
+  const dispatcher = open({ parallelismMax: 4, perOriginMax: 3 });
+  for (let key = 1; key <= 50; key++) dispatcher.deliver(delivery(key));
+  for (let key = 51; key <= 60; key++) {
+    dispatcher.deliver(delivery(key, { origin: "https://healthy.test" }));
+  }
+  await host.settle();
+  for (let key = 51; key <= 60; key++) {
+    expect(sent()).toEqual([1, 2, 3, key]);
+    await answer(key);
+  }
+});
+
+test("a line that only waited for a place among all tells of room when it is taken back", async () => {
+  const dispatcher = open({ parallelismMax: 1, perOriginWaitingMax: 2 });
+  dispatcher.deliver(delivery(1, { origin: "https://other.test" }));
+  for (const key of [2, 3]) dispatcher.deliver(delivery(key));
+  expect(dispatcher.isFull("https://app.test")).toBe(true);
+  expect(dispatcher.recall(({ key }) => key > 1)).toEqual([2, 3]);
+  expect(roomy).toEqual(["https://app.test"]);
+  expect(dispatcher.isFull("https://app.test")).toBe(false);
+});
+
+test("a delivery whose period is over is not sent", async () => {
+  const dispatcher = open({ perOriginMax: 1 });
+  dispatcher.deliver(delivery(1));
+  const until = host.now() + 100;
+  dispatcher.deliver({ ...delivery(2), startUntil: until });
+  dispatcher.deliver({ ...delivery(3), startUntil: until + 1 });
+  await host.advance(100);
+  await answer(1);
+  expect(late).toEqual([2]);
+  expect(sent()).toEqual([3]);
 });

@@ -40,6 +40,7 @@ export const limits: EngineLimits = {
   storeRetryMs: 1_000,
   claimMax: 500,
   perOriginMax: 50,
+  parallelismMax: 2_000,
   responseBytesMax: 1024 * 1024,
 };
 

@@ -85,8 +85,18 @@ export class Engine {
       isWanted: ({ message }) => this.#inFlight.get(message.key) === message.leaseToken,
       onEnd: (command) => this.#submitQuietly(command),
       onUnsent: (messageKey) => this.#giveBack(messageKey),
+      onLate: (messageKey) => this.#restart(messageKey),
       onRoom: (origin) => this.#openGate(originGate(origin)),
     });
+  }
+
+  /** Attempts in flight, to all destinations together. */
+  get attemptsInFlight(): number {
+    return this.#dispatcher.inFlightCount;
+  }
+
+  get parallelismMax(): number {
+    return this.#options.limits.parallelismMax;
   }
 
   /** Takes over what an earlier process left behind and begins to deliver. */
@@ -267,7 +277,8 @@ export class Engine {
     if (recall.type === "recall") {
       const { messageKey } = recall;
       // A message that was taken away before it was handed over has nobody else who ends it.
-      if (this.#inFlight.has(messageKey)) this.#takeBack(this.#dispatcher.recall(({ key }) => key === messageKey));
+      if (this.#inFlight.has(messageKey))
+        this.#takeBack(this.#dispatcher.recall(({ key }) => key === messageKey));
       else this.#takeBack([messageKey]);
       return;
     }
@@ -283,6 +294,13 @@ export class Engine {
       this.#inFlight.delete(messageKey);
       this.#inbox.addQuiet([{ type: "startDelivery", messageKey, isOrphan: true }]);
     }
+  }
+
+  /** Nobody is told, so nothing else wakes the engine. */
+  #restart(messageKey: number): void {
+    if (this.#isStopped) return;
+    this.#takeBack([messageKey]);
+    this.#pump();
   }
 
   #openGate(gate: string): void {

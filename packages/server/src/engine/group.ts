@@ -1,7 +1,7 @@
 import { isRepriseError } from "@reprise/protocol";
 import type { Command, EndDelivery } from "../core/commands.ts";
 import { hasEnvelope } from "../core/end-message.ts";
-import type { Change, StepRow } from "../core/rows.ts";
+import type { Change, MessageRow, StepRow } from "../core/rows.ts";
 import { effectiveConfig, parseMessageConfig, type RunConfig } from "../core/run-config.ts";
 import { type Context, type Effect, remove } from "../core/transition.ts";
 import type { Store } from "../store/store.ts";
@@ -253,7 +253,8 @@ function toDelivery(messageKey: number, work: WorkingSet, room: GroupRoom): Deli
   const message = work.peek("messages", messageKey);
   if (message?.state !== "active") return null;
   if (hasEnvelope(message)) {
-    return { kind: "plain", message, envelope: work.peek("envelopes", message.key) };
+    const envelope = work.peek("envelopes", message.key);
+    return { kind: "plain", message, envelope, startUntil: startUntil(message, work) };
   }
   if (message.runKey === null) return null;
   const run = work.get("runs", message.runKey);
@@ -265,5 +266,20 @@ function toDelivery(messageKey: number, work: WorkingSet, room: GroupRoom): Deli
     message.kind === "failureCall"
       ? (own.timeoutMs ?? room.context.attemptTimeoutMs)
       : effectiveConfig(config, own, room.context.attemptTimeoutMs).timeoutMs;
-  return { kind: "run", message, run, config, own, timeoutMs };
+  return {
+    kind: "run",
+    message,
+    run,
+    config,
+    own,
+    timeoutMs,
+    startUntil: startUntil(message, work),
+  };
+}
+
+/** A start is counted in one period of its flow control, and must not happen in the next one. */
+function startUntil({ flowControlKey }: MessageRow, work: WorkingSet): number | null {
+  if (flowControlKey === null) return null;
+  const flow = work.named("flowControls", flowControlKey);
+  return flow === null || flow.rate === null ? null : flow.periodStartAt + flow.periodMs;
 }

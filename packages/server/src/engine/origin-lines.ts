@@ -1,0 +1,180 @@
+import type { MessageRow } from "../core/rows.ts";
+import type { Delivery } from "./dispatcher.ts";
+
+/** Deliveries that wait in memory, by origin, and the count of those that have begun. */
+
+export interface OriginLinesOptions {
+  readonly limits: OriginLimits;
+  /** Asked when a delivery that had to wait comes to its turn. */
+  readonly isWanted: (delivery: Delivery) => boolean;
+  /** An origin whose line was full has room again. */
+  readonly onRoom: (origin: string) => void;
+}
+
+export interface OriginLimits {
+  /** Attempts in flight to one origin; more of them wait. More connections only make the receiver slower. */
+  readonly perOriginMax: number;
+  /** Deliveries to one origin that wait in memory; with more, messages wait in the store. */
+  readonly perOriginWaitingMax: number;
+  /** Attempts in flight to all origins together. */
+  readonly parallelismMax: number;
+}
+
+interface Origin {
+  /** True from the moment that its line was found full until there is room again. */
+  isFull: boolean;
+  inFlight: number;
+  waiting: Delivery[];
+  /** Index of the next one in `waiting`: taking from the front of an array would copy it. */
+  next: number;
+}
+
+/** Deliveries that have left a line stay in its array until so many of them are worth a copy of the rest. */
+const PASSED_MAX = 1_024;
+
+export class OriginLines {
+  readonly #options: OriginLinesOptions;
+  readonly #origins = new Map<string, Origin>();
+  /** Origins that only wait for a place among all, in turn: however long the line of one is, the next place is another's. */
+  readonly #ready = new Set<string>();
+  /** Run key -> its deliveries that wait, so that the end of a run that has none costs nothing. */
+  readonly #waitingOfRuns = new Map<number, number>();
+  #inFlight = 0;
+
+  constructor(options: OriginLinesOptions) {
+    this.#options = options;
+  }
+
+  get inFlightCount(): number {
+    return this.#inFlight;
+  }
+
+  hasWaiting(runKey: number): boolean {
+    return this.#waitingOfRuns.has(runKey);
+  }
+
+  /** True when the delivery may begin; else it waits until `next` gives it out. */
+  enter(name: string, delivery: Delivery): boolean {
+    const { perOriginMax, parallelismMax } = this.#options.limits;
+    const origin = this.#origins.get(name) ?? newOrigin();
+    this.#origins.set(name, origin);
+    if (origin.inFlight < perOriginMax && this.#inFlight < parallelismMax) {
+      this.#begin(origin);
+      return true;
+    }
+    origin.waiting.push(delivery.kind === "plain" ? { ...delivery, envelope: null } : delivery);
+    this.#countWaiting(delivery, 1);
+    this.#update(name, origin);
+    return false;
+  }
+
+  /** A delivery to this origin has ended. */
+  leave(name: string): void {
+    const origin = this.#origins.get(name);
+    if (origin === undefined) return;
+    origin.inFlight--;
+    this.#inFlight--;
+    this.#update(name, origin);
+  }
+
+  /** A delivery that may begin now, or null. */
+  next(): Delivery | null {
+    for (const name of this.#ready) {
+      if (this.#inFlight >= this.#options.limits.parallelismMax) return null;
+      const origin = this.#origins.get(name);
+      const delivery = origin === undefined ? null : this.#takeFirst(origin);
+      // Behind the others.
+      this.#ready.delete(name);
+      if (origin === undefined) continue;
+      if (delivery !== null) this.#begin(origin);
+      this.#update(name, origin);
+      if (delivery !== null) return delivery;
+    }
+    return null;
+  }
+
+  /** Whether messages for this origin have to wait in the store; when they need not any more, `onRoom` tells. */
+  isFull(name: string): boolean {
+    const origin = this.#origins.get(name);
+    if (origin === undefined) return false;
+    if (countOf(origin) >= this.#options.limits.perOriginWaitingMax) origin.isFull = true;
+    return origin.isFull;
+  }
+
+  /** Takes deliveries out of the lines and returns their messages. */
+  take(isMeant: (delivery: Delivery) => boolean): readonly MessageRow[] {
+    const taken: MessageRow[] = [];
+    for (const [name, origin] of this.#origins) {
+      const kept: Delivery[] = [];
+      for (const delivery of origin.waiting.slice(origin.next)) {
+        if (!isMeant(delivery)) {
+          kept.push(delivery);
+          continue;
+        }
+        taken.push(delivery.message);
+        this.#countWaiting(delivery, -1);
+      }
+      origin.waiting = kept;
+      origin.next = 0;
+      this.#update(name, origin);
+    }
+    return taken;
+  }
+
+  clear(): void {
+    for (const origin of this.#origins.values()) {
+      origin.waiting = [];
+      origin.next = 0;
+    }
+    this.#ready.clear();
+    this.#waitingOfRuns.clear();
+  }
+
+  #begin(origin: Origin): void {
+    origin.inFlight++;
+    this.#inFlight++;
+  }
+
+  /** Brings what is derived from an origin's line up to date. */
+  #update(name: string, origin: Origin): void {
+    const { limits, onRoom } = this.#options;
+    const count = countOf(origin);
+    if (count > 0 && origin.inFlight < limits.perOriginMax) this.#ready.add(name);
+    else this.#ready.delete(name);
+    // At half of the limit, so that a line that is drained is filled again before it is empty.
+    const hasRoom = origin.isFull && count <= limits.perOriginWaitingMax / 2;
+    if (hasRoom) origin.isFull = false;
+    if (count === 0 && origin.inFlight === 0) this.#origins.delete(name);
+    if (hasRoom) onRoom(name);
+  }
+
+  #takeFirst(origin: Origin): Delivery | null {
+    for (let first = origin.waiting[origin.next]; first !== undefined; ) {
+      origin.next++;
+      this.#countWaiting(first, -1);
+      if (origin.next === origin.waiting.length || origin.next >= PASSED_MAX) {
+        origin.waiting = origin.waiting.slice(origin.next);
+        origin.next = 0;
+      }
+      if (this.#options.isWanted(first)) return first;
+      first = origin.waiting[origin.next];
+    }
+    return null;
+  }
+
+  #countWaiting(delivery: Delivery, change: 1 | -1): void {
+    if (delivery.kind === "plain") return;
+    const { run } = delivery;
+    const count = (this.#waitingOfRuns.get(run.key) ?? 0) + change;
+    if (count === 0) this.#waitingOfRuns.delete(run.key);
+    else this.#waitingOfRuns.set(run.key, count);
+  }
+}
+
+function countOf({ waiting, next }: Origin): number {
+  return waiting.length - next;
+}
+
+function newOrigin(): Origin {
+  return { isFull: false, inFlight: 0, waiting: [], next: 0 };
+}
