@@ -1,7 +1,17 @@
 import type { EndDelivery, StartRun, SubmitStep } from "./commands.ts";
+import type { Envelope } from "./envelope.ts";
 import { noPlaces } from "./message.ts";
 import type { Outcome } from "./outcome.ts";
-import type { DeadLetterRow, MessageRow, RunRow, StepRow, TableName, Tables } from "./rows.ts";
+import type {
+  DeadLetterRow,
+  DeadMessageRow,
+  EnvelopeRow,
+  MessageRow,
+  RunRow,
+  StepRow,
+  TableName,
+  Tables,
+} from "./rows.ts";
 import type { RunConfig } from "./run-config.ts";
 import type { Context, Transition } from "./transition.ts";
 
@@ -132,6 +142,62 @@ export function deadLetterRow(fields: Partial<DeadLetterRow> = {}): DeadLetterRo
     callbackResponseStatus: null,
     callbackResponseHeaders: null,
     callbackResponseBody: null,
+    ...fields,
+  };
+}
+
+export function plainMessageRow(fields: Partial<MessageRow> = {}): MessageRow {
+  const { url, createdAt } = envelopeRow();
+  return messageRow({
+    kind: "plain",
+    runKey: null,
+    stepPosition: null,
+    url,
+    createdAt,
+    callerIp: "192.0.2.1",
+    ...fields,
+  });
+}
+
+export function envelopeRow(fields: Partial<Envelope> = {}): EnvelopeRow {
+  const envelope: Envelope = {
+    method: "POST",
+    headers: { "x-a": "1" },
+    retries: 3,
+    notBefore: NOW - 5_000,
+    callerIp: "192.0.2.1",
+    ...fields,
+  };
+  return {
+    key: 3,
+    createdAt: NOW - 5_000,
+    url: "https://app.test/hook",
+    config: JSON.stringify(envelope),
+    body: new TextEncoder().encode("hello"),
+  };
+}
+
+export function deadMessageRow(fields: Partial<DeadMessageRow> = {}): DeadMessageRow {
+  return {
+    key: 20,
+    state: "open",
+    messageKey: 3,
+    createdAt: NOW - 1_000,
+    closedAt: null,
+    nextMessageKey: null,
+    url: "https://app.test/hook",
+    labels: null,
+    queueName: null,
+    flowControlKey: null,
+    topicName: null,
+    scheduleId: null,
+    callerIp: "192.0.2.1",
+    responseStatus: 500,
+    responseHeaders: null,
+    responseBody: null,
+    isTruncated: 0,
+    reason: "500 Internal Server Error",
+    cause: null,
     ...fields,
   };
 }
