@@ -7,8 +7,8 @@ import {
   type ScheduleAnswer,
 } from "@reprise/protocol";
 import type { Context } from "hono";
-import type { PutSchedule } from "../core/commands.ts";
 import { parseCron } from "../core/cron-parse.ts";
+import type { PutSchedule } from "../core/schedule-command.ts";
 import { type PlainSubmission, toDedup, toEnvelope } from "./publish-message.ts";
 import type { ApiEnv, ApiRoom } from "./room.ts";
 import { readOptions } from "./workflow-message.ts";

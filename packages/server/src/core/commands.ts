@@ -3,11 +3,14 @@ import type { Envelope, EnvelopeOverrides } from "./envelope.ts";
 import type { Outcome } from "./outcome.ts";
 import type { BulkActionRow } from "./rows.ts";
 import type { MessageConfig, RunConfig } from "./run-config.ts";
-import type { ScheduleConfig } from "./schedule.ts";
+import type { ScheduleAnswers, ScheduleCommand } from "./schedule-command.ts";
 import type { StepFacts } from "./step.ts";
+import type { UrlGroupAnswers, UrlGroupCommand } from "./url-group-command.ts";
 
 /** Wishes addressed to rows. The engine loads what a command names; the core decides; nothing else changes a row. */
 export type Command =
+  | ScheduleCommand
+  | UrlGroupCommand
   | StartRun
   | SubmitStep
   | FinishRun
@@ -25,15 +28,6 @@ export type Command =
   | DeleteDeadMessage
   | StartBulkAction
   | AdvanceBulkAction
-  | TickSchedule
-  | PutSchedule
-  | DeleteSchedule
-  | PauseSchedule
-  | ResumeSchedule
-  | SetEndpoints
-  | RemoveEndpoints
-  | DeleteUrlGroup
-  | SetUrlGroupHeaders
   | UpsertQueue
   | PauseQueue
   | ResumeQueue
@@ -156,46 +150,6 @@ export type Dedup =
   /** Of the content; the destination is not part of it. */
   | { readonly kind: "content"; readonly hash: string };
 
-/** A schedule has become due. */
-export interface TickSchedule {
-  readonly type: "tickSchedule";
-  readonly scheduleId: string;
-}
-
-/** Makes a schedule, or replaces the one with this id. */
-export interface PutSchedule {
-  readonly type: "putSchedule";
-  readonly scheduleId: string;
-  readonly cron: string;
-  /** URL or name of a URL group, as given. */
-  readonly destination: string;
-  readonly config: ScheduleConfig;
-  readonly body: Uint8Array;
-  readonly dedup: Dedup | null;
-  /** End of the window in which a second creation is recognised. */
-  readonly dedupUntil: number;
-}
-
-export interface PutScheduleAnswer {
-  readonly scheduleId: string;
-  readonly deduplicated: boolean;
-}
-
-export interface DeleteSchedule {
-  readonly type: "deleteSchedule";
-  readonly scheduleId: string;
-}
-
-export interface PauseSchedule {
-  readonly type: "pauseSchedule";
-  readonly scheduleId: string;
-}
-
-export interface ResumeSchedule {
-  readonly type: "resumeSchedule";
-  readonly scheduleId: string;
-}
-
 export interface CancelMessage {
   readonly type: "cancelMessage";
   readonly messageKey: number;
@@ -205,38 +159,6 @@ export interface CancelMessage {
 export interface ReleaseMessage {
   readonly type: "releaseMessage";
   readonly messageKey: number;
-}
-
-/** Adds endpoints to a URL group, which is made when it is missing, or updates them. */
-export interface SetEndpoints {
-  readonly type: "setEndpoints";
-  readonly name: string;
-  readonly endpoints: readonly { readonly name?: string; readonly url: string }[];
-}
-
-export interface RemoveEndpoints {
-  readonly type: "removeEndpoints";
-  readonly name: string;
-  readonly endpoints: readonly EndpointMark[];
-}
-
-/** An endpoint by its name, its URL, or either. */
-export interface EndpointMark {
-  readonly name?: string;
-  readonly url?: string;
-}
-
-export interface DeleteUrlGroup {
-  readonly type: "deleteUrlGroup";
-  readonly name: string;
-}
-
-/** Sets the default headers of messages to a URL group; none takes them away. */
-export interface SetUrlGroupHeaders {
-  readonly type: "setUrlGroupHeaders";
-  readonly name: string;
-  /** Lower-case names. */
-  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** Sends a dead message again, as a new one. */
@@ -333,7 +255,7 @@ export interface ResetFlowControlRate {
 }
 
 /** What each command answers. */
-export interface Answers {
+export interface Answers extends ScheduleAnswers, UrlGroupAnswers {
   readonly startRun: StartRunAnswer;
   readonly submitStep: SubmitStepAnswer;
   readonly finishRun: { readonly wasLive: boolean };
@@ -352,15 +274,6 @@ export interface Answers {
   readonly deleteDeadMessage: null;
   readonly startBulkAction: BulkActionRow;
   readonly advanceBulkAction: BulkActionRow;
-  readonly tickSchedule: null;
-  readonly putSchedule: PutScheduleAnswer;
-  readonly deleteSchedule: null;
-  readonly pauseSchedule: null;
-  readonly resumeSchedule: null;
-  readonly setEndpoints: null;
-  readonly removeEndpoints: null;
-  readonly deleteUrlGroup: null;
-  readonly setUrlGroupHeaders: null;
   readonly upsertQueue: null;
   readonly pauseQueue: null;
   readonly resumeQueue: null;

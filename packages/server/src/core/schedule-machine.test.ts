@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import type { PutSchedule } from "./commands.ts";
 import { GateBook } from "./gate-book.ts";
 import { contextAt, NOW } from "./rows.suite.ts";
 import type { ScheduleRow } from "./rows.ts";
@@ -12,6 +11,7 @@ import {
   readScheduleConfig,
   type ScheduleConfig,
 } from "./schedule.ts";
+import type { PutSchedule } from "./schedule-command.ts";
 import { type Cell, orStatus, walk } from "./state-page.suite.ts";
 import { decideTickSchedule } from "./tick-schedule.ts";
 import type { Transition } from "./transition.ts";

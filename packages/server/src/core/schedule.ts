@@ -1,18 +1,18 @@
 import { RepriseError } from "@reprise/protocol";
-import type {
-  Dedup,
-  DeleteSchedule,
-  PauseSchedule,
-  PutSchedule,
-  PutScheduleAnswer,
-  ResumeSchedule,
-} from "./commands.ts";
+import type { Dedup } from "./commands.ts";
 import { type Cron, nextTick } from "./cron.ts";
 import { parseCron } from "./cron-parse.ts";
 import type { Envelope } from "./envelope.ts";
 import { newQueue } from "./gates.ts";
 import { urlGroupNotFound } from "./publish.ts";
 import type { Change, DedupRow, QueueRow, ScheduleRow, UrlGroupRow } from "./rows.ts";
+import type {
+  DeleteSchedule,
+  PauseSchedule,
+  PutSchedule,
+  PutScheduleAnswer,
+  ResumeSchedule,
+} from "./schedule-command.ts";
 import { type Context, insert, remove, type Transition, unchanged, update } from "./transition.ts";
 
 /** Schedules: made, replaced, paused, resumed and deleted. What a tick does is in tick-schedule.ts. See docs/state-machines.md#schedule. */

@@ -1,5 +1,5 @@
 import { isRepriseError } from "@reprise/protocol";
-import type { PublishMessage, TickSchedule } from "./commands.ts";
+import type { PublishMessage } from "./commands.ts";
 import { nextTick } from "./cron.ts";
 import { parseCron } from "./cron-parse.ts";
 import type { Envelope } from "./envelope.ts";
@@ -7,6 +7,7 @@ import type { GateBook } from "./gate-book.ts";
 import { Acceptance, endpointsOf, envelopeFor } from "./publish.ts";
 import type { Change, ScheduleRow, UrlGroupRow } from "./rows.ts";
 import { groupNameOf, type ScheduleConfig } from "./schedule.ts";
+import type { TickSchedule } from "./schedule-command.ts";
 import { type Context, type Effect, type Transition, unchanged, update } from "./transition.ts";
 
 export interface TickState {

@@ -1,14 +1,14 @@
 import { RepriseError, URL_GROUP_ENDPOINTS_MAX } from "@reprise/protocol";
+import { type Endpoint, urlGroupNotFound } from "./publish.ts";
+import type { UrlGroupRow } from "./rows.ts";
+import { type Context, insert, remove, type Transition, unchanged, update } from "./transition.ts";
 import type {
   DeleteUrlGroup,
   EndpointMark,
   RemoveEndpoints,
   SetEndpoints,
   SetUrlGroupHeaders,
-} from "./commands.ts";
-import { type Endpoint, urlGroupNotFound } from "./publish.ts";
-import type { UrlGroupRow } from "./rows.ts";
-import { type Context, insert, remove, type Transition, unchanged, update } from "./transition.ts";
+} from "./url-group-command.ts";
 
 /** URL groups: names for lists of endpoints. A group has at least one endpoint; the last one takes it along. */
 

@@ -1,4 +1,3 @@
-import type { PutSchedule, TickSchedule } from "../core/commands.ts";
 import { GateBook } from "../core/gate-book.ts";
 import {
   decideDeleteSchedule,
@@ -10,6 +9,7 @@ import {
   type ScheduleConfig,
   scheduleDedupId,
 } from "../core/schedule.ts";
+import type { PutSchedule, TickSchedule } from "../core/schedule-command.ts";
 import { decideTickSchedule } from "../core/tick-schedule.ts";
 import type { Handlers } from "./handlers.ts";
 import { bookOf, endpointCount, keysOfMessages, wantGates } from "./message-commands.ts";

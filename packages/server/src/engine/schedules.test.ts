@@ -1,9 +1,10 @@
 import { HEADER, messageKey } from "@reprise/protocol";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { PutSchedule, SetEndpoints } from "../core/commands.ts";
 import type { ScheduleRow } from "../core/rows.ts";
 import type { ScheduleConfig } from "../core/schedule.ts";
+import type { PutSchedule } from "../core/schedule-command.ts";
 import { update } from "../core/transition.ts";
+import type { SetEndpoints } from "../core/url-group-command.ts";
 import type { OutgoingRequest } from "../host/host.ts";
 import { allMessages, openWorld, type World } from "./engine.suite.ts";
 import { accepted } from "./scripted-host.suite.ts";

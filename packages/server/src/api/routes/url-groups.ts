@@ -13,8 +13,8 @@ import {
   type UrlGroupResource,
 } from "@reprise/protocol";
 import { Hono } from "hono";
-import type { EndpointMark } from "../../core/commands.ts";
 import type { Endpoint } from "../../core/publish.ts";
+import type { EndpointMark } from "../../core/url-group-command.ts";
 import { invalidField, type JsonObject, readJsonObject } from "../json-body.ts";
 import { toEnvelope } from "../publish-message.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
