@@ -240,6 +240,19 @@ describe("a tick to a URL group", () => {
     expect(JSON.parse((await schedule()).lastMessages ?? "")).toHaveLength(3);
   });
 
+  test("draws no more keys than were reserved, however many messages there are", async () => {
+    const urls = Array.from({ length: 100 }, (_, index) => ({ url: `https://one.test/${index}` }));
+    await world.engine.execute([{ ...endpoints, endpoints: urls }]);
+    const flowControl = { key: "k", parallelism: 1, rate: null, periodMs: 1_000 };
+    const own = { destination: "orders", config: config({ flowControl, queueName: "slow" }) };
+    const ids = Array.from({ length: 40 }, (_, index) => `scd_${index}`);
+    await world.engine.execute(ids.map((scheduleId) => put({ ...own, scheduleId })));
+    world.host.respond = null;
+    await world.host.advance(MINUTE_MS);
+    expect(world.host.logs).toEqual([]);
+    expect(await madeMessages()).toBe(4_000);
+  });
+
   test("needs the group when the schedule is made", async () => {
     await expect(world.engine.execute([put({ destination: "orders" })])).rejects.toMatchObject({
       code: "url_group_not_found",
