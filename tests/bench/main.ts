@@ -14,6 +14,16 @@ switch (role) {
     await serveBare();
     break;
   }
+  case "--serve-sink": {
+    const { serveSink } = await import("./sink-child.ts");
+    await serveSink();
+    break;
+  }
+  case "--serve-relay": {
+    const { serveRelay } = await import("./relay-child.ts");
+    await serveRelay();
+    break;
+  }
   default: {
     const { readOptions } = await import("./options.ts");
     let options: ReturnType<typeof readOptions> | null = null;

@@ -1,7 +1,20 @@
 import { parseArgs } from "node:util";
 
 /** Names of what can be measured, in the order of the table. */
-export const BENCH_NAMES = ["steps.classic", "steps.official"] as const;
+export const STEP_BENCH_NAMES = ["steps.classic", "steps.official"] as const;
+export type StepBenchName = (typeof STEP_BENCH_NAMES)[number];
+
+export const MESSAGE_BENCH_NAMES = [
+  "messages.publish",
+  "messages.batch",
+  "messages.timers",
+  "messages.burst",
+  "messages.hanging",
+  "messages.pending",
+] as const;
+export type MessageBenchName = (typeof MESSAGE_BENCH_NAMES)[number];
+
+export const BENCH_NAMES = [...STEP_BENCH_NAMES, ...MESSAGE_BENCH_NAMES] as const;
 export type BenchName = (typeof BENCH_NAMES)[number];
 
 export interface BenchOptions {
@@ -15,6 +28,8 @@ export interface BenchOptions {
   readonly jsonFile: string | null;
   /** Directory for CPU profiles of the server, or null for none. */
   readonly profileDir: string | null;
+  /** Messages that wait in `messages.pending`. */
+  readonly pending: number;
 }
 
 /** Reads the command line; throws an Error that names the fault. */
@@ -28,6 +43,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
       "warm-up": { type: "string", default: "4" },
       concurrency: { type: "string", default: "1,10,200" },
       profile: { type: "string" },
+      pending: { type: "string", default: "1000000" },
     },
   });
   return {
@@ -39,6 +55,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     warmUpSeconds: readNumber("--warm-up", values["warm-up"], 600),
     jsonFile: values.json ?? null,
     profileDir: values.profile ?? null,
+    pending: readNumber("--pending", values.pending, 10_000_000),
   };
 }
 

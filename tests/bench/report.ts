@@ -73,3 +73,27 @@ export function printTable(measurements: readonly Measurement[]): void {
     console.log(cells.join("  "));
   }
 }
+
+/** One figure of the benchmarks of messages. */
+export interface Fact {
+  readonly name: string;
+  readonly what: string;
+  readonly value: number;
+  readonly unit: string;
+  /** The same of a server that keeps nothing, measured before and behind; null where there is nothing to compare. */
+  readonly ceiling: number | null;
+}
+
+export function printFacts(facts: readonly Fact[]): void {
+  for (const { name, what, value, unit, ceiling } of facts) {
+    const relation =
+      ceiling === null
+        ? ""
+        : `  (ceiling ${round(ceiling)} ${unit}, ${((100 * value) / ceiling).toFixed(0)} %)`;
+    console.log(`${name.padEnd(18)} ${what.padEnd(58)} ${round(value)} ${unit}${relation}`);
+  }
+}
+
+function round(value: number): string {
+  return value.toFixed(Math.abs(value) < 100 ? 1 : 0).padStart(9);
+}

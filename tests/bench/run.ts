@@ -2,10 +2,16 @@ import { writeFileSync } from "node:fs";
 import { DEV_IDENTITY } from "@reprise/protocol";
 import { type App, Load } from "./load.ts";
 import { MeasuredProcess } from "./measured-process.ts";
+import { measureMessages } from "./messages.ts";
 import { startOfficialApp } from "./official-app.ts";
-import type { BenchName, BenchOptions } from "./options.ts";
+import {
+  type BenchName,
+  type BenchOptions,
+  STEP_BENCH_NAMES,
+  type StepBenchName,
+} from "./options.ts";
 import { startRawApp } from "./raw-app.ts";
-import { type Measurement, printStartUp, printTable } from "./report.ts";
+import { type Fact, type Measurement, printFacts, printStartUp, printTable } from "./report.ts";
 import { measureStartUp } from "./start-up.ts";
 import { isTemporaryDirectoryInMemory, withTemporaryDirectory } from "./temporary-directory.ts";
 
@@ -19,12 +25,21 @@ export async function runBench(options: BenchOptions): Promise<void> {
   }
   if (options.profileDir === null) printStartUp(await measureStartUp());
   const measurements: Measurement[] = [];
-  for (const name of options.names) measurements.push(...(await measure(name, options)));
-  printTable(measurements);
+  const facts: Fact[] = [];
+  for (const name of options.names) {
+    if (isStepBench(name)) measurements.push(...(await measure(name, options)));
+    else facts.push(...(await measureMessages(name, options)));
+  }
+  if (measurements.length > 0) printTable(measurements);
+  printFacts(facts);
   if (options.jsonFile !== null) {
-    const results = measurements.map(({ result }) => result);
+    const results = [...measurements.map(({ result }) => result), ...facts];
     writeFileSync(options.jsonFile, `${JSON.stringify(results, null, 2)}\n`);
   }
+}
+
+function isStepBench(name: BenchName): name is StepBenchName {
+  return STEP_BENCH_NAMES.some((known) => known === name);
 }
 
 /** A server with its app and the load that drives both. */
@@ -34,7 +49,10 @@ interface Stage {
   readonly load: Load;
 }
 
-async function measure(name: BenchName, options: BenchOptions): Promise<readonly Measurement[]> {
+async function measure(
+  name: StepBenchName,
+  options: BenchOptions,
+): Promise<readonly Measurement[]> {
   return withTemporaryDirectory(async (directory) => {
     const profile = options.profileDir;
     const execArgv = profile === null ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
@@ -53,7 +71,7 @@ async function measure(name: BenchName, options: BenchOptions): Promise<readonly
   });
 }
 
-function startApp(name: BenchName, server: MeasuredProcess): Promise<App> {
+function startApp(name: StepBenchName, server: MeasuredProcess): Promise<App> {
   switch (name) {
     case "steps.classic":
       return startRawApp(server);
@@ -72,7 +90,7 @@ async function close({ server, app }: Stage): Promise<void> {
 
 /** Half of the ceiling is measured before what it is the ceiling of, half behind it: the speed of a machine drifts. */
 async function measureAll(
-  name: BenchName,
+  name: StepBenchName,
   { real, bare }: { readonly real: Stage; readonly bare: Stage },
   options: BenchOptions,
 ): Promise<readonly Measurement[]> {
