@@ -85,6 +85,8 @@ export interface StartDelivery {
   readonly messageKey: number;
   /** True when no attempt of an `active` message can still be running: its lease has ended, or its process has. */
   readonly isOrphan: boolean;
+  /** The end of the period in which a start was counted that, for sure, has not happened. */
+  readonly unusedUntil?: number;
 }
 
 export interface EndDelivery {

@@ -186,10 +186,12 @@ export function decideCancelMessage(
 
 /** A cancelled message whose attempt was never made, or was cut off. */
 export function endCanceled(
-  { message, gates, sharers }: MessageCommandState & { readonly message: MessageRow },
+  state: MessageCommandState & { readonly message: MessageRow },
+  counted: Gates,
   context: Context,
 ): Transition<null> {
-  const after = passPlace(message, sharers, leaveGates(message, gates));
+  const { message, gates, sharers } = state;
+  const after = passPlace(message, sharers, leaveGates(message, counted));
   return {
     changes: [
       ...gateChanges(gates, after),

@@ -155,6 +155,13 @@ export function leaveFlow(gates: Gates): Gates {
   return { ...gates, flow: left };
 }
 
+/** Takes a start back that was counted in the period until `periodEndAt`, when that is still the current one. */
+export function withoutStart(gates: Gates, periodEndAt: number | undefined): Gates {
+  const { flow } = gates;
+  if (flow === null || periodEndAt !== flow.periodStartAt + flow.periodMs) return gates;
+  return { ...gates, flow: withWake({ ...flow, rateCount: Math.max(0, flow.rateCount - 1) }) };
+}
+
 /** The message and its callbacks are done: its place in the queue is free. */
 export function leaveQueue(gates: Gates): Gates {
   const { queue } = gates;

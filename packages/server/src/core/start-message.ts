@@ -1,6 +1,14 @@
 import type { StartDelivery } from "./commands.ts";
 import { endCanceled } from "./end-message.ts";
-import { type Entry, enter, type Gates, gateChanges, openings, reenter } from "./gates.ts";
+import {
+  type Entry,
+  enter,
+  type Gates,
+  gateChanges,
+  openings,
+  reenter,
+  withoutStart,
+} from "./gates.ts";
 import { logMoment } from "./message-log.ts";
 import type { MessageRow } from "./rows.ts";
 import { deliverOrWake } from "./start-run.ts";
@@ -28,9 +36,10 @@ export function decideStartMessage(
   }
   const isInFlight = message.state === "active" || message.state === "canceling";
   if (isInFlight && !command.isOrphan) return unchanged(null);
-  if (message.state === "canceling") return endCanceled(state, context);
+  const counted = withoutStart(gates, command.unusedUntil);
+  if (message.state === "canceling") return endCanceled(state, counted, context);
   const pass = message.state === "active" ? reenter : enter;
-  return toTransition(state, pass(message, gates, context), context);
+  return toTransition(state, pass(message, counted, context), context);
 }
 
 function toTransition(

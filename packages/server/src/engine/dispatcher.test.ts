@@ -3,7 +3,7 @@ import type { EndDelivery } from "../core/commands.ts";
 import { initialStep, messageRow, runConfig, runRow, stepRow } from "../core/rows.suite.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
-import { Dispatcher, type RunDelivery } from "./dispatcher.ts";
+import { type Delivery, Dispatcher, type RunDelivery } from "./dispatcher.ts";
 import { limits } from "./engine.suite.ts";
 import { History } from "./history.ts";
 import { accepted, ScriptedHost } from "./scripted-host.suite.ts";
@@ -64,6 +64,8 @@ function failureCall(key: number, runKey = key): RunDelivery {
   const message = messageRow({ key, runKey, kind: "failureCall", stepPosition: null, body });
   return { ...delivery(key, { runKey }), message };
 }
+
+const keysOf = (deliveries: readonly Delivery[]) => deliveries.map(({ message }) => message.key);
 
 const sent = () => host.exchanges.map(({ request }) => Number(request.url.split("/").at(-1)));
 
@@ -163,7 +165,7 @@ test("what waits for an ended run is dropped, but not its failure call nor anybo
   dispatcher.deliver(delivery(5, { runKey: 50 }));
   await host.settle();
   await answer(6);
-  expect(dispatcher.drop(50)).toEqual([2, 5]);
+  expect(keysOf(dispatcher.drop(50))).toEqual([2, 5]);
   expect(dispatcher.drop(50)).toEqual([]);
   expect(dispatcher.drop(1)).toEqual([]);
   await answer(1);
@@ -178,7 +180,7 @@ test("a run that ends while the list of its delivery is being read hears nothing
   const dispatcher = open();
   dispatcher.deliver(delivery(2, { runKey: 50 }));
   dispatcher.deliver(failureCall(3, 50));
-  expect(dispatcher.drop(50)).toEqual([2]);
+  expect(keysOf(dispatcher.drop(50))).toEqual([2]);
   await host.settle();
   expect(host.exchanges).toHaveLength(1);
   expect(host.exchanges[0]?.request.headers["upstash-message-id"]).toBe("msg_3");
@@ -297,7 +299,7 @@ test("a line that only waited for a place among all tells of room when it is tak
   dispatcher.deliver(delivery(1, { origin: "https://other.test" }));
   for (const key of [2, 3]) dispatcher.deliver(delivery(key));
   expect(dispatcher.isFull("https://app.test")).toBe(true);
-  expect(dispatcher.recall(({ key }) => key > 1)).toEqual([2, 3]);
+  expect(keysOf(dispatcher.recall(({ key }) => key > 1))).toEqual([2, 3]);
   expect(roomy).toEqual(["https://app.test"]);
   expect(dispatcher.isFull("https://app.test")).toBe(false);
 });

@@ -88,13 +88,13 @@ export class Dispatcher {
     return this.#lines.isFull(origin);
   }
 
-  /** Takes deliveries that have not begun back and returns their messages' keys. */
-  recall(isMeant: (message: MessageRow) => boolean): readonly number[] {
+  /** Takes deliveries that have not begun back. */
+  recall(isMeant: (message: MessageRow) => boolean): readonly Delivery[] {
     return this.#take((delivery) => isMeant(delivery.message));
   }
 
-  /** Takes deliveries of an ended run out of the line and returns their messages' keys. */
-  drop(runKey: number): readonly number[] {
+  /** Takes deliveries of an ended run back that have not begun. */
+  drop(runKey: number): readonly Delivery[] {
     const isOfRun = (delivery: Delivery) =>
       delivery.kind === "run" &&
       delivery.run.key === runKey &&
@@ -103,17 +103,16 @@ export class Dispatcher {
     return this.#takePreparing(isOfRun);
   }
 
-  #take(isMeant: (delivery: Delivery) => boolean): readonly number[] {
-    const preparing = this.#takePreparing(isMeant);
-    return [...preparing, ...this.#lines.take(isMeant).map(({ key }) => key)];
+  #take(isMeant: (delivery: Delivery) => boolean): readonly Delivery[] {
+    return [...this.#takePreparing(isMeant), ...this.#lines.take(isMeant)];
   }
 
-  #takePreparing(isMeant: (delivery: Delivery) => boolean): number[] {
-    const taken: number[] = [];
+  #takePreparing(isMeant: (delivery: Delivery) => boolean): readonly Delivery[] {
+    const taken: Delivery[] = [];
     for (const delivery of this.#preparing) {
       if (!isMeant(delivery)) continue;
       this.#preparing.delete(delivery);
-      taken.push(delivery.message.key);
+      taken.push(delivery);
     }
     return taken;
   }

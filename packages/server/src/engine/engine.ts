@@ -1,13 +1,19 @@
 import { RepriseError } from "@reprise/protocol";
 import type { Answers, Command, EndDelivery } from "../core/commands.ts";
 import { originGate } from "../core/gates.ts";
-import type { MessageRow } from "../core/rows.ts";
 import type { Context } from "../core/transition.ts";
 import type { Host, Timer } from "../host/host.ts";
 import type { Store } from "../store/store.ts";
 import { ConfigCache } from "./config-cache.ts";
-import { Dispatcher, type DispatcherLimits } from "./dispatcher.ts";
-import { type Group, type GroupRoom, type Outbox, type Recall, runGroup } from "./group.ts";
+import { type Delivery, Dispatcher, type DispatcherLimits } from "./dispatcher.ts";
+import {
+  type Group,
+  type GroupRoom,
+  isRecalled,
+  type Outbox,
+  type Recall,
+  runGroup,
+} from "./group.ts";
 import { History } from "./history.ts";
 import { Inbox, type Request } from "./inbox.ts";
 import { KeyRange } from "./key-range.ts";
@@ -85,7 +91,10 @@ export class Engine {
       isWanted: ({ message }) => this.#inFlight.get(message.key) === message.leaseToken,
       onEnd: (command) => this.#submitQuietly(command),
       onUnsent: (messageKey) => this.#giveBack(messageKey),
-      onLate: (messageKey) => this.#restart(messageKey),
+      onLate: (messageKey) => {
+        this.#restart(messageKey);
+        this.#pump();
+      },
       onRoom: (origin) => this.#openGate(originGate(origin)),
     });
   }
@@ -157,8 +166,7 @@ export class Engine {
     const { host, limits } = this.#options;
     host.setTimer(host.now() + limits.storeRetryMs, () => {
       if (this.#isStopped) return;
-      this.#inFlight.delete(messageKey);
-      this.#inbox.addQuiet([{ type: "startDelivery", messageKey, isOrphan: true }]);
+      this.#restart(messageKey);
       this.#pump();
     });
   }
@@ -252,13 +260,14 @@ export class Engine {
     for (const { messageKey, leaseToken } of outbox.endedAttempts) {
       if (this.#inFlight.get(messageKey) === leaseToken) this.#inFlight.delete(messageKey);
     }
+    for (const recall of outbox.recalls) this.#recall(recall);
+    this.#takeBack(outbox.unsent);
     for (const delivery of outbox.deliveries) {
       this.#inFlight.set(delivery.message.key, delivery.message.leaseToken);
       this.#dispatcher.deliver(delivery);
       this.#wakeBy(delivery.message.dueAt);
     }
     for (const runKey of outbox.endedRuns) this.#dropWaiting(runKey);
-    for (const recall of outbox.recalls) this.#recall(recall);
     for (const gate of outbox.openGates) this.#openGates.add(gate);
     for (const answer of outbox.answers) answer();
     this.#configs.trim();
@@ -274,33 +283,21 @@ export class Engine {
 
   /** Deliveries that have not begun must not begin; a decision says what becomes of their messages. */
   #recall(recall: Recall): void {
-    if (recall.type === "recall") {
-      const { messageKey } = recall;
-      // A message that was taken away before it was handed over has nobody else who ends it.
-      if (this.#inFlight.has(messageKey))
-        this.#takeBack(this.#dispatcher.recall(({ key }) => key === messageKey));
-      else this.#takeBack([messageKey]);
-      return;
-    }
-    const { queueName, flowControlKey } = recall;
-    const isMeant = (message: MessageRow) =>
-      (queueName !== undefined && message.queueName === queueName && message.kind === "plain") ||
-      (flowControlKey !== undefined && message.flowControlKey === flowControlKey);
-    this.#takeBack(this.#dispatcher.recall(isMeant));
+    // A message that was cancelled before its delivery was handed over has nobody else who ends it.
+    const isUnknown = recall.type === "recall" && !this.#inFlight.has(recall.messageKey);
+    if (isUnknown) this.#restart(recall.messageKey);
+    else this.#takeBack(this.#dispatcher.recall((message) => isRecalled(recall, message)));
   }
 
-  #takeBack(messageKeys: readonly number[]): void {
-    for (const messageKey of messageKeys) {
-      this.#inFlight.delete(messageKey);
-      this.#inbox.addQuiet([{ type: "startDelivery", messageKey, isOrphan: true }]);
-    }
+  #takeBack(deliveries: readonly Delivery[]): void {
+    for (const { message, startUntil } of deliveries) this.#restart(message.key, startUntil);
   }
 
-  /** Nobody is told, so nothing else wakes the engine. */
-  #restart(messageKey: number): void {
-    if (this.#isStopped) return;
-    this.#takeBack([messageKey]);
-    this.#pump();
+  /** Decides anew on a message whose attempt nobody makes. */
+  #restart(messageKey: number, unusedUntil: number | null = null): void {
+    this.#inFlight.delete(messageKey);
+    const command = { type: "startDelivery", messageKey, isOrphan: true } as const;
+    this.#inbox.addQuiet([unusedUntil === null ? command : { ...command, unusedUntil }]);
   }
 
   #openGate(gate: string): void {

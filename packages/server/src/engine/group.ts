@@ -58,12 +58,25 @@ export interface Outbox {
   readonly hasMoreDue: boolean;
   /** Gates whose lines have somebody left to call. */
   readonly openGates: ReadonlySet<string>;
-  /** Deliveries that must not begin any more. */
+  /** Deliveries of earlier groups that must not begin any more. */
   readonly recalls: readonly Recall[];
+  /** As above, of this very group. */
+  readonly unsent: readonly Delivery[];
 }
 
 /** What to take back from the dispatcher: one message, or all that have passed a gate which is paused now. */
 export type Recall = Extract<Effect, { readonly type: "recall" | "recallBehind" }>;
+
+/** Whether a recall means the delivery of this message. */
+export function isRecalled(recall: Recall, message: MessageRow): boolean {
+  if (recall.type === "recall") return message.key === recall.messageKey;
+  const { queueName, flowControlKey } = recall;
+  return (
+    // The callbacks of a paused queue go on.
+    (queueName !== undefined && message.queueName === queueName && message.kind === "plain") ||
+    (flowControlKey !== undefined && message.flowControlKey === flowControlKey)
+  );
+}
 
 /** Loads, decides in order of arrival, and saves: one transaction. A refused request is answered and changes nothing. */
 export async function runGroup(group: Group, room: GroupRoom): Promise<Outbox> {
@@ -197,8 +210,9 @@ function readEffects({
   room,
   effects,
   nextDueAt,
-}: Finishing): Pick<Outbox, "deliveries" | "wakeAt" | "recalls"> {
-  const deliveries: Delivery[] = [];
+}: Finishing): Pick<Outbox, "deliveries" | "wakeAt" | "recalls" | "unsent"> {
+  let deliveries: Delivery[] = [];
+  const unsent: Delivery[] = [];
   const recalls: Recall[] = [];
   let wakeAt = nextDueAt;
   for (const effect of effects) {
@@ -213,14 +227,22 @@ function readEffects({
         break;
       }
       case "recall":
-      case "recallBehind":
         recalls.push(effect);
         break;
+      case "recallBehind": {
+        recalls.push(effect);
+        const { meant = [], others = [] } = Object.groupBy(deliveries, ({ message }) =>
+          isRecalled(effect, message) ? "meant" : "others",
+        );
+        unsent.push(...meant);
+        deliveries = others;
+        break;
+      }
       case "open":
         break;
     }
   }
-  return { deliveries, wakeAt, recalls };
+  return { deliveries, unsent, wakeAt, recalls };
 }
 
 function readChanges(

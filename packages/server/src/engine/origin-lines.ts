@@ -1,4 +1,3 @@
-import type { MessageRow } from "../core/rows.ts";
 import type { Delivery } from "./dispatcher.ts";
 
 /** Deliveries that wait in memory, by origin, and the count of those that have begun. */
@@ -101,9 +100,9 @@ export class OriginLines {
     return origin.isFull;
   }
 
-  /** Takes deliveries out of the lines and returns their messages. */
-  take(isMeant: (delivery: Delivery) => boolean): readonly MessageRow[] {
-    const taken: MessageRow[] = [];
+  /** Takes deliveries out of the lines. */
+  take(isMeant: (delivery: Delivery) => boolean): readonly Delivery[] {
+    const taken: Delivery[] = [];
     for (const [name, origin] of this.#origins) {
       const kept: Delivery[] = [];
       for (const delivery of origin.waiting.slice(origin.next)) {
@@ -111,7 +110,7 @@ export class OriginLines {
           kept.push(delivery);
           continue;
         }
-        taken.push(delivery.message);
+        taken.push(delivery);
         this.#countWaiting(delivery, -1);
       }
       origin.waiting = kept;
