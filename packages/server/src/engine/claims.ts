@@ -24,6 +24,9 @@ export interface Taken {
   readonly hasMore: boolean;
 }
 
+/** Schedules that tick in one transaction: each may have a hundred endpoints, and a body as long as any. */
+const TICKS_MAX = 50;
+
 export async function takeDue(group: Group, taking: Taking): Promise<Taken> {
   const requests: Request[] = [];
   const gates: string[] = [];
@@ -36,7 +39,8 @@ export async function takeDue(group: Group, taking: Taking): Promise<Taken> {
   const { now } = room.context;
   const due = await transaction.claimDue("messages", now, room.claimMax);
   for (const message of due) takeOne(message, taking, requests);
-  const ticks = await transaction.claimDue("schedules", now, room.claimMax);
+  const ticksMax = Math.min(TICKS_MAX, room.claimMax);
+  const ticks = await transaction.claimDue("schedules", now, ticksMax);
   for (const { id } of ticks) requests.push(quietly({ type: "tickSchedule", scheduleId: id }));
   const flows = await transaction.claimDue("flowControls", now, room.claimMax);
   for (const flow of flows) {
@@ -45,7 +49,8 @@ export async function takeDue(group: Group, taking: Taking): Promise<Taken> {
     taking.work.apply([update("flowControls", flow, rolled)]);
     gates.push(flowGate(flow.name));
   }
-  const hasMore = [due, ticks, flows].some((rows) => rows.length === room.claimMax);
+  const isFull = [due, flows].some((rows) => rows.length === room.claimMax);
+  const hasMore = isFull || ticks.length === ticksMax;
   return { requests, gates, hasMore };
 }
 

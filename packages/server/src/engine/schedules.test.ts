@@ -92,6 +92,16 @@ describe("a tick", () => {
     expect(JSON.parse((await schedule()).lastMessages ?? "")).toEqual([messageKey(id)]);
   });
 
+  test("comes for every schedule, also when more are due than one transaction takes", async () => {
+    const ids = Array.from({ length: 120 }, (_, index) => `scd_${index}`);
+    await world.engine.execute(ids.map((scheduleId) => put({ scheduleId })));
+    const first = nextMinute();
+    await world.host.advance(first - world.host.now());
+    expect(ticksAt()).toEqual(ids.map(() => first));
+    await world.host.advance(MINUTE_MS);
+    expect(requests).toHaveLength(240);
+  });
+
   test("delays each message from the tick on", async () => {
     const first = nextMinute();
     await world.engine.execute([put({ config: config({ delayMs: 90_000 }) })]);
