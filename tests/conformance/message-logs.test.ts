@@ -79,7 +79,7 @@ describe("what happened to a message", () => {
   });
 
   test("bytes come as standard base64", async () => {
-    const body = new Uint8Array([255, 254, 62, 63]);
+    const body = new Blob([new Uint8Array([255, 254, 62, 63])]);
     const { messageId } = await client().publish({ url: good(), body });
     const [delivered] = await logsOf(messageId, "DELIVERED");
     expect(delivered?.body).toBe("//4+Pw==");

@@ -1,4 +1,4 @@
-import { type Api, createApi, createBulkRunner, Engine, type Host, LIMITS, type Store } from "@reprise/server";
+import { type Api, createApi, createBulkRunner, DEFAULT_LIMITS, Engine, type Host, LIMITS, type Store } from "@reprise/server";
 import { crashableStore, type StorePoint } from "./crashable-store.ts";
 import type { EventList, Scheduled } from "./event-list.ts";
 import type { Network } from "./network.ts";
@@ -54,11 +54,9 @@ export class ServerProcess {
       host,
       credentials,
       settings: {
+        ...DEFAULT_LIMITS,
         bodyBytesMax: 1_000_000,
         batchBytesMax: 1_000_000,
-        retriesMax: 100,
-        schedulesMax: 1_000,
-        authFailuresMax: 20,
         trustedProxies: [],
         isLoopbackOnly: false,
         checkEgress: () => {},

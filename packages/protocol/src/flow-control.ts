@@ -1,6 +1,6 @@
 /** Flow control as a message asks for it: a key, and how much may run under it. */
 
-import { parseDurationMs } from "./duration.ts";
+import { formatDuration, parseDurationMs } from "./duration.ts";
 import { RepriseError } from "./errors.ts";
 import { type FlatHeaders, HEADER, isHeaderValue, quoted } from "./headers.ts";
 import {
@@ -26,7 +26,10 @@ const VALUE_NAME = "Upstash-Flow-Control-Value";
  * Reads the two flow-control headers; null when there is neither.
  * @throws RepriseError `invalid_header` when one is missing or has a bad value.
  */
-export function parseFlowControl(headers: FlatHeaders): FlowControl | null {
+export function parseFlowControl(
+  headers: FlatHeaders,
+  periodMsMax = FLOW_CONTROL_PERIOD_MS_MAX,
+): FlowControl | null {
   const key = headers[HEADER.flowControlKey];
   const value = headers[HEADER.flowControlValue];
   if (key === undefined && value === undefined) return null;
@@ -35,11 +38,14 @@ export function parseFlowControl(headers: FlatHeaders): FlowControl | null {
   if (key === "" || key.length > FLOW_CONTROL_KEY_CHARS_MAX || !isHeaderValue(key)) {
     throw invalid(`${KEY_NAME} must have 1 to ${FLOW_CONTROL_KEY_CHARS_MAX} characters`);
   }
-  return { key, ...parseFlowControlValue(value) };
+  return { key, ...parseFlowControlValue(value, periodMsMax) };
 }
 
 /** Reads `parallelism=3, rate=5, period=60s`: any of the three in any order, at least one of the first two. */
-export function parseFlowControlValue(text: string): Omit<FlowControl, "key"> {
+export function parseFlowControlValue(
+  text: string,
+  periodMsMax = FLOW_CONTROL_PERIOD_MS_MAX,
+): Omit<FlowControl, "key"> {
   const items = new Map<string, string>();
   for (const item of text.split(",")) {
     const [name = "", value = "", ...rest] = item.split("=").map((part) => part.trim());
@@ -52,7 +58,7 @@ export function parseFlowControlValue(text: string): Omit<FlowControl, "key"> {
   return {
     parallelism: count(items, "parallelism"),
     rate: count(items, "rate"),
-    periodMs: period(items),
+    periodMs: period(items, periodMsMax),
   };
 }
 
@@ -79,12 +85,14 @@ function count(items: ReadonlyMap<string, string>, name: string): number | null 
   throw invalid(`${name} in ${VALUE_NAME} must be ${expectation}, got ${quoted(text)}`);
 }
 
-function period(items: ReadonlyMap<string, string>): number {
+function period(items: ReadonlyMap<string, string>, periodMsMax: number): number {
   const text = items.get("period");
   if (text === undefined) return FLOW_CONTROL_PERIOD_MS_DEFAULT;
   const periodMs = parseDurationMs(text, `period in ${VALUE_NAME}`);
-  if (periodMs >= 1000 && periodMs <= FLOW_CONTROL_PERIOD_MS_MAX) return periodMs;
-  throw invalid(`period in ${VALUE_NAME} must be 1s to 7d, got ${quoted(text)}`);
+  if (periodMs >= 1000 && periodMs <= periodMsMax) return periodMs;
+  throw invalid(
+    `period in ${VALUE_NAME} must be 1s to ${formatDuration(periodMsMax)}, got ${quoted(text)}`,
+  );
 }
 
 function invalidValue(text: string): RepriseError {

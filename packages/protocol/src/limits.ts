@@ -57,7 +57,11 @@ export const SCHEDULES_MAX_DEFAULT = 1000;
 export const SCHEDULES_MAX = 100_000;
 /** Names of URL groups and queues. */
 export const NAME_CHARS_MAX = 128;
+/** The list of all of them is one answer. */
+export const URL_GROUPS_MAX = 10_000;
 export const URL_GROUP_ENDPOINTS_MAX = 100;
+/** The list of all of them is one answer. */
+export const QUEUES_MAX = 10_000;
 export const QUEUE_PARALLELISM_MAX = 10_000;
 
 // Workflow runs.
@@ -78,3 +82,22 @@ export const CANCEL_COUNT_DEFAULT = 100;
 
 // Signatures.
 export const SIGNATURE_LIFETIME_SECONDS = 300;
+
+/** Limits of one message that an operator can change. */
+export interface MessageLimits {
+  readonly headerBytesMax: number;
+  readonly delayMsMax: number;
+  readonly attemptTimeoutMsMax: number;
+  readonly labelsMax: number;
+  readonly labelCharsMax: number;
+  readonly flowControlPeriodMsMax: number;
+}
+
+export const MESSAGE_LIMITS: MessageLimits = {
+  headerBytesMax: HEADER_BYTES_MAX,
+  delayMsMax: DELAY_MS_MAX,
+  attemptTimeoutMsMax: ATTEMPT_TIMEOUT_MS_MAX,
+  labelsMax: LABELS_MAX,
+  labelCharsMax: LABEL_CHARS_MAX,
+  flowControlPeriodMsMax: FLOW_CONTROL_PERIOD_MS_MAX,
+};

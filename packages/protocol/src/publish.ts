@@ -19,14 +19,7 @@ import {
   prefixedHeaders,
   quoted,
 } from "./headers.ts";
-import {
-  ATTEMPT_TIMEOUT_MS_MAX,
-  DELAY_MS_MAX,
-  HEADER_BYTES_MAX,
-  LABEL_CHARS_MAX,
-  LABELS_MAX,
-  RETRIES_MAX,
-} from "./limits.ts";
+import { MESSAGE_LIMITS, type MessageLimits, RETRIES_MAX } from "./limits.ts";
 import { parseRedaction, type Redaction } from "./redaction.ts";
 import { parseWorkflowOptions, type WorkflowOptions } from "./workflow-options.ts";
 
@@ -71,6 +64,8 @@ export interface MessageContext {
   readonly now: number;
   /** Throws RepriseError `invalid_retry_delay` when the expression is not valid; the parser lives in the server. */
   readonly checkRetryDelay: (expression: string) => void;
+  /** Those of the protocol when not given. */
+  readonly limits?: MessageLimits;
 }
 
 /**
@@ -79,40 +74,42 @@ export interface MessageContext {
  * `invalid_run_id`, `headers_too_large` or `quota_exceeded`; the message names header, value and what is allowed.
  */
 export function parseMessageOptions(headers: FlatHeaders, context: MessageContext): MessageOptions {
-  checkSize(headers);
-  return readOptions(headers, context, 0);
+  const { limits = MESSAGE_LIMITS } = context;
+  checkSize(headers, limits);
+  return readOptions(headers, { ...context, limits, depth: 0 });
 }
 
-function readOptions(headers: FlatHeaders, context: MessageContext, depth: number): MessageOptions {
+function readOptions(headers: FlatHeaders, context: ReadContext): MessageOptions {
+  const { limits } = context;
   const forwarded = prefixedHeaders(headers, FORWARD_PREFIX);
   checkHeaders(forwarded);
   return {
     method: readMethod(headers),
-    ...readDueAt(headers, context.now),
-    timeoutMs: readTimeout(headers),
+    ...readDueAt(headers, context),
+    timeoutMs: readTimeout(headers, limits),
     retries: readRetries(headers),
     retryDelay: readRetryDelay(headers, context),
-    labels: readLabels(headers),
-    flowControl: parseFlowControl(headers),
+    labels: readLabels(headers, limits),
+    flowControl: parseFlowControl(headers, limits.flowControlPeriodMsMax),
     redaction: readRedaction(headers),
     contentType: readContentType(headers, forwarded),
     forwardHeaders: filterHeaders(
       forwarded,
       (name) => isForwardable(name) && name !== HEADER.contentType,
     ),
-    callback: readCallback(headers, CALLBACK_PREFIX, { ...context, depth }),
-    failureCallback: readCallback(headers, FAILURE_CALLBACK_PREFIX, { ...context, depth }),
+    callback: readCallback(headers, CALLBACK_PREFIX, context),
+    failureCallback: readCallback(headers, FAILURE_CALLBACK_PREFIX, context),
     workflow: parseWorkflowOptions(headers),
   };
 }
 
-function checkSize(headers: FlatHeaders): void {
+function checkSize(headers: FlatHeaders, { headerBytesMax }: MessageLimits): void {
   let size = 0;
   for (const name in headers) size += name.length + (headers[name] ?? "").length + 4;
-  if (size > HEADER_BYTES_MAX) {
+  if (size > headerBytesMax) {
     throw new RepriseError("headers_too_large", {
-      message: `headers of a message must have at most ${HEADER_BYTES_MAX} bytes, got ${size}`,
-      details: { limit: HEADER_BYTES_MAX },
+      message: `headers of a message must have at most ${headerBytesMax} bytes, got ${size}`,
+      details: { limit: headerBytesMax },
     });
   }
 }
@@ -126,17 +123,17 @@ function readMethod(headers: FlatHeaders): Method {
 
 function readDueAt(
   headers: FlatHeaders,
-  now: number,
+  { now, limits }: ReadContext,
 ): { readonly dueAt: number; readonly delayMs: number | null } {
   const notBefore = headers[HEADER.notBefore];
   const delay = headers[HEADER.delay];
   const delayMs = delay === undefined ? null : parseDurationMs(delay, "Upstash-Delay");
   if (notBefore === undefined) {
-    checkDelay(delayMs ?? 0);
+    checkDelay(delayMs ?? 0, limits);
     return { dueAt: now + (delayMs ?? 0), delayMs };
   }
   const at = readInstant(notBefore);
-  checkDelay(at - now);
+  checkDelay(at - now, limits);
   return { dueAt: Math.max(now, at), delayMs: null };
 }
 
@@ -151,20 +148,20 @@ function readInstant(text: string): number {
   return refuse(HEADER.notBefore, text, `${expectation}, not milliseconds`);
 }
 
-function checkDelay(delayMs: number): void {
-  if (delayMs <= DELAY_MS_MAX) return;
+function checkDelay(delayMs: number, { delayMsMax }: MessageLimits): void {
+  if (delayMs <= delayMsMax) return;
   throw new RepriseError("quota_exceeded", {
-    message: `quota maxDelay exceeded, current limit: ${formatDuration(DELAY_MS_MAX)}`,
-    details: { quota: "maxDelay", limitMs: DELAY_MS_MAX },
+    message: `quota maxDelay exceeded, current limit: ${formatDuration(delayMsMax)}`,
+    details: { quota: "maxDelay", limitMs: delayMsMax },
   });
 }
 
-function readTimeout(headers: FlatHeaders): number | null {
+function readTimeout(headers: FlatHeaders, { attemptTimeoutMsMax }: MessageLimits): number | null {
   const text = headers[HEADER.timeout];
   if (text === undefined) return null;
   const timeoutMs = parseDurationMs(text, "Upstash-Timeout");
   if (timeoutMs === 0) refuse(HEADER.timeout, text, "longer than 0");
-  return Math.min(timeoutMs, ATTEMPT_TIMEOUT_MS_MAX);
+  return Math.min(timeoutMs, attemptTimeoutMsMax);
 }
 
 function readRetries(headers: FlatHeaders): number | null {
@@ -187,15 +184,18 @@ function readRetryDelay(headers: FlatHeaders, context: MessageContext): string |
   return expression;
 }
 
-function readLabels(headers: FlatHeaders): readonly string[] {
+function readLabels(
+  headers: FlatHeaders,
+  { labelsMax, labelCharsMax }: MessageLimits,
+): readonly string[] {
   const text = headers[HEADER.label];
   if (text === undefined) return [];
   const labels = new Set(text.split(",").map((label) => label.trim()));
   labels.delete("");
-  if (labels.size > LABELS_MAX) refuse(HEADER.label, text, `at most ${LABELS_MAX} labels`);
+  if (labels.size > labelsMax) refuse(HEADER.label, text, `at most ${labelsMax} labels`);
   for (const label of labels) {
-    if (label.length > LABEL_CHARS_MAX || !isHeaderValue(label)) {
-      refuse(HEADER.label, label, `labels of at most ${LABEL_CHARS_MAX} visible characters`);
+    if (label.length > labelCharsMax || !isHeaderValue(label)) {
+      refuse(HEADER.label, label, `labels of at most ${labelCharsMax} visible characters`);
     }
   }
   return [...labels];
@@ -216,7 +216,9 @@ function readContentType(headers: FlatHeaders, forwarded: FlatHeaders): string |
 /** The failure callback of a callback is the deepest that clients send. */
 const CALLBACK_DEPTH_MAX = 2;
 
-interface CallbackContext extends MessageContext {
+interface ReadContext extends MessageContext {
+  readonly limits: MessageLimits;
+  /** Callbacks around this set of headers. */
   readonly depth: number;
 }
 
@@ -224,7 +226,7 @@ interface CallbackContext extends MessageContext {
 function readCallback(
   headers: FlatHeaders,
   prefix: typeof CALLBACK_PREFIX | typeof FAILURE_CALLBACK_PREFIX,
-  context: CallbackContext,
+  context: ReadContext,
 ): CallbackOptions | null {
   const name = prefix.slice(0, -1);
   const text = headers[name];
@@ -239,7 +241,7 @@ function readCallback(
     const fault = `${shownName}-Delay and ${shownName}-Not-Before are not allowed`;
     throw new RepriseError("invalid_header", { message: `${fault}: a callback is sent at once` });
   }
-  readOptions(config, context, context.depth + 1);
+  readOptions(config, { ...context, depth: context.depth + 1 });
   return { url, headers: config };
 }
 

@@ -1,25 +1,15 @@
-import {
-  ATTEMPT_TIMEOUT_MS_DEFAULT,
-  ATTEMPT_TIMEOUT_MS_MAX,
-  BATCH_BYTES_MAX,
-  BODY_BYTES_MAX,
-  DAY_MS,
-  DEV_IDENTITY,
-  isDevSecret,
-  parseDurationMs,
-  RETRIES_MAX,
-  RepriseError,
-  SCHEDULES_MAX,
-  SCHEDULES_MAX_DEFAULT,
-  STORED_RESPONSE_BYTES_MAX,
-} from "@reprise/protocol";
+import { DAY_MS, DEV_IDENTITY, isDevSecret, RepriseError } from "@reprise/protocol";
 import type { SigningKeys } from "./engine/signer.ts";
 import { tokenFault } from "./engine/token-text.ts";
+import { type Environment, EnvironmentReader } from "./environment-reader.ts";
 import { EGRESS_MODES, type EgressPolicy, parseAllowEntry } from "./host/egress-policy.ts";
 import type { LogLevel } from "./host/host.ts";
+import { DEFAULT_LIMITS, type Limits, readLimits } from "./limit-settings.ts";
+
+export type { Environment } from "./environment-reader.ts";
 
 /** Everything that an operator can set, checked. */
-export interface ServerConfig {
+export interface ServerConfig extends Limits {
   readonly mode: "development" | "production";
   readonly host: string;
   /** 0 picks a free one. */
@@ -36,27 +26,15 @@ export interface ServerConfig {
   readonly signingKeys: SigningKeys | null;
   /** Time that must pass between two rotations of the signing keys, unless the second one is forced. */
   readonly keyRotationGuardMs: number;
-  /** Requests with a wrong token, or none, that one address may send within a second. */
-  readonly authFailuresMax: number;
   readonly logLevel: LogLevel;
   readonly trustedProxies: readonly string[];
   /** Where deliveries may go. */
   readonly egress: EgressPolicy;
-  readonly bodyBytesMax: number;
-  readonly retriesMax: number;
-  readonly schedulesMax: number;
-  readonly attemptTimeoutMs: number;
-  readonly responseBytesMax: number;
-  /** Deliveries in flight to one origin. */
-  readonly perOriginMax: number;
-  /** Deliveries in flight to all origins together. */
-  readonly parallelismMax: number;
   /** Time that attempts in flight get to end when the server stops. */
   readonly drainMs: number;
 }
 
 export const LIMITS = {
-  batchBytesMax: BATCH_BYTES_MAX,
   groupRequestsMax: 512,
   groupBytesMax: 32 * 1024 * 1024,
   inboxRequestsMax: 20_000,
@@ -72,22 +50,15 @@ export const LIMITS = {
 const KEY_ROTATION_GUARD_MS_MAX = 365 * DAY_MS;
 
 const DEFAULTS = {
+  ...DEFAULT_LIMITS,
   readOnlyToken: null,
   publishToken: null,
   keyRotationGuardMs: DAY_MS,
-  authFailuresMax: 20,
   host: "127.0.0.1",
   port: 8080,
   dataDir: ".reprise/data",
   logLevel: "info",
   trustedProxies: [],
-  bodyBytesMax: BODY_BYTES_MAX,
-  retriesMax: RETRIES_MAX,
-  schedulesMax: SCHEDULES_MAX_DEFAULT,
-  attemptTimeoutMs: ATTEMPT_TIMEOUT_MS_DEFAULT,
-  responseBytesMax: STORED_RESPONSE_BYTES_MAX,
-  perOriginMax: 50,
-  parallelismMax: 2_000,
   drainMs: 30_000,
 } as const;
 
@@ -126,8 +97,6 @@ function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-export type Environment = Readonly<Record<string, string | undefined>>;
-
 /**
  * Production: settings from `REPRISE_*` variables.
  * @throws RepriseError `invalid_request` that lists every fault at once, one a line.
@@ -145,30 +114,10 @@ export function parseServerConfig(env: Environment): ServerConfig {
     keyRotationGuardMs:
       reader.duration("REPRISE_KEY_ROTATION_GUARD", KEY_ROTATION_GUARD_MS_MAX) ??
       DEFAULTS.keyRotationGuardMs,
-    authFailuresMax:
-      reader.whole("REPRISE_AUTH_FAILURES_MAX", { min: 1, max: 1_000_000 }) ??
-      DEFAULTS.authFailuresMax,
     logLevel: reader.choice("REPRISE_LOG_LEVEL", ["debug", "info", "warn", "error"]) ?? "info",
     trustedProxies: reader.list("REPRISE_TRUSTED_PROXIES"),
     egress: readEgress(reader, faults),
-    bodyBytesMax:
-      reader.whole("REPRISE_BODY_BYTES_MAX", { min: 1024, max: BATCH_BYTES_MAX }) ??
-      DEFAULTS.bodyBytesMax,
-    retriesMax:
-      reader.whole("REPRISE_RETRIES_MAX", { min: 0, max: RETRIES_MAX }) ?? DEFAULTS.retriesMax,
-    schedulesMax:
-      reader.whole("REPRISE_SCHEDULES_MAX", { min: 0, max: SCHEDULES_MAX }) ??
-      DEFAULTS.schedulesMax,
-    attemptTimeoutMs:
-      reader.duration("REPRISE_ATTEMPT_TIMEOUT", ATTEMPT_TIMEOUT_MS_MAX) ??
-      DEFAULTS.attemptTimeoutMs,
-    responseBytesMax:
-      reader.whole("REPRISE_RESPONSE_BYTES_MAX", { min: 1024, max: BATCH_BYTES_MAX }) ??
-      DEFAULTS.responseBytesMax,
-    parallelismMax:
-      reader.whole("REPRISE_PARALLELISM_MAX", { min: 1, max: 100_000 }) ?? DEFAULTS.parallelismMax,
-    perOriginMax:
-      reader.whole("REPRISE_PER_ORIGIN_MAX", { min: 1, max: 10_000 }) ?? DEFAULTS.perOriginMax,
+    ...readLimits(reader, faults),
     drainMs: reader.duration("REPRISE_DRAIN_TIMEOUT", 3_600_000) ?? DEFAULTS.drainMs,
   };
   reader.refuseUnknown();
@@ -227,74 +176,4 @@ function readEgress(reader: EnvironmentReader, faults: string[]): EgressPolicy {
     faults.push("REPRISE_EGRESS_ALLOW must name a destination when REPRISE_EGRESS is allow-list");
   }
   return { mode, allow: entries.filter((entry) => typeof entry !== "string") };
-}
-
-/** Reads variables and collects every fault, so that an operator sees them all at once. */
-class EnvironmentReader {
-  readonly #env: Environment;
-  readonly #faults: string[];
-  readonly #known = new Set<string>();
-
-  constructor(env: Environment, faults: string[]) {
-    this.#env = env;
-    this.#faults = faults;
-  }
-
-  text(name: string): string | null {
-    this.#known.add(name);
-    const value = this.#env[name]?.trim();
-    return value === undefined || value === "" ? null : value;
-  }
-
-  list(name: string): readonly string[] {
-    return (this.text(name) ?? "")
-      .split(",")
-      .map((item) => item.trim())
-      .filter((item) => item !== "");
-  }
-
-  whole(name: string, range: { readonly min: number; readonly max: number }): number | null {
-    const value = this.text(name);
-    if (value === null) return null;
-    const number = /^\d{1,15}$/.test(value) ? Number(value) : -1;
-    if (number >= range.min && number <= range.max) return number;
-    this.#faults.push(
-      `${name} must be a whole number from ${range.min} to ${range.max}, got ${value}`,
-    );
-    return null;
-  }
-
-  duration(name: string, msMax: number): number | null {
-    const value = this.text(name);
-    if (value === null) return null;
-    try {
-      const ms = parseDurationMs(value, name);
-      if (ms > 0 && ms <= msMax) return ms;
-      this.#faults.push(
-        `${name} must be longer than 0 and at most ${msMax / 1000} seconds, got ${value}`,
-      );
-    } catch (error) {
-      this.#faults.push(error instanceof Error ? error.message : String(error));
-    }
-    return null;
-  }
-
-  choice<T extends string>(name: string, allowed: readonly T[]): T | null {
-    const value = this.text(name);
-    if (value === null) return null;
-    const found = allowed.find((item) => item === value);
-    if (found === undefined) {
-      this.#faults.push(`${name} must be one of ${allowed.join(", ")}, got ${value}`);
-    }
-    return found ?? null;
-  }
-
-  /** A misspelt setting would silently keep its default. */
-  refuseUnknown(): void {
-    for (const name of Object.keys(this.#env)) {
-      if (name.startsWith("REPRISE_") && !this.#known.has(name)) {
-        this.#faults.push(`${name} is not a setting; known are ${[...this.#known].join(", ")}`);
-      }
-    }
-  }
 }

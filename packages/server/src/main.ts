@@ -1,7 +1,8 @@
 import { join } from "node:path";
-import type { RepriseError } from "@reprise/protocol";
+import { RepriseError } from "@reprise/protocol";
 import { createApi } from "./api/app.ts";
 import { createBulkRunner } from "./api/bulk-runner.ts";
+import type { ApiSettings } from "./api/room.ts";
 import { LIMITS, type ServerConfig } from "./config.ts";
 import { openCredentials, type TokenSource } from "./credentials.ts";
 import { Engine, type EngineLimits } from "./engine/engine.ts";
@@ -9,9 +10,10 @@ import { createEgress, destinationCheck } from "./host/egress.ts";
 import type { Host } from "./host/host.ts";
 import type { Resolve } from "./host/system-dial.ts";
 import { createSystemHost } from "./host/system-host.ts";
+import { limitsOf } from "./limit-settings.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
-import { closeServer, createHttpServer, listen } from "./transport.ts";
+import { closeServer, createHttpServer, listen, TRANSPORT_LIMITS } from "./transport.ts";
 
 export interface RunningServer {
   /** Base URL for clients. */
@@ -89,17 +91,17 @@ async function serve({ config, host, store, limits }: Parts): Promise<RunningSer
     host,
     credentials,
     settings: {
-      bodyBytesMax: config.bodyBytesMax,
-      batchBytesMax: LIMITS.batchBytesMax,
-      retriesMax: config.retriesMax,
-      schedulesMax: config.schedulesMax,
-      authFailuresMax: config.authFailuresMax,
+      ...limitsOf(config),
       trustedProxies: config.trustedProxies,
       isLoopbackOnly: config.mode === "development",
-      checkEgress: destinationCheck(createEgress(config.egress)),
+      checkEgress: createDestinationCheck(config),
     },
   });
-  const server = createHttpServer(api, host);
+  const server = createHttpServer(api, host, {
+    ...TRANSPORT_LIMITS,
+    connectionsMax: config.connectionsMax,
+    headerBytesMax: config.headerBytesMax,
+  });
   const port = await listen(server, config.host, config.port);
   await credentials.keepToken();
   engine.start();
@@ -120,6 +122,20 @@ async function serve({ config, host, store, limits }: Parts): Promise<RunningSer
       await store.close();
       await host.close();
     },
+  };
+}
+
+/** Judges what a URL itself says: its length, and where it leads to. */
+function createDestinationCheck({ egress, urlBytesMax }: ServerConfig): ApiSettings["checkEgress"] {
+  const check = destinationCheck(createEgress(egress));
+  return (url, field = "destination") => {
+    if (url.length > urlBytesMax) {
+      throw new RepriseError("invalid_destination", {
+        message: `invalid ${field} url: it is longer than ${urlBytesMax} bytes`,
+        details: { field, limit: urlBytesMax },
+      });
+    }
+    check(url, field);
   };
 }
 

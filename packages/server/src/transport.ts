@@ -15,6 +15,8 @@ import { SlowBodies } from "./slow-bodies.ts";
 /** HTTP/1.1 before a request reaches the API: what is unreadable, too slow or too much is answered or cut here. */
 
 export interface TransportLimits {
+  /** Of one request, its target among them. */
+  readonly headerBytesMax: number;
   /** From the first byte of a connection, or the end of the request before. */
   readonly headersMs: number;
   readonly requestMs: number;
@@ -28,6 +30,7 @@ export interface TransportLimits {
 }
 
 export const TRANSPORT_LIMITS: TransportLimits = {
+  headerBytesMax: HEADER_BYTES_MAX,
   headersMs: 10_000,
   requestMs: 300_000,
   checkMs: 1_000,
@@ -53,7 +56,7 @@ export function createHttpServer(
       });
     },
     serverOptions: {
-      maxHeaderSize: HEADER_BYTES_MAX,
+      maxHeaderSize: limits.headerBytesMax,
       headersTimeout: limits.headersMs,
       requestTimeout: limits.requestMs,
       connectionsCheckingInterval: limits.checkMs,
@@ -92,11 +95,12 @@ function refuseUnreadable(
   else answer(socket, unreadable(error.code ?? "", limits));
 }
 
-function unreadable(code: string, { headersMs, requestMs }: TransportLimits): RepriseError {
+function unreadable(code: string, limits: TransportLimits): RepriseError {
+  const { headerBytesMax, headersMs, requestMs } = limits;
   switch (code) {
     case "HPE_HEADER_OVERFLOW":
       return new RepriseError("headers_too_large", {
-        message: `the headers must have at most ${HEADER_BYTES_MAX} bytes`,
+        message: `the headers must have at most ${headerBytesMax} bytes`,
       });
     case "ERR_HTTP_REQUEST_TIMEOUT":
       return new RepriseError("request_timeout", {

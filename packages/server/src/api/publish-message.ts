@@ -1,7 +1,6 @@
 import { hash } from "node:crypto";
 import {
   type CallbackOptions,
-  DEDUPLICATION_WINDOW_MS_DEFAULT,
   type Destination,
   type FlatHeaders,
   HEADER,
@@ -34,6 +33,7 @@ export interface PlainSubmission {
 /** @throws RepriseError that names the header, its fault and what is allowed. */
 export function toPublish(submission: PlainSubmission, room: ApiRoom): PublishMessage {
   const { destination, headers, body } = submission;
+  checkSize(body, room);
   const options = readOptions(headers, room);
   const plain = parsePlainOptions(headers);
   if (destination.kind === "url") room.settings.checkEgress(destination.url);
@@ -47,8 +47,17 @@ export function toPublish(submission: PlainSubmission, room: ApiRoom): PublishMe
     envelope,
     body,
     dedup: toDedup(plain, envelope, body),
-    dedupUntil: room.host.now() + DEDUPLICATION_WINDOW_MS_DEFAULT,
+    dedupUntil: room.host.now() + room.settings.dedupWindowMs,
   };
+}
+
+/** The body of a request has been measured while it was read, that of an item of a batch has not. */
+function checkSize(body: Uint8Array, { settings: { bodyBytesMax } }: ApiRoom): void {
+  if (body.byteLength <= bodyBytesMax) return;
+  throw new RepriseError("body_too_large", {
+    message: `the body of a message must have at most ${bodyBytesMax} bytes, got ${body.byteLength}`,
+    details: { limit: bodyBytesMax },
+  });
 }
 
 export interface ReadHeaders {

@@ -1,5 +1,4 @@
 import {
-  DEDUPLICATION_WINDOW_MS_DEFAULT,
   HEADER,
   newScheduleId,
   parsePlainOptions,
@@ -10,6 +9,7 @@ import type { Context } from "hono";
 import { parseCron } from "../core/cron-parse.ts";
 import type { PutSchedule } from "../core/schedule-command.ts";
 import { type PlainSubmission, toDedup, toEnvelope } from "./publish-message.ts";
+import { checkQueueQuota } from "./quotas.ts";
 import type { ApiEnv, ApiRoom } from "./room.ts";
 import { readOptions } from "./workflow-message.ts";
 
@@ -20,6 +20,7 @@ export async function createSchedule(
   room: ApiRoom,
 ): Promise<Response> {
   const command = toPutSchedule(submission, room);
+  await checkQueueQuota([command.config.queueName], room);
   await checkScheduleQuota(command.scheduleId, room);
   const [answer] = await room.engine.execute([command]);
   if (answer === undefined)
@@ -62,7 +63,7 @@ function toPutSchedule(submission: PlainSubmission, room: ApiRoom): PutSchedule 
     config: delayMs === null ? shared : { ...shared, delayMs },
     body,
     dedup: toDedup(plain, envelope, body),
-    dedupUntil: room.host.now() + DEDUPLICATION_WINDOW_MS_DEFAULT,
+    dedupUntil: room.host.now() + room.settings.dedupWindowMs,
   };
 }
 

@@ -4,6 +4,7 @@ import type { Engine } from "../engine/engine.ts";
 import type { RingKeys } from "../engine/key-ring.ts";
 import type { TokenRing } from "../engine/token-ring.ts";
 import type { Host } from "../host/host.ts";
+import type { Limits } from "../limit-settings.ts";
 import type { Store } from "../store/store.ts";
 
 /** What the routes work with. Writes go through the engine; reads go straight to the store. */
@@ -27,19 +28,14 @@ export interface Credentials {
   readonly cursorSecret: Uint8Array;
 }
 
-export interface ApiSettings {
-  readonly bodyBytesMax: number;
-  readonly batchBytesMax: number;
-  readonly retriesMax: number;
-  readonly schedulesMax: number;
-  /** Requests with a wrong token, or none, that one address may send within a second. */
-  readonly authFailuresMax: number;
+export interface ApiSettings extends Limits {
   /** True in development, whose token is public: only programs on this machine may call, and no web page of another site. */
   readonly isLoopbackOnly: boolean;
   /** Proxies whose `X-Forwarded-For` is believed; empty believes nobody. */
   readonly trustedProxies: readonly string[];
   /**
-   * Refuses a destination that the egress policy denies for what its URL says; names are judged again when dialled.
+   * Refuses a destination that is too long, or that the egress policy denies for what its URL says; names are judged again
+   * when dialled.
    * @throws RepriseError `invalid_destination` with `field` in its message ("destination" when not given).
    */
   readonly checkEgress: (url: string, field?: string) => void;

@@ -15,6 +15,7 @@ import type { RunConfig } from "../core/run-config.ts";
 import { Engine } from "../engine/engine.ts";
 import { TokenRing } from "../engine/token-ring.ts";
 import type { Host, OutgoingRequest, Timer } from "../host/host.ts";
+import { DEFAULT_LIMITS } from "../limit-settings.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
 import type { Condition, Store } from "../store/store.ts";
 import { createBulkRunner } from "./bulk-runner.ts";
@@ -181,11 +182,11 @@ export async function createWorld(): Promise<World> {
       cursorSecret: new Uint8Array(32).fill(7),
     },
     settings: {
+      ...DEFAULT_LIMITS,
       bodyBytesMax: 1_000_000,
       batchBytesMax: 1_000_000,
       retriesMax: 20,
       schedulesMax: 5,
-      authFailuresMax: 20,
       isLoopbackOnly: false,
       checkEgress: () => {},
       trustedProxies: [],

@@ -31,6 +31,7 @@ export function readOptions(headers: FlatHeaders, room: ApiRoom): MessageOptions
   return parseMessageOptions(headers, {
     now: room.host.now(),
     checkRetryDelay: (expression) => void parseRetryDelay(expression),
+    limits: room.settings,
   });
 }
 

@@ -5,6 +5,8 @@ export interface SetEndpoints {
   readonly type: "setEndpoints";
   readonly name: string;
   readonly endpoints: readonly { readonly name?: string; readonly url: string }[];
+  /** Endpoints that the group may have then; that of the protocol when not given. */
+  readonly endpointsMax?: number;
 }
 
 export interface RemoveEndpoints {

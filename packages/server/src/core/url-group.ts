@@ -15,14 +15,14 @@ import type {
 /** Adds endpoints, or updates those that are known by their name or URL. */
 export function decideSetEndpoints(
   group: UrlGroupRow | null,
-  { name, endpoints }: SetEndpoints,
+  { name, endpoints, endpointsMax = URL_GROUP_ENDPOINTS_MAX }: SetEndpoints,
   context: Context,
 ): Transition<null> {
   const after = endpoints.reduce(putEndpoint, endpointsOfGroup(group));
-  if (after.length > URL_GROUP_ENDPOINTS_MAX) {
+  if (after.length > endpointsMax) {
     throw new RepriseError("quota_exceeded", {
-      message: `quota maxEndpointsPerTopic exceeded, current limit: ${URL_GROUP_ENDPOINTS_MAX}; the URL group ${name} would have ${after.length} endpoints`,
-      details: { quota: "maxEndpointsPerTopic", limit: URL_GROUP_ENDPOINTS_MAX },
+      message: `quota maxEndpointsPerTopic exceeded, current limit: ${endpointsMax}; the URL group ${name} would have ${after.length} endpoints`,
+      details: { quota: "maxEndpointsPerTopic", limit: endpointsMax },
     });
   }
   const changed = { updatedAt: context.now, endpoints: JSON.stringify(after) };

@@ -1,6 +1,5 @@
 import {
   asSubmissionError,
-  BATCH_ITEMS_MAX,
   checkHeaders,
   type Destination,
   type FlatHeaders,
@@ -19,6 +18,7 @@ import { Hono } from "hono";
 import type { Answers, PublishMessage, StartRun, SubmitStep } from "../../core/commands.ts";
 import type { UrlGroupRow } from "../../core/rows.ts";
 import { toPublish, toPublishAnswer, withDefaults } from "../publish-message.ts";
+import { checkQueueQuota } from "../quotas.ts";
 import { callerIp, readBody } from "../request.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
 import { readOptions, type Submission, toStartRun, toSubmitStep } from "../workflow-message.ts";
@@ -33,7 +33,7 @@ export function batchRoutes(room: ApiRoom): Hono<ApiEnv> {
   return new Hono<ApiEnv>().post("/v2/batch", async (c) => {
     const body = await readBody(c.req.raw, room.settings.batchBytesMax);
     const ip = callerIp(c.req.raw, c.env, room.settings);
-    const values = parseList(body);
+    const values = parseList(body, room.settings.batchItemsMax);
     try {
       const items = values.map((value, index) => inItem(index, () => parseItem(value)));
       const groups = await findGroups(items, room);
@@ -57,6 +57,10 @@ async function execute(
   const valid = commands.filter(
     (command): command is ItemCommand => !(command instanceof RepriseError),
   );
+  const names = valid.map((command) =>
+    command.type === "publish" ? command.envelope.queueName : undefined,
+  );
+  await checkQueueQuota(names, room);
   const answers = valid.length === 0 ? [] : await room.engine.execute(planGroups(valid));
   let next = 0;
   return commands.map((command) => {
@@ -105,16 +109,16 @@ export function isFalse(text: string | undefined): boolean {
   return text?.toLowerCase() === "false";
 }
 
-function parseList(bytes: Uint8Array): readonly unknown[] {
+function parseList(bytes: Uint8Array, itemsMax: number): readonly unknown[] {
   const list = parseJson(bytes, "the body");
   if (!Array.isArray(list)) {
     throw new RepriseError("invalid_json", {
       message: "the body must be a JSON array of messages",
     });
   }
-  if (list.length === 0 || list.length > BATCH_ITEMS_MAX) {
+  if (list.length === 0 || list.length > itemsMax) {
     throw new RepriseError("invalid_request", {
-      message: `a batch must have 1 to ${BATCH_ITEMS_MAX} items, got ${list.length}`,
+      message: `a batch must have 1 to ${itemsMax} items, got ${list.length}`,
     });
   }
   return list;

@@ -2,7 +2,6 @@ import {
   afterPrefix,
   FLOW_CONTROL_COUNT_MAX,
   FLOW_CONTROL_KEY_CHARS_MAX,
-  FLOW_CONTROL_PERIOD_MS_MAX,
   type FlowControlResource,
   type GlobalParallelismResource,
   quoted,
@@ -42,7 +41,7 @@ export function flowControlRoutes(room: ApiRoom): Hono<ApiEnv> {
       return c.json(toFlowControlResource(flow, host.now()));
     })
     .post("/v2/flowControl/*", async (c) => {
-      await engine.execute([readAction(c)]);
+      await engine.execute([readAction(c, room)]);
       return c.json({});
     })
     .get("/v2/globalParallelism", (c) => {
@@ -67,7 +66,7 @@ async function list(search: string, { store, host }: ApiRoom) {
   return found.slice(0, LISTED_MAX);
 }
 
-function readAction(c: Context<ApiEnv>): Command {
+function readAction(c: Context<ApiEnv>, room: ApiRoom): Command {
   const path = pathOf(c.env.rawTarget);
   const rest = afterPrefix(path, PREFIX) ?? "";
   const slash = rest.lastIndexOf("/");
@@ -88,7 +87,7 @@ function readAction(c: Context<ApiEnv>): Command {
   const parameters = queryParameters(c.req.raw);
   switch (type) {
     case "pinFlowControl":
-      return readPin(key, parameters);
+      return readPin(key, parameters, room);
     case "unpinFlowControl":
       return readUnpin(key, parameters);
     default:
@@ -108,10 +107,10 @@ const ACTIONS: Readonly<
   reset: "resetFlowControlRate",
 };
 
-function readPin(key: string, parameters: Parameters): PinFlowControl {
+function readPin(key: string, parameters: Parameters, { settings }: ApiRoom): PinFlowControl {
   const parallelism = readLimit(parameters, "parallelism", FLOW_CONTROL_COUNT_MAX);
   const rate = readLimit(parameters, "rate", FLOW_CONTROL_COUNT_MAX);
-  const period = readLimit(parameters, "period", FLOW_CONTROL_PERIOD_MS_MAX / 1000);
+  const period = readLimit(parameters, "period", settings.flowControlPeriodMsMax / 1000);
   if (parallelism === null && rate === null && period === null) {
     throw invalid("pin", "needs parallelism, rate or period, or several of them");
   }

@@ -1,4 +1,4 @@
-import { EVENT_PAGE_MAX, type LogPage, type MessageLogPage, RepriseError } from "@reprise/protocol";
+import { type LogPage, type MessageLogPage, RepriseError } from "@reprise/protocol";
 import { Hono } from "hono";
 import { findLogs, type LogPlace, placeOf } from "../find-logs.ts";
 import { findMessageLogs } from "../find-message-logs.ts";
@@ -34,7 +34,7 @@ export function messageLogRoutes(room: ApiRoom): Hono<ApiEnv> {
 
 async function entryPage(parameters: Parameters, room: ApiRoom): Promise<LogPage> {
   const paging = readPaging(parameters);
-  const limit = readCount(parameters, EVENT_PAGE_MAX);
+  const limit = readCount(parameters, room.settings.logPageMax);
   const found = await findLogs({ ...paging, limit }, room);
   const shown = await showEntries(found.entries, { room, bodyBytesMax: paging.bodyBytesMax });
   const next = shown.cut === null ? found.next : placeOf(shown.cut);

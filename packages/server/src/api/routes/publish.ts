@@ -18,6 +18,7 @@ import {
   withGroupHeaders,
 } from "../publish-message.ts";
 import { createSchedule } from "../put-schedule.ts";
+import { checkQueueQuota } from "../quotas.ts";
 import { callerIp, readBody, requestHeaders } from "../request.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
 import type { Submission } from "../workflow-message.ts";
@@ -62,7 +63,9 @@ function publishOrSchedule(c: Context<ApiEnv>, submission: PlainSubmission, room
 }
 
 async function publish(c: Context<ApiEnv>, submission: PlainSubmission, room: ApiRoom) {
-  const [answer] = await room.engine.execute([toPublish(submission, room)]);
+  const command = toPublish(submission, room);
+  await checkQueueQuota([command.envelope.queueName], room);
+  const [answer] = await room.engine.execute([command]);
   if (answer === undefined)
     throw new RepriseError("internal", { message: "one command, no answer" });
   return c.json(toPublishAnswer(answer), publishStatus(answer));

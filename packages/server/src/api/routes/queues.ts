@@ -1,15 +1,13 @@
-import { isName, QUEUE_PARALLELISM_MAX, type QueueResource, RepriseError } from "@reprise/protocol";
+import { isName, QUEUES_MAX, type QueueResource, RepriseError } from "@reprise/protocol";
 import { Hono } from "hono";
 import type { Answers, DeleteQueue, UpsertQueue } from "../../core/commands.ts";
 import { queueNotFound } from "../../core/queue.ts";
 import type { QueueRow } from "../../core/rows.ts";
 import { invalidField, type JsonObject, readJsonObject } from "../json-body.ts";
+import { checkQueueQuota } from "../quotas.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
 import { toQueueResource, unfinished } from "../views/queue.ts";
 import { invalidQueueName } from "./queue-name.ts";
-
-/** More than anybody keeps; the list has no pages. */
-const QUEUES_MAX = 10_000;
 
 /** Far more transactions than any queue needs to be emptied; somebody would have to fill it faster than it is. */
 const DELETE_ROUNDS_MAX = 100_000;
@@ -19,7 +17,9 @@ export function queueRoutes(room: ApiRoom): Hono<ApiEnv> {
   const { engine, store } = room;
   return new Hono<ApiEnv>()
     .post("/v2/queues", async (c) => {
-      await engine.execute([readUpsert(await readJsonObject(c.req.raw))]);
+      const upsert = readUpsert(await readJsonObject(c.req.raw), room);
+      await checkQueueQuota([upsert.name], room);
+      await engine.execute([upsert]);
       return c.json({});
     })
     .get("/v2/queues", async (c) => {
@@ -63,12 +63,15 @@ async function deleteQueue(name: string, { engine }: ApiRoom): Promise<void> {
   }
 }
 
-function readUpsert({ queueName, parallelism, paused }: JsonObject): UpsertQueue {
+function readUpsert(
+  { queueName, parallelism, paused }: JsonObject,
+  { settings }: ApiRoom,
+): UpsertQueue {
   if (typeof queueName !== "string") throw invalidField("queueName", "a text", queueName);
   return {
     type: "upsertQueue",
     name: readName(queueName),
-    parallelism: readParallelism(parallelism),
+    parallelism: readParallelism(parallelism, settings.queueParallelismMax),
     isPaused: readPaused(paused),
   };
 }
@@ -78,15 +81,15 @@ function readName(text: string): string {
   throw invalidQueueName(text);
 }
 
-function readParallelism(value: unknown): number | null {
+function readParallelism(value: unknown, max: number): number | null {
   if (value === undefined || value === null) return null;
   if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 1) {
     throw invalidField("parallelism", "a whole number of 1 or more", value);
   }
-  if (value <= QUEUE_PARALLELISM_MAX) return value;
+  if (value <= max) return value;
   throw new RepriseError("quota_exceeded", {
-    message: `quota maxQueueParallelism exceeded, current limit: ${QUEUE_PARALLELISM_MAX}; got ${value}`,
-    details: { quota: "maxQueueParallelism", limit: QUEUE_PARALLELISM_MAX },
+    message: `quota maxQueueParallelism exceeded, current limit: ${max}; got ${value}`,
+    details: { quota: "maxQueueParallelism", limit: max },
   });
 }
 

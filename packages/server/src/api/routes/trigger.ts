@@ -1,9 +1,4 @@
-import {
-  BATCH_ITEMS_MAX,
-  DESTINATION_PREFIX,
-  parseJson,
-  RepriseError,
-} from "@reprise/protocol";
+import { DESTINATION_PREFIX, parseJson, RepriseError } from "@reprise/protocol";
 import { Hono } from "hono";
 import type { StartRunAnswer } from "../../core/commands.ts";
 import { callerIp, readBody } from "../request.ts";
@@ -24,7 +19,7 @@ export function triggerRoutes(room: ApiRoom): Hono<ApiEnv> {
     .post("/v2/batch/trigger", async (c) => {
       const body = await readBody(c.req.raw, room.settings.batchBytesMax);
       const ip = callerIp(c.req.raw, c.env, room.settings);
-      const commands = parseTriggers(body).map((value, index) =>
+      const commands = parseTriggers(body, room.settings.batchItemsMax).map((value, index) =>
         inItem(index, () => {
           const item = parseItem(value);
           const { destination } = item;
@@ -42,11 +37,11 @@ export function triggerRoutes(room: ApiRoom): Hono<ApiEnv> {
     });
 }
 
-function parseTriggers(bytes: Uint8Array): readonly unknown[] {
+function parseTriggers(bytes: Uint8Array, itemsMax: number): readonly unknown[] {
   const list = parseJson(bytes, "the body");
-  if (!Array.isArray(list) || list.length === 0 || list.length > BATCH_ITEMS_MAX) {
+  if (!Array.isArray(list) || list.length === 0 || list.length > itemsMax) {
     throw new RepriseError("invalid_request", {
-      message: `the body must be a JSON array of 1 to ${BATCH_ITEMS_MAX} runs to trigger`,
+      message: `the body must be a JSON array of 1 to ${itemsMax} runs to trigger`,
     });
   }
   return list;

@@ -9,7 +9,7 @@ import {
   parseHttpUrl,
   parsePlainOptions,
   RepriseError,
-  URL_GROUP_ENDPOINTS_MAX,
+  URL_GROUPS_MAX,
   type UrlGroupResource,
 } from "@reprise/protocol";
 import { Hono } from "hono";
@@ -17,12 +17,10 @@ import type { Endpoint } from "../../core/publish.ts";
 import type { EndpointMark } from "../../core/url-group-command.ts";
 import { invalidField, type JsonObject, readJsonObject } from "../json-body.ts";
 import { toEnvelope } from "../publish-message.ts";
+import { checkUrlGroupQuota } from "../quotas.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
 import { toUrlGroupResource } from "../views/url-group.ts";
 import { readOptions } from "../workflow-message.ts";
-
-/** More than anybody keeps; the list has no pages. */
-const GROUPS_MAX = 10_000;
 
 /** `/v2/topics`: names for lists of endpoints. */
 export function urlGroupRoutes(room: ApiRoom): Hono<ApiEnv> {
@@ -32,7 +30,7 @@ export function urlGroupRoutes(room: ApiRoom): Hono<ApiEnv> {
       const groups = await store.list("urlGroups", {
         where: [],
         order: "ascending",
-        limit: GROUPS_MAX,
+        limit: URL_GROUPS_MAX,
       });
       return c.json(groups.map(toUrlGroupResource));
     })
@@ -49,15 +47,17 @@ export function urlGroupRoutes(room: ApiRoom): Hono<ApiEnv> {
     })
     .post("/v2/topics/:name/endpoints", async (c) => {
       const name = readName(c.req.param("name"));
-      const endpoints = readList(await readJsonObject(c.req.raw)).map((value, index) =>
+      const endpoints = readList(await readJsonObject(c.req.raw), room).map((value, index) =>
         readEndpoint(value, `endpoints[${index}]`, room),
       );
-      await engine.execute([{ type: "setEndpoints", name, endpoints }]);
+      await checkUrlGroupQuota(name, room);
+      const endpointsMax = room.settings.urlGroupEndpointsMax;
+      await engine.execute([{ type: "setEndpoints", name, endpoints, endpointsMax }]);
       return c.json({});
     })
     .delete("/v2/topics/:name/endpoints", async (c) => {
       const name = readName(c.req.param("name"));
-      const endpoints = readList(await readJsonObject(c.req.raw)).map((value, index) =>
+      const endpoints = readList(await readJsonObject(c.req.raw), room).map((value, index) =>
         readMark(value, `endpoints[${index}]`),
       );
       await engine.execute([{ type: "removeEndpoints", name, endpoints }]);
@@ -83,12 +83,12 @@ function readName(text: string): string {
 }
 
 /** A list without endpoints would say nothing; at a removal it must not be taken for "all". */
-function readList({ endpoints }: JsonObject): readonly unknown[] {
+function readList({ endpoints }: JsonObject, { settings }: ApiRoom): readonly unknown[] {
   const isList = Array.isArray(endpoints);
-  if (isList && endpoints.length > 0 && endpoints.length <= URL_GROUP_ENDPOINTS_MAX) {
+  if (isList && endpoints.length > 0 && endpoints.length <= settings.urlGroupEndpointsMax) {
     return endpoints;
   }
-  const expected = `a list of 1 to ${URL_GROUP_ENDPOINTS_MAX} endpoints`;
+  const expected = `a list of 1 to ${settings.urlGroupEndpointsMax} endpoints`;
   throw invalidField("endpoints", expected, isList ? endpoints.length : endpoints);
 }
 

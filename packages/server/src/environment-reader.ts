@@ -1,0 +1,79 @@
+import { parseDurationMs } from "@reprise/protocol";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Both ends are allowed. */
+export interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** Reads variables and collects every fault, so that an operator sees them all at once. */
+export class EnvironmentReader {
+  readonly #env: Environment;
+  readonly #faults: string[];
+  readonly #known = new Set<string>();
+
+  constructor(env: Environment, faults: string[]) {
+    this.#env = env;
+    this.#faults = faults;
+  }
+
+  text(name: string): string | null {
+    this.#known.add(name);
+    const value = this.#env[name]?.trim();
+    return value === undefined || value === "" ? null : value;
+  }
+
+  list(name: string): readonly string[] {
+    return (this.text(name) ?? "")
+      .split(",")
+      .map((item) => item.trim())
+      .filter((item) => item !== "");
+  }
+
+  whole(name: string, range: Range): number | null {
+    const value = this.text(name);
+    if (value === null) return null;
+    const number = /^\d{1,15}$/.test(value) ? Number(value) : -1;
+    if (number >= range.min && number <= range.max) return number;
+    this.#faults.push(
+      `${name} must be a whole number from ${range.min} to ${range.max}, got ${value}`,
+    );
+    return null;
+  }
+
+  duration(name: string, msMax: number): number | null {
+    const value = this.text(name);
+    if (value === null) return null;
+    try {
+      const ms = parseDurationMs(value, name);
+      if (ms > 0 && ms <= msMax) return ms;
+      this.#faults.push(
+        `${name} must be longer than 0 and at most ${msMax / 1000} seconds, got ${value}`,
+      );
+    } catch (error) {
+      this.#faults.push(error instanceof Error ? error.message : String(error));
+    }
+    return null;
+  }
+
+  choice<T extends string>(name: string, allowed: readonly T[]): T | null {
+    const value = this.text(name);
+    if (value === null) return null;
+    const found = allowed.find((item) => item === value);
+    if (found === undefined) {
+      this.#faults.push(`${name} must be one of ${allowed.join(", ")}, got ${value}`);
+    }
+    return found ?? null;
+  }
+
+  /** A misspelt setting would silently keep its default. */
+  refuseUnknown(): void {
+    for (const name of Object.keys(this.#env)) {
+      if (name.startsWith("REPRISE_") && !this.#known.has(name)) {
+        this.#faults.push(`${name} is not a setting; known are ${[...this.#known].join(", ")}`);
+      }
+    }
+  }
+}
