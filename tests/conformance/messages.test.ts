@@ -97,8 +97,9 @@ describe("get", () => {
     expect(message.url).toBe(somewhere("/x?y=%2F"));
     expect(message.maxRetries).toBe(3);
     // The delay counts from the arrival of the request, which is a moment earlier.
-    expect(message.notBefore - message.createdAt).toBeGreaterThan(4_000);
-    expect(message.notBefore - message.createdAt).toBeLessThanOrEqual(5_000);
+    const delayMs = Number(message.notBefore) - message.createdAt;
+    expect(delayMs).toBeGreaterThan(4_000);
+    expect(delayMs).toBeLessThanOrEqual(5_000);
     for (const name of ["header", "body", "bodyBase64", "label", "labels", "flowControlKey"]) {
       expect(message).not.toHaveProperty(name);
     }

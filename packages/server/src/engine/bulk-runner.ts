@@ -25,8 +25,8 @@ export interface BulkRunnerOptions {
 
 /** Actions that may be under way at once. */
 export const BULK_ACTIONS_MAX = 1000;
-/** Messages that one transaction cancels. */
-const CHUNK_MESSAGES = 500;
+/** Messages that one transaction cancels: about 30 ms of work, for which everything else waits. */
+const CHUNK_MESSAGES = 250;
 /** Keys that one count looks at: other work waits behind it. */
 const COUNT_KEYS = 100_000;
 const RETRY_MS = 1_000;
