@@ -3,7 +3,7 @@
 import { hash } from "node:crypto";
 import { METHODS } from "@reprise/protocol";
 import { expect, test } from "vitest";
-import { deliveryAt, idOf, messageOf, qstash } from "./publisher.ts";
+import { bodyOf, deliveryAt, idOf, messageOf, qstash } from "./publisher.ts";
 import { useWorld } from "./world.ts";
 
 const world = useWorld();
@@ -37,7 +37,7 @@ test.each(Object.keys(BODIES))("%s arrive byte for byte", async (name) => {
   const url = world.app.on("/bytes", () => new Response());
   const { messageId } = await qstash(world).publish({
     url,
-    body,
+    body: bodyOf(body),
     headers: { "content-type": "application/octet-stream" },
   });
   const { bytes, headers } = await deliveryAt(world, "/bytes");
@@ -89,7 +89,7 @@ test("the content type is the one that came, and none when none came", async () 
     ["application/json", () => client.publishJSON({ url, body: { a: 1 } })],
     ["text/plain;charset=UTF-8", () => client.publish({ url, body: "text" })],
     [undefined, () => client.publish({ url })],
-    [undefined, () => client.publish({ url, body: new Uint8Array([1]) })],
+    [undefined, () => client.publish({ url, body: bodyOf(Uint8Array.of(1)) })],
     ["x/y", () => client.publish({ url, body: "t", headers: { "content-type": "x/y" } })],
   ] as const;
   for (const [index, [contentType, publish]] of sent.entries()) {

@@ -38,7 +38,7 @@ test("all options of one message", async () => {
     failureCallback: "https://example.com/failure",
     deduplicationId: "order-42",
     label: ["first", "second"],
-    flowControl: { key: "k/1 x", parallelism: 3, rate: 5, period: "1h30m3s" },
+    flowControl: { key: "k/1 x", parallelism: 3, rate: 5, period: 5_403 },
   });
   const message = await messageOf(world, messageId);
   expect(message).toEqual({

@@ -1,5 +1,5 @@
 import type { DeadMessageResource, LogResource, MessageResource } from "@reprise/protocol";
-import { Client as QstashClient } from "@upstash/qstash";
+import { type PublishRequest, Client as QstashClient } from "@upstash/qstash";
 import { expect } from "vitest";
 import type { Received } from "./app.ts";
 import { until } from "./until.ts";
@@ -62,4 +62,11 @@ export function idOf(answer: unknown): string {
   const { messageId } = answer as { readonly messageId?: unknown };
   if (typeof messageId !== "string") throw new Error(`no message id: ${JSON.stringify(answer)}`);
   return messageId;
+}
+
+type Body = NonNullable<PublishRequest["body"]>;
+
+/** Bytes as the body of a message: `fetch` takes them, the client's types do not know it. */
+export function bodyOf(bytes: Uint8Array<ArrayBuffer>): Body {
+  return bytes as unknown as Body;
 }
