@@ -86,7 +86,8 @@ function reportBody(dlqId: string | null, reporting: Reporting, context: Context
     method: envelope?.method ?? "POST",
     sourceHeader: toHeaderMap(envelope?.headers ?? {}),
     sourceBody: context.toBase64(envelopeRow?.body ?? new Uint8Array()),
-    notBefore: envelope?.notBefore ?? message.createdAt,
+    // A time in the past means now.
+    notBefore: Math.max(envelope?.notBefore ?? 0, message.createdAt),
     createdAt: message.createdAt,
     ...(scheduleId === undefined ? {} : { scheduleId }),
     callerIP: message.callerIp ?? "",
