@@ -22,7 +22,7 @@ import type { EnvironmentReader } from "./environment-reader.ts";
 
 /** Every limit that an operator can change, its variable, its default and its range. docs/configuration.md lists them for people. */
 
-type LimitSetting = readonly [name: string, preset: number, kind: Kind];
+export type LimitSetting = readonly [name: string, preset: number, kind: Kind];
 
 /** Wholes have a range; durations are longer than 0 and at most `msMax`. */
 type Kind = { readonly min: number; readonly max: number } | { readonly msMax: number };
@@ -101,6 +101,8 @@ export type Limits = { readonly [K in keyof typeof SETTINGS]: number };
 
 // The keys of the table are the fields, each setting has a number as its preset.
 const entries = Object.entries(SETTINGS) as readonly (readonly [keyof Limits, LimitSetting])[];
+
+export const LIMIT_SETTINGS: readonly LimitSetting[] = entries.map(([, setting]) => setting);
 
 export const DEFAULT_LIMITS: Limits = collect((_field, [, preset]) => preset);
 
