@@ -175,17 +175,22 @@ describe("nothing at all", () => {
     expect(queue).toMatchObject({ waitingCount: 0 });
   });
 
-  test("starts nothing of a queue that is cancelled as a whole", async () => {
+  test("starts nothing of a queue whose head holds its place until a retry", async () => {
     const { world, publish, call } = await createMessageWorld();
     const sent: string[] = [];
     world.host.app = ({ text }) => {
       sent.push(text);
-      return new Promise(() => {});
+      return respond(500);
     };
     for (let index = 0; index < 1_200; index += 1) {
       await publish({ queueName: "q", body: String(index) });
     }
+    await world.until(async () => {
+      const scheduled = [{ type: "in", column: "state", values: ["scheduled"] } as const];
+      return (await world.store.count("messages", scheduled)) === 1;
+    });
     expect((await call("/v2/messages", remove)).body.cancelled).toBe(1_200);
+    expect(await world.store.count("messages", [])).toBe(0);
     expect(sent).toEqual(["0"]);
   });
 });
