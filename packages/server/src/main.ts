@@ -4,7 +4,9 @@ import { createApi } from "./api/app.ts";
 import { createBulkRunner } from "./api/bulk-runner.ts";
 import type { ApiSettings } from "./api/room.ts";
 import { LIMITS, type ServerConfig } from "./config.ts";
+import type { Command } from "./core/commands.ts";
 import { openCredentials, type TokenSource } from "./credentials.ts";
+import { DiskWatch, diskReader, type ReadDisk } from "./disk-watch.ts";
 import { Engine, type EngineLimits } from "./engine/engine.ts";
 import { createEgress, destinationCheck } from "./host/egress.ts";
 import type { Host } from "./host/host.ts";
@@ -40,6 +42,8 @@ export interface Surroundings {
   readonly writeLine?: (line: string) => void;
   /** Answers for the addresses of a destination's name; the system's resolver when not given. */
   readonly resolve?: Resolve;
+  /** Says how full the disk is; the file system of the data directory when not given. */
+  readonly readDisk?: ReadDisk;
 }
 
 /**
@@ -65,7 +69,8 @@ export async function startServer(
   });
   try {
     const { wrapStore = (unwrapped: Store) => unwrapped, limits = {} } = surroundings;
-    return await serve({ config, host, store: wrapStore(store), limits });
+    const readDisk = surroundings.readDisk ?? diskReader(config.dataDir);
+    return await serve({ config, host, store: wrapStore(store), limits, readDisk });
   } catch (error) {
     await store.close();
     await host.close();
@@ -73,16 +78,26 @@ export async function startServer(
   }
 }
 
+interface EngineParts extends Pick<Parts, "config" | "store"> {
+  readonly host: Host;
+  readonly limits?: Partial<EngineLimits>;
+  readonly admit?: (commands: readonly Command[]) => void;
+}
+
 interface Parts {
   readonly config: ServerConfig;
   readonly host: Host & { close(): Promise<void> };
   readonly store: Store;
   readonly limits: Partial<EngineLimits>;
+  readonly readDisk: ReadDisk;
 }
 
-async function serve({ config, host, store, limits }: Parts): Promise<RunningServer> {
+async function serve(parts: Parts): Promise<RunningServer> {
+  const { config, host, store } = parts;
   const credentials = await openCredentials(config, store, host);
-  const engine = createEngine({ config, host, store, limits }, credentials.signingKeys);
+  const diskWatch = createDiskWatch(parts);
+  const admit = (commands: readonly Command[]) => diskWatch?.admit(commands);
+  const engine = createEngine({ ...parts, admit }, credentials.signingKeys);
   const bulkRunner = createBulkRunner({ engine, store, host });
   const api = createApi({
     engine,
@@ -104,6 +119,7 @@ async function serve({ config, host, store, limits }: Parts): Promise<RunningSer
   });
   const port = await listen(server, config.host, config.port);
   await credentials.keepToken();
+  await diskWatch?.start();
   engine.start();
   await bulkRunner.start();
   const { current, next } = credentials.signingKeys();
@@ -116,6 +132,7 @@ async function serve({ config, host, store, limits }: Parts): Promise<RunningSer
     signingKeys: { current, next },
     close: async () => {
       // Requests are answered while attempts end: a step that finishes now must still be recorded.
+      diskWatch?.stop();
       await bulkRunner.stop();
       await engine.stop(config.drainMs);
       await closeServer(server, host);
@@ -139,20 +156,22 @@ function createDestinationCheck({ egress, urlBytesMax }: ServerConfig): ApiSetti
   };
 }
 
+/** A database in memory needs no disk. */
+function createDiskWatch({ config, host, readDisk }: Parts): DiskWatch | null {
+  if (config.dataDir === ":memory:") return null;
+  return new DiskWatch({ host, read: readDisk, percentMax: config.diskPercentMax });
+}
+
 /** The engine with the limits of a configuration; the simulation builds its own. */
 export function createEngine(
-  {
-    config,
-    host,
-    store,
-    limits,
-  }: { config: ServerConfig; host: Host; store: Store; limits?: Partial<EngineLimits> },
+  { config, host, store, limits, admit }: EngineParts,
   keys: () => { readonly current: string; readonly next: string },
 ): Engine {
   return new Engine({
     host,
     store,
     keys,
+    ...(admit === undefined ? {} : { admit }),
     limits: {
       ...LIMITS,
       attemptTimeoutMs: config.attemptTimeoutMs,

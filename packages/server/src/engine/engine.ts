@@ -24,6 +24,8 @@ export interface EngineOptions {
   readonly store: Store;
   readonly keys: () => SigningKeys;
   readonly limits: EngineLimits;
+  /** Looks at commands from outside before they are executed, and throws to refuse them. */
+  readonly admit?: (commands: readonly Command[]) => void;
 }
 
 export interface EngineLimits extends DispatcherLimits {
@@ -119,6 +121,7 @@ export class Engine {
    */
   async execute<C extends Command>(commands: readonly C[]): Promise<readonly Answers[C["type"]][]> {
     if (this.#isStopped) throw shuttingDown();
+    this.#options.admit?.(commands);
     const answers = await this.#inbox.add(commands, () => this.#pump());
     // The inbox answers each command in its place with what `decide` gave for its type.
     return answers as readonly Answers[C["type"]][];
