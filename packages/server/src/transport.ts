@@ -1,4 +1,5 @@
 import {
+  createServer,
   type IncomingMessage,
   type RequestListener,
   type Server,
@@ -6,9 +7,10 @@ import {
   STATUS_CODES,
 } from "node:http";
 import type { Duplex } from "node:stream";
-import { createAdaptorServer } from "@hono/node-server";
+import { getRequestListener, RequestError } from "@hono/node-server";
 import { errorBody, HEADER_BYTES_MAX, HEADER_COUNT_MAX, RepriseError } from "@reprise/protocol";
 import type { Api } from "./api/app.ts";
+import { errorResponse } from "./api/errors.ts";
 import type { Host } from "./host/host.ts";
 import { SlowBodies } from "./slow-bodies.ts";
 
@@ -45,8 +47,8 @@ export function createHttpServer(
   host: Host,
   limits: TransportLimits = TRANSPORT_LIMITS,
 ): Server {
-  const server = createAdaptorServer({
-    fetch: (request, env) => {
+  const listener = getRequestListener(
+    (request, env) => {
       // The adapter's bindings for HTTP/1.1 hold Node's request.
       const { incoming } = env as { readonly incoming: IncomingMessage };
       return api.fetch(request, {
@@ -55,14 +57,18 @@ export function createHttpServer(
         rawHeaders: incoming.rawHeaders,
       });
     },
-    serverOptions: {
+    { errorHandler: (error) => refuseUnusable(error, host) },
+  );
+  const server = createServer(
+    {
       maxHeaderSize: limits.headerBytesMax,
       headersTimeout: limits.headersMs,
       requestTimeout: limits.requestMs,
       connectionsCheckingInterval: limits.checkMs,
       requireHostHeader: true,
     },
-  }) as Server; // Without a `createServer` of another kind the adapter makes a node:http server.
+    listener,
+  );
   server.maxHeadersCount = HEADER_COUNT_MAX;
   server.maxConnections = limits.connectionsMax;
   server.maxRequestsPerSocket = limits.requestsPerConnectionMax;
@@ -84,6 +90,14 @@ const NO_TUNNEL = new RepriseError("method_not_allowed", {
   message: "the method CONNECT is not allowed; this is no proxy",
   details: { allow: "GET, POST, PUT, PATCH, DELETE" },
 });
+
+/** Node's parser lets targets and hosts pass that make no URL; without this they are answered with an empty body. */
+function refuseUnusable(error: unknown, host: Host): Response {
+  if (!(error instanceof RequestError)) return errorResponse(error, host);
+  const message =
+    "the request target must be a path without backslashes, and Host a valid name with an optional port";
+  return errorResponse(new RepriseError("invalid_request", { message, cause: error }), host);
+}
 
 /** What Node's parser refuses never becomes a request; without this it is answered with an empty body. */
 function refuseUnreadable(
