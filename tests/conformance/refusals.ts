@@ -55,7 +55,11 @@ export async function expectRefusals(
   cases: Readonly<Record<string, Case>>,
 ): Promise<void> {
   const before = await readRows(world.store);
-  for (const [name, refused] of Object.entries(cases)) await expectRefusal(world, name, refused);
+  for (const [name, refused] of Object.entries(cases)) {
+    const { rowsWritten } = world.store.counters;
+    await expectRefusal(world, name, refused);
+    expect([name, world.store.counters.rowsWritten]).toEqual([name, rowsWritten]);
+  }
   expect(await readRows(world.store)).toEqual(before);
 }
 

@@ -8,6 +8,15 @@ const TABLES = [
   "attempts",
   "deadLetters",
   "settings",
+  "envelopes",
+  "logs",
+  "deadMessages",
+  "dedups",
+  "queues",
+  "urlGroups",
+  "flowControls",
+  "schedules",
+  "bulkActions",
 ] as const;
 
 /** Every row of the database, in one order: two of them are equal when nothing was changed. */
