@@ -22,7 +22,7 @@ test.each([
   [["runs", "show"]],
   [["runs", "list", "--limit", "0"]],
   [["runs", "list", "--state", "CALLBACK_FAIL"]],
-  [["dlq", "list", "--since", "yesterday"]],
+  [["dlq", "list", "--from", "yesterday"]],
   [["dlq", "resume", "1-1", "--set-label", "a\nb"]],
 ])("%j is a wrong use: exit code 2, nothing on standard output", async (args) => {
   const { exitCode, out, err } = await runCommand(args);

@@ -1,11 +1,20 @@
 import { readFileSync } from "node:fs";
 import { isRepriseError } from "@reprise/protocol";
 import { Command, CommanderError } from "commander";
+import { addBulkActionCommands } from "./bulk-action-commands.ts";
 import { addDeadLetterCommands } from "./dead-letter-commands.ts";
 import { EXIT_FAILED, EXIT_OK, EXIT_USAGE } from "./fault.ts";
+import { addFlowControlCommands } from "./flow-control-commands.ts";
+import { addKeyCommands, addTokenCommands } from "./key-commands.ts";
+import { addLogCommands } from "./log-commands.ts";
+import { addMessageCommands } from "./message-commands.ts";
+import { addPublishCommand } from "./publish-command.ts";
+import { addQueueCommands } from "./queue-commands.ts";
 import { addRunCommands } from "./run-commands.ts";
+import { addScheduleCommands } from "./schedule-commands.ts";
 import { addServerCommands } from "./server-commands.ts";
 import { note, type Terminal } from "./terminal.ts";
+import { addUrlGroupCommands } from "./url-group-commands.ts";
 
 /** Runs one command and gives its exit code: 0 done, 1 failed, 2 used wrongly. */
 export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<number> {
@@ -24,15 +33,31 @@ function createProgram(terminal: Terminal): Command {
     .exitOverride()
     .configureOutput({ writeOut: terminal.write, writeErr: terminal.writeError })
     .showHelpAfterError("(add --help for what is allowed)");
-  addServerCommands(program, terminal);
-  addRunCommands(program, terminal);
-  addDeadLetterCommands(program, terminal);
+  for (const add of groups) add(program, terminal);
   return program.addHelpText("after", environmentHelp);
 }
 
+/** In the order in which the help lists them. */
+const groups = [
+  addServerCommands,
+  addPublishCommand,
+  addMessageCommands,
+  addLogCommands,
+  addRunCommands,
+  addDeadLetterCommands,
+  addQueueCommands,
+  addScheduleCommands,
+  addUrlGroupCommands,
+  addFlowControlCommands,
+  addBulkActionCommands,
+  addKeyCommands,
+  addTokenCommands,
+] as const;
+
 const environmentHelp = `
-The commands runs and dlq talk to the server at QSTASH_URL with QSTASH_TOKEN
+All but dev and start talk to the server at QSTASH_URL with QSTASH_TOKEN
 (default: the development server at http://127.0.0.1:8080).
+Lists and bulk actions take the same filters everywhere; see reprise <command> --help.
 Exit codes: 0 done, 1 failed, 2 used wrongly.`;
 
 function report(error: unknown, terminal: Terminal): number {

@@ -33,9 +33,9 @@ test("the list shows a line for each dead letter, newest first", async () => {
   const { exitCode, out, err } = await world.run(["dlq", "list"]);
   expect(exitCode).toBe(0);
   const [heading, ...lines] = out.trimEnd().split("\n");
-  expect(heading).toMatch(/^dead letter +failed +status +callback +run +answer$/);
+  expect(heading).toMatch(/^dead letter +kind +failed +status +run or message +url +answer$/);
   expect(lines.map((line) => line.split(" ")[0])).toEqual([second, first]);
-  expect(lines[0]).toMatch(/ 404 +CALLBACK_\w+ +wfr_\S+ +<html>/);
+  expect(lines[0]).toMatch(/ run +\S+ \S+ +404 +wfr_\S+ +http\S+ +<html>/);
   expect(err).toBe("2 dead letters\n");
 });
 
@@ -78,8 +78,8 @@ test("filters choose by label, run and time", async () => {
   expect(await chosen("--label", "one", "--label", "two")).toHaveLength(2);
   expect(await chosen("--url", world.app.url, "--label", "two")).toEqual([second]);
   expect(await chosen("--url", "http://127.0.0.1:1/other")).toEqual([]);
-  expect(await chosen("--since", "1h")).toHaveLength(2);
-  expect(await chosen("--until", "1h")).toEqual([]);
+  expect(await chosen("--from", "1h")).toHaveLength(2);
+  expect(await chosen("--to", "1h")).toEqual([]);
 });
 
 test("an unknown id fails with the server's words", async () => {

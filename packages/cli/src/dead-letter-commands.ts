@@ -1,155 +1,175 @@
-// `reprise dlq`: reads the dead letter queue and acts on it.
+// `reprise dlq`: reads the dead letter queue and acts on it. Failed runs and failed messages stand in it together.
 
-import { CALLBACK_STATES, type DeadLetterResource, deadLetterPath, PATH } from "@reprise/protocol";
 import type { Command } from "commander";
+import { addJsonOption, type JsonOption, printAnswer, printList } from "./answer.ts";
 import { connectApi } from "./api-client.ts";
-import { callFailureFunctions, deleteDeadLetters, reviveRuns } from "./dead-letter-actions.ts";
-import { formatDeadLetter, formatDeadLetterTable } from "./dead-letter-view.ts";
-import { addFilters, type FilterOptions, type StateFilter, toQuery } from "./filters.ts";
+import {
+  changeFailureCalls,
+  deleteDeadLetters,
+  retryMessages,
+  reviveRuns,
+} from "./dead-letter-actions.ts";
+import {
+  type DeadKind,
+  findDeadIds,
+  getDead,
+  isOfRun,
+  type KindOptions,
+  kindsOf,
+  listNewestDead,
+} from "./dead-letter-lists.ts";
+import { formatDeadLetter, formatDeadMessage, formatDeadTable } from "./dead-letter-view.ts";
+import { deadMessageFilters, deadRunFilters } from "./filter-sets.ts";
+import { addFilters, type FilterOptions, type FilterSet, joinFilters, toQuery } from "./filters.ts";
 import { addListOptions, type ListOptions } from "./list-options.ts";
-import { addOverrides, type OverrideOptions, toHeaders } from "./overrides.ts";
-import { type ListRequest, listFirst } from "./pages.ts";
-import { type Selection, selectDeadLetters } from "./selection.ts";
-import { note, printJson, printLine, type Terminal } from "./terminal.ts";
-import { plural } from "./text.ts";
+import { addOverrides, toOverrideHeaders } from "./message-options.ts";
+import { type ActionOptions, addActionOptions, type Selection, select } from "./selection.ts";
+import type { Terminal } from "./terminal.ts";
 
-const DEAD_LETTER_PAGE_SIZE_MAX = 100;
-const callbackState: StateFilter = {
-  name: "failureFunctionState",
-  description: "with the failure function in this state: inprogress, success, fail or canceled",
-  states: CALLBACK_STATES,
-};
+type Options = FilterOptions & ActionOptions & KindOptions;
 
-interface ActionOptions extends FilterOptions {
-  readonly all?: true;
-  readonly yes?: true;
-  readonly json?: true;
-}
+const bothFilters = joinFilters(deadRunFilters, deadMessageFilters);
 
 export function addDeadLetterCommands(program: Command, terminal: Terminal): void {
   const dlq = program.command("dlq").description("read the dead letter queue and act on it");
-  const list = dlq.command("list").description("list dead letters of workflows, newest first");
-  addListOptions(addFilters(list, terminal, callbackState)).action(
-    (options: FilterOptions & ListOptions) => listDeadLetters(options, terminal),
+  const list = dlq
+    .command("list")
+    .description("list failed runs and failed messages, newest first");
+  addListOptions(addKindOptions(addFilters(list, terminal, bothFilters))).action(
+    (options: FilterOptions & KindOptions & ListOptions) => listDeadLetters(options, terminal),
   );
-  dlq
-    .command("show")
-    .description("show everything that is kept of a failed run")
-    .argument("<dlqId>")
-    .option("--json", "print the answer of the API")
-    .action((dlqId: string, options: { readonly json?: true }) =>
-      showDeadLetter(dlqId, options, terminal),
-    );
+  const show = dlq.command("show").description("show everything that is kept of a failure");
+  addJsonOption(show.argument("<dlqId>")).action((dlqId: string, options: JsonOption) =>
+    showDeadLetter(dlqId, options, terminal),
+  );
   addReviveCommand(dlq, "resume", terminal);
   addReviveCommand(dlq, "restart", terminal);
-  addCallbackCommand(dlq, terminal);
+  addRetryCommand(dlq, terminal);
+  addFailureCallCommands(dlq, terminal);
   addDeleteCommand(dlq, terminal);
 }
 
-async function listDeadLetters(
-  options: FilterOptions & ListOptions,
-  terminal: Terminal,
-): Promise<void> {
-  const all = deadLetterList(options);
-  // The API lists the oldest first unless it is asked.
-  const query = [...(all.query ?? []), ["order", "latestFirst"] as const];
-  const request = { ...all, query };
-  const api = connectApi(terminal);
-  const { items, hasMore } = await listFirst<DeadLetterResource>(api, request, options.limit);
-  if (options.json === true) printJson(terminal, items);
-  else if (items.length > 0) printLine(terminal, formatDeadLetterTable(items));
-  const more = hasMore ? "; there are more, see --limit" : "";
-  note(terminal, `${plural(items.length, "dead letter")}${more}`);
+function addKindOptions(command: Command): Command {
+  return command
+    .option("--runs", "failed runs of workflows only")
+    .option("--messages", "failed messages only");
 }
 
-function deadLetterList(options: FilterOptions): ListRequest {
-  const query = toQuery(options, callbackState);
-  const pageSizeMax = DEAD_LETTER_PAGE_SIZE_MAX;
-  return { path: PATH.workflowDlq, query, field: "messages", pageSizeMax };
+async function listDeadLetters(
+  options: FilterOptions & KindOptions & ListOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const { items, hasMore } = await listNewestDead(connectApi(terminal), options, options.limit);
+  printList(items, { ...options, noun: "dead letter", hasMore }, formatDeadTable, terminal);
 }
 
 async function showDeadLetter(
   dlqId: string,
-  options: { readonly json?: true },
+  options: JsonOption,
   terminal: Terminal,
 ): Promise<void> {
-  // The server of this version answers this path with this shape, and with an error otherwise.
-  const answer = (await connectApi(terminal)({
-    path: deadLetterPath(dlqId),
-  })) as DeadLetterResource;
-  if (options.json === true) printJson(terminal, answer);
-  else printLine(terminal, formatDeadLetter(answer));
+  const answer = await getDead(connectApi(terminal), dlqId);
+  const format = () => (isOfRun(answer) ? formatDeadLetter(answer) : formatDeadMessage(answer));
+  printAnswer(answer, options, format, terminal);
+}
+
+interface ActionText {
+  readonly name: string;
+  readonly description: string;
+  readonly filters: FilterSet;
 }
 
 /** A command that takes ids, or filters, or `--all`. */
-function addAction(dlq: Command, name: string, description: string, terminal: Terminal): Command {
+function addAction(dlq: Command, text: ActionText, terminal: Terminal): Command {
   const command = dlq
-    .command(name)
-    .description(description)
+    .command(text.name)
+    .description(text.description)
     .argument("[dlqId...]", "dead letters; without them the filters choose");
-  return addFilters(command, terminal, callbackState)
-    .option("--all", "every dead letter that the filters leave, without any filter the whole queue")
-    .option("--yes", "ask nothing")
-    .option("--json", "print the result as JSON");
+  return addActionOptions(
+    addFilters(command, terminal, text.filters),
+    "every dead letter that the filters leave, without any filter the whole queue",
+  );
 }
 
 function addReviveCommand(dlq: Command, verb: "resume" | "restart", terminal: Terminal): void {
   const from = verb === "resume" ? "the failing step, with all results kept" : "the first step";
-  const command = addAction(dlq, verb, `run again from ${from}, as a new run`, terminal);
-  addOverrides(command).action(async (ids: string[], options: ActionOptions & OverrideOptions) => {
-    const headers = toHeaders(options);
-    const selection = await select(ids, options, { verb }, terminal);
+  const description = `run a failed run again from ${from}, as a new run`;
+  const command = addAction(dlq, { name: verb, description, filters: deadRunFilters }, terminal);
+  addOverrides(command, "run").action(async (ids: string[], options: Options) => {
+    const headers = toOverrideHeaders(options);
+    const selection = await selectDead({ ids, options, verb, kinds: ["run"] }, terminal);
     await reviveRuns(selection, { verb, headers }, terminal);
   });
 }
 
-function addCallbackCommand(dlq: Command, terminal: Terminal): void {
-  const description = "call the failure function again, where that call has failed";
-  addAction(dlq, "callback", description, terminal).action(
-    async (ids: string[], options: ActionOptions) => {
-      // The server refuses other states, so a wider choice would contain what can only fail.
-      const plan = { verb: "call the failure function of", state: "CALLBACK_FAIL" };
-      await callFailureFunctions(await select(ids, options, plan, terminal), terminal);
-    },
-  );
+function addRetryCommand(dlq: Command, terminal: Terminal): void {
+  const description = "send failed messages again, as new messages";
+  const filters = deadMessageFilters;
+  const command = addAction(dlq, { name: "retry", description, filters }, terminal);
+  addOverrides(command, "message").action(async (ids: string[], options: Options) => {
+    const headers = toOverrideHeaders(options);
+    const plan = { ids, options, verb: "retry", kinds: ["message"] } as const;
+    await retryMessages(await selectDead(plan, terminal), headers, terminal);
+  });
+}
+
+/** The server refuses other states, so a wider choice would contain what can only fail. */
+function addFailureCallCommands(dlq: Command, terminal: Terminal): void {
+  const add = (name: string, verb: "call" | "cancel", text: Record<"what" | "does", string>) => {
+    const state = verb === "call" ? "CALLBACK_FAIL" : "CALLBACK_INPROGRESS";
+    const action = { name, description: text.does, filters: deadRunFilters };
+    addAction(dlq, action, terminal).action(async (ids: string[], options: Options) => {
+      const plan = { ids, options, verb: text.what, kinds: ["run"], state } as const;
+      await changeFailureCalls(await selectDead(plan, terminal), verb, terminal);
+    });
+  };
+  add("callback", "call", {
+    what: "call the failure function of",
+    does: "call the failure function of runs again, where that call has failed",
+  });
+  add("cancel-callback", "cancel", {
+    what: "no longer call the failure function of",
+    does: "give up calls of failure functions that are still tried",
+  });
 }
 
 function addDeleteCommand(dlq: Command, terminal: Terminal): void {
-  const description = "give failed runs up: they can no longer be resumed or restarted";
-  addAction(dlq, "delete", description, terminal).action(
-    async (ids: string[], options: ActionOptions) => {
-      const plan = { verb: "delete", isAlwaysAsked: true };
-      await deleteDeadLetters(await select(ids, options, plan, terminal), terminal);
+  const description = "give failures up: they can no longer be resumed, restarted or retried";
+  const action = { name: "delete", description, filters: bothFilters };
+  addKindOptions(addAction(dlq, action, terminal)).action(
+    async (ids: string[], options: Options) => {
+      const kinds = kindsOf(options);
+      const plan = { ids, options, verb: "delete", kinds, isAlwaysAsked: true };
+      await deleteDeadLetters(await selectDead(plan, terminal), kinds, terminal);
     },
   );
 }
 
 interface Plan {
+  readonly ids: readonly string[];
+  readonly options: Options;
   readonly verb: string;
-  /** Whether even a single one, named by id, is asked about. */
+  readonly kinds: readonly DeadKind[];
   readonly isAlwaysAsked?: boolean;
   /** The state that filters are narrowed to, unless the person named one. */
   readonly state?: string;
 }
 
-function select(
-  ids: readonly string[],
-  options: ActionOptions,
-  plan: Plan,
-  terminal: Terminal,
-): Promise<Selection> {
-  const state = options.state ?? (plan.state === undefined ? [] : [plan.state]);
-  return selectDeadLetters(
+function selectDead(plan: Plan, terminal: Terminal): Promise<Selection> {
+  const { ids, options, verb, kinds, isAlwaysAsked = false } = plan;
+  const state = options.state ?? (plan.state === undefined ? undefined : [plan.state]);
+  const narrowed = state === undefined ? options : { ...options, state };
+  const api = connectApi(terminal);
+  return select(
     {
-      api: connectApi(terminal),
+      api,
       ids,
-      list: deadLetterList({ ...options, state }),
-      hasFilter: toQuery(options, callbackState).length > 0,
-      isAll: options.all === true,
-      isSure: options.yes === true,
-      isJson: options.json === true,
-      verb: plan.verb,
-      isAlwaysAsked: plan.isAlwaysAsked === true,
+      find: () => findDeadIds(api, kinds, narrowed),
+      hasFilter: toQuery(options, bothFilters).length > 0,
+      options,
+      verb,
+      noun: "dead letter",
+      isAlwaysAsked,
     },
     terminal,
   );

@@ -1,18 +1,28 @@
-import type { AttemptResource, DeadLetterResource, HeaderMap } from "@reprise/protocol";
+import type { AttemptResource, DeadLetterResource, DeadMessageResource } from "@reprise/protocol";
+import { type DeadResource, failedAt, isOfRun } from "./dead-letter-lists.ts";
 import { formatInstant, formatMs } from "./instant.ts";
+import { bodyOf, flowControlOf, formatHeaders, messageFacts, section } from "./message-view.ts";
 import { describeBody } from "./run-view.ts";
 import { formatFields, formatTable, ifGiven, indent, oneLine, plain } from "./text.ts";
 
-export function formatDeadLetterTable(letters: readonly DeadLetterResource[]): string {
+export function formatDeadTable(letters: readonly DeadResource[]): string {
   const rows = letters.map((letter) => [
     letter.dlqId,
-    formatInstant(letter.createdAt),
+    isOfRun(letter) ? "run" : "message",
+    formatInstant(failedAt(letter)),
     String(letter.responseStatus),
-    letter.failureFunctionState ?? "-",
-    letter.workflowRunId,
-    oneLine(describeBody(letter.responseBody ?? ""), 80),
+    isOfRun(letter) ? letter.workflowRunId : letter.messageId,
+    oneLine(letter.url, 60),
+    answerOf(letter),
   ]);
-  return formatTable(["dead letter", "failed", "status", "callback", "run", "answer"], rows);
+  const heading = ["dead letter", "kind", "failed", "status", "run or message", "url", "answer"];
+  return formatTable(heading, rows);
+}
+
+/** What the app said, or why it said nothing. */
+function answerOf(letter: DeadResource): string {
+  const body = letter.responseBody ?? "";
+  return oneLine(body === "" ? (letter.reason ?? "") : describeBody(body), 80);
 }
 
 /** Everything that is kept of a failed run. */
@@ -39,32 +49,44 @@ export function formatDeadLetter(letter: DeadLetterResource): string {
       ),
     ],
   ]);
-  const cut = letter.isResponseTruncated === true ? " (cut: longer than the server keeps)" : "";
   return [
     plain(facts),
     ...(letter.attempts === undefined
       ? []
       : [section("attempts", formatAttempts(letter.attempts))]),
-    section("request headers", formatHeaders(letter.header)),
-    section("payload", bodyOf(letter.body, letter.bodyBase64)),
-    section(`response status`, String(letter.responseStatus)),
-    section("response headers", formatHeaders(letter.responseHeader)),
-    section(`response body${cut}`, bodyOf(letter.responseBody, letter.responseBodyBase64)),
+    ...formatExchange(letter),
   ].join("\n\n");
+}
+
+/** Everything that is kept of a failed message. */
+export function formatDeadMessage(letter: DeadMessageResource): string {
+  const facts = formatFields([
+    ["dead letter", letter.dlqId],
+    ["message", letter.messageId],
+    ["failed", formatInstant(failedAt(letter))],
+    ["why", oneLine(letter.reason, 500)],
+    ...messageFacts(letter),
+  ]);
+  return [plain(facts), ...formatExchange(letter)].join("\n\n");
+}
+
+/** What was sent, and what came back. */
+function formatExchange(letter: DeadResource): readonly string[] {
+  const cut = letter.isResponseTruncated === true ? " (cut: longer than the server keeps)" : "";
+  return [
+    section("request headers", formatHeaders(letter.header)),
+    section("payload", bodyOf(letter)),
+    section("response status", String(letter.responseStatus)),
+    section("response headers", formatHeaders(letter.responseHeader)),
+    section(
+      `response body${cut}`,
+      bodyOf({ body: letter.responseBody, bodyBase64: letter.responseBodyBase64 }),
+    ),
+  ];
 }
 
 function retryDelayOf({ retryDelayExpression }: DeadLetterResource): string {
   return retryDelayExpression === undefined ? "" : `, delay ${oneLine(retryDelayExpression)} ms`;
-}
-
-function flowControlOf(letter: DeadLetterResource): string | undefined {
-  if (letter.flowControlKey === undefined) return undefined;
-  const limits = [
-    letter.parallelism && `parallelism=${letter.parallelism}`,
-    letter.rate && `rate=${letter.rate}`,
-    letter.period && `period=${letter.period}s`,
-  ];
-  return `${letter.flowControlKey} (${limits.filter(Boolean).join(", ")})`;
 }
 
 function formatAttempts(attempts: readonly AttemptResource[]): string {
@@ -75,20 +97,4 @@ function formatAttempts(attempts: readonly AttemptResource[]): string {
     return `${head}\n${indent(oneLine(attempt.move, 500))}`;
   });
   return lines.join("\n");
-}
-
-function section(heading: string, text: string): string {
-  return `${heading}\n${indent(text === "" ? "(none)" : text)}`;
-}
-
-function formatHeaders(headers: HeaderMap): string {
-  const lines = Object.entries(headers).flatMap(([name, values]) =>
-    values.map((value) => `${name}: ${value}`),
-  );
-  return plain(lines.join("\n"));
-}
-
-function bodyOf(text: string | undefined, base64: string | undefined): string {
-  if (text !== undefined && text !== "") return plain(text);
-  return base64 === undefined || base64 === "" ? "" : `base64: ${base64}`;
 }

@@ -136,6 +136,12 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** What the person answers; nobody is there when it is not given. */
   readonly answer?: string;
+  /** What standard input has. */
+  readonly input?: string;
+  /** Gets what the command prints, as it prints it. */
+  readonly onOutput?: (part: string) => void;
+  /** Gets what a stop signal would call. */
+  readonly onListen?: (stop: (name: string) => void) => void;
 }
 
 /** Runs a command in this process against the given environment. */
@@ -150,6 +156,7 @@ export async function runCommand(
     now: () => Date.now(),
     write: (part) => {
       out += part;
+      options.onOutput?.(part);
     },
     writeError: (part) => {
       err += part;
@@ -159,7 +166,11 @@ export async function runCommand(
       err += question;
       return options.answer ?? "";
     },
-    onStopSignal: () => () => {},
+    readInput: async () => new TextEncoder().encode(options.input ?? ""),
+    onStopSignal: (listener) => {
+      options.onListen?.(listener);
+      return () => {};
+    },
     exit: (code) => {
       throw new Error(`the command ended the process with ${code}`);
     },

@@ -17,6 +17,17 @@ export function failure(message: string): CommanderError {
   return new CommanderError(EXIT_FAILED, "reprise.failed", message);
 }
 
+/** There was no answer, so nobody knows what has happened. */
+export function unreachable(message: string): CommanderError {
+  return new CommanderError(EXIT_FAILED, UNREACHABLE, message);
+}
+
+const UNREACHABLE = "reprise.unreachable";
+
+export function isUnreachable(error: unknown): boolean {
+  return error instanceof CommanderError && error.code === UNREACHABLE;
+}
+
 /** The code of a system error such as `EADDRINUSE`, also when an error of `fetch` wraps it; null for other values. */
 export function systemCode(error: unknown): string | null {
   if (!(error instanceof Error)) return null;

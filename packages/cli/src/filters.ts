@@ -1,5 +1,6 @@
-// Filters that `runs` and `dlq` share, and the query parameters that they become. Different filters must all hold;
-// of several values of one filter, any may.
+// Filters that lists and bulk actions share, and the query parameters that they become. A flag means the same
+// everywhere; what is listed decides which flags there are. Different filters must all hold; of several values of
+// one filter, any may.
 
 import { type Command, InvalidArgumentError } from "commander";
 import type { Query } from "./api-client.ts";
@@ -8,63 +9,114 @@ import type { Terminal } from "./terminal.ts";
 
 export interface FilterOptions {
   readonly url?: readonly string[];
-  readonly runId?: string;
+  readonly host?: readonly string[];
+  readonly path?: readonly string[];
+  readonly runId?: readonly string[];
+  readonly messageId?: readonly string[];
   readonly label?: readonly string[];
-  readonly flowKey?: readonly string[];
+  readonly queue?: readonly string[];
+  readonly urlGroup?: readonly string[];
+  readonly schedule?: readonly string[];
+  readonly flowControlKey?: readonly string[];
   readonly callerIp?: readonly string[];
+  readonly status?: readonly string[];
   readonly state?: readonly string[];
-  readonly since?: number;
-  readonly until?: number;
+  readonly from?: number;
+  readonly to?: number;
 }
 
-/** The filter whose meaning depends on what is listed. */
-export interface StateFilter {
-  /** Its parameter on the wire. */
-  readonly name: string;
-  readonly description: string;
-  readonly states: readonly string[];
+export type FilterName = keyof FilterOptions;
+
+/** What can be listed by which filters. */
+export interface FilterSet {
+  /** Names of the filters on the wire. */
+  readonly parameters: Readonly<Partial<Record<FilterName, string>>>;
+  /** The states that `--state` knows here. */
+  readonly state?: { readonly description: string; readonly states: readonly string[] };
 }
 
-/** Adds the filters to `command`. */
-export function addFilters(command: Command, terminal: Terminal, state: StateFilter): Command {
-  const repeatable = (text: string, before: readonly string[] = []) => [...before, text];
-  const stateName = (text: string, before: readonly string[] = []) => [
-    ...before,
-    parseState(text, state.states),
-  ];
+const FLAGS: Readonly<Record<FilterName, readonly [flag: string, description: string]>> = {
+  url: ["--url <url>", "to this URL, which is the workflow's for runs"],
+  host: ["--host <host>", "to a URL of this host"],
+  path: ["--path <path>", "to a URL with this path"],
+  runId: ["--run-id <id>", "of this run"],
+  messageId: ["--message-id <id>", "of this message"],
+  label: ["--label <label>", "with this label"],
+  queue: ["--queue <name>", "of this queue"],
+  urlGroup: ["--url-group <name>", "published to this URL group"],
+  schedule: ["--schedule <id>", "made by this schedule"],
+  flowControlKey: ["--flow-control-key <key>", "with this flow-control key"],
+  callerIp: ["--caller-ip <address>", "sent from this address"],
+  status: ["--status <number>", "whose last answer had this status; 0 is no answer"],
+  state: ["--state <state>", "in this state"],
+  from: ["--from <when>", "from then on: 2h (ago), 2026-01-31T10:00Z, epoch ms"],
+  to: ["--to <when>", "up to then"],
+};
+
+/** Adds the filters of `set` to `command`. */
+export function addFilters(command: Command, terminal: Terminal, set: FilterSet): Command {
+  const append = (text: string, before: readonly string[] = []) => [...before, text];
+  const appendState = (text: string, before?: readonly string[]) =>
+    append(parseState(text, set.state?.states ?? []), before);
+  const appendStatus = (text: string, before?: readonly string[]) =>
+    append(parseStatus(text), before);
   const instant = (text: string) => parseInstant(text, terminal.now());
-  return command
-    .option("--url <url>", "of this workflow (repeatable)", repeatable)
-    .option("--run-id <id>", "of this run")
-    .option("--label <label>", "with this label (repeatable)", repeatable)
-    .option("--flow-key <key>", "with this flow-control key (repeatable)", repeatable)
-    .option("--caller-ip <address>", "triggered from this address (repeatable)", repeatable)
-    .option("--state <state>", `${state.description} (repeatable)`, stateName)
-    .option("--since <when>", "from then on: 2h (ago), 2026-01-31T10:00Z, epoch ms", instant)
-    .option("--until <when>", "up to then", instant);
+  for (const name of namesOf(set)) {
+    const [flag, description] = FLAGS[name];
+    if (name === "from" || name === "to") {
+      command.option(flag, description, instant);
+    } else if (name === "state") {
+      command.option(flag, `${set.state?.description} (repeatable)`, appendState);
+    } else {
+      command.option(
+        flag,
+        `${description} (repeatable)`,
+        name === "status" ? appendStatus : append,
+      );
+    }
+  }
+  return command;
+}
+
+function namesOf({ parameters }: FilterSet): readonly FilterName[] {
+  // The record has exactly the filters as its keys.
+  return (Object.keys(FLAGS) as FilterName[]).filter((name) => parameters[name] !== undefined);
 }
 
 /** Takes a state as it is on the wire, or its last word in any case: `failed` for `RUN_FAILED`. */
 function parseState(text: string, states: readonly string[]): string {
   const word = text.toUpperCase();
-  const found = states.find((state) => state === word || state.endsWith(`_${word}`));
+  const found =
+    states.find((state) => state === word) ?? states.find((state) => state.endsWith(`_${word}`));
   if (found !== undefined) return found;
   throw new InvalidArgumentError(`Allowed are ${states.join(", ")}.`);
 }
 
-export function toQuery(options: FilterOptions, state: StateFilter): Query {
-  const all = (name: string, values: readonly string[] | undefined) =>
-    (values ?? []).map((value) => [name, value] as const);
-  const one = (name: string, value: string | number | undefined) =>
-    value === undefined ? [] : [[name, String(value)] as const];
-  return [
-    ...all("workflowUrl", options.url),
-    ...one("workflowRunId", options.runId),
-    ...all("label", options.label),
-    ...all("flowControlKey", options.flowKey),
-    ...all("callerIp", options.callerIp),
-    ...all(state.name, options.state),
-    ...one("fromDate", options.since),
-    ...one("toDate", options.until),
-  ];
+function parseStatus(text: string): string {
+  if (/^\d{1,3}$/.test(text)) return text;
+  throw new InvalidArgumentError("It must be a status such as 404, or 0.");
+}
+
+/** The parameters on the wire; what `set` does not know is left out. */
+export function toQuery(options: FilterOptions, set: FilterSet): Query {
+  return namesOf(set).flatMap((name) => {
+    const parameter = set.parameters[name] ?? name;
+    const given = options[name];
+    if (given === undefined) return [];
+    const values = typeof given === "number" ? [given] : given;
+    return values.map((value) => [parameter, String(value)] as const);
+  });
+}
+
+/** Flags of given filters that `set` does not know: nothing in it can match them. */
+export function foreignFlags(options: FilterOptions, set: FilterSet): readonly string[] {
+  // As above.
+  return (Object.keys(FLAGS) as FilterName[])
+    .filter((name) => options[name] !== undefined && set.parameters[name] === undefined)
+    .map((name) => FLAGS[name][0].split(" ", 1)[0] ?? name);
+}
+
+/** Everything that one of the sets knows. */
+export function joinFilters(first: FilterSet, second: FilterSet): FilterSet {
+  return { ...first, ...second, parameters: { ...first.parameters, ...second.parameters } };
 }

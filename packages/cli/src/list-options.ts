@@ -7,15 +7,15 @@ export interface ListOptions {
   readonly json?: true;
 }
 
-/** Adds what every list takes. */
+/** Adds what every list takes that has pages. */
 export function addListOptions(command: Command): Command {
   return command
-    .option("--limit <number>", "at most this many", parseLimit, LIMIT_DEFAULT)
+    .option("--limit <number>", "at most this many", parseCount, LIMIT_DEFAULT)
     .option("--json", "print an array of what the API answers");
 }
 
-function parseLimit(text: string): number {
-  const limit = /^\d{1,9}$/.test(text) ? Number(text) : 0;
-  if (limit >= 1) return limit;
+export function parseCount(text: string): number {
+  const count = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (count >= 1) return count;
   throw new InvalidArgumentError("It must be a whole number of 1 or more.");
 }

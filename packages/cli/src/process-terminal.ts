@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline/promises";
+import { buffer } from "node:stream/consumers";
 import type { Terminal } from "./terminal.ts";
 
 const stopSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -13,6 +14,7 @@ export function createProcessTerminal(): Terminal {
     writeError: (text) => void process.stderr.write(text),
     isInteractive: process.stdin.isTTY === true && process.stderr.isTTY === true,
     ask,
+    readInput,
     onStopSignal: (listener) => {
       for (const signal of stopSignals) process.on(signal, listener);
       return () => {
@@ -38,4 +40,8 @@ async function ask(question: string): Promise<string> {
   } finally {
     reader.close();
   }
+}
+
+async function readInput(): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await buffer(process.stdin));
 }

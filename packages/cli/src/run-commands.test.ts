@@ -41,8 +41,8 @@ test("filters narrow the list", async () => {
   expect(await count("--label", "two")).toBe(1);
   expect(await count("--label", "one", "--label", "two", "--state", "RUN_FAILED")).toBe(2);
   expect(await count("--state", "success")).toBe(0);
-  expect(await count("--since", "1h", "--limit", "1")).toBe(1);
-  expect(await count("--until", "1h")).toBe(0);
+  expect(await count("--from", "1h", "--limit", "1")).toBe(1);
+  expect(await count("--to", "1h")).toBe(0);
 });
 
 test("more runs than a page holds are listed up to the limit", async () => {

@@ -1,3 +1,5 @@
+import { escapeJson, plain } from "./text.ts";
+
 /** What a command sees of the world around it; the process provides it, and so can a test. */
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -11,6 +13,8 @@ export interface Terminal {
   readonly isInteractive: boolean;
   /** Asks a question; an empty answer when there is none. */
   readonly ask: (question: string) => Promise<string>;
+  /** Everything that standard input has. */
+  readonly readInput: () => Promise<Uint8Array<ArrayBuffer>>;
   /** Calls `listener` for each signal that asks the process to stop; returns how to stop listening. */
   readonly onStopSignal: (listener: (name: string) => void) => () => void;
   /** Ends the process at once. */
@@ -18,14 +22,19 @@ export interface Terminal {
 }
 
 export function printLine(terminal: Terminal, text = ""): void {
-  terminal.write(`${text}\n`);
+  terminal.write(`${plain(text)}\n`);
 }
 
 export function printJson(terminal: Terminal, value: unknown): void {
-  terminal.write(`${JSON.stringify(value, null, 2)}\n`);
+  terminal.write(`${escapeJson(JSON.stringify(value, null, 2))}\n`);
+}
+
+/** One of many values, each on a line of its own. */
+export function printJsonLine(terminal: Terminal, value: unknown): void {
+  terminal.write(`${escapeJson(JSON.stringify(value))}\n`);
 }
 
 /** A remark beside the result. */
 export function note(terminal: Terminal, text: string): void {
-  terminal.writeError(`${text}\n`);
+  terminal.writeError(`${plain(text)}\n`);
 }

@@ -11,9 +11,20 @@ export function oneLine(text: string, charsMax = 200): string {
     : line;
 }
 
-/** `text` without control characters but tabs and line breaks. */
+/** Control characters but tabs and line breaks, and those that turn the direction of the text around them. */
+const HOSTILE = /[^\P{Cc}\n\t]|[\u202a-\u202e\u2066-\u2069]/gu;
+
+/** `text` without what could move the cursor, colour the terminal or reorder a line. */
 export function plain(text: string): string {
-  return text.replace(/\r\n?/g, "\n").replace(/[^\P{Cc}\n\t]/gu, "\uFFFD");
+  return text.replace(/\r\n?/g, "\n").replace(HOSTILE, "\uFFFD");
+}
+
+/** JSON that means the same; it escapes some control characters itself, but not all. */
+export function escapeJson(json: string): string {
+  return json.replace(
+    HOSTILE,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** Every line of `text` moved to the right. */
@@ -38,7 +49,8 @@ export function formatTable(
   heading: readonly string[],
   rows: readonly (readonly string[])[],
 ): string {
-  const all = [heading, ...rows];
+  // A line break in a cell would begin a row that nobody wrote.
+  const all = [heading, ...rows.map((row) => row.map((cell) => plain(cell).replace(/\n/g, " ")))];
   const widths = heading.map((_, column) =>
     Math.max(...all.map((row) => row[column]?.length ?? 0)),
   );

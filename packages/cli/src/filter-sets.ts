@@ -1,0 +1,70 @@
+// Which filters the API has for what, and how it names them.
+
+import { CALLBACK_STATES, LOG_STATES, RUN_STATES } from "@reprise/protocol";
+import type { FilterSet } from "./filters.ts";
+
+const SHARED = {
+  label: "label",
+  flowControlKey: "flowControlKey",
+  callerIp: "callerIp",
+  from: "fromDate",
+  to: "toDate",
+} as const;
+
+const OF_MESSAGES = {
+  ...SHARED,
+  url: "url",
+  queue: "queueName",
+  urlGroup: "topicName",
+  schedule: "scheduleId",
+} as const;
+
+const PARTS_OF_URLS = { host: "host", path: "path" } as const;
+
+export const runFilters: FilterSet = {
+  parameters: {
+    ...SHARED,
+    ...PARTS_OF_URLS,
+    url: "workflowUrl",
+    runId: "workflowRunId",
+    state: "state",
+  },
+  state: {
+    description: "in this state: started, success, failed or canceled",
+    states: RUN_STATES,
+  },
+};
+
+/** Dead letters of runs. */
+export const deadRunFilters: FilterSet = {
+  parameters: {
+    ...SHARED,
+    url: "workflowUrl",
+    runId: "workflowRunId",
+    messageId: "messageId",
+    status: "responseStatus",
+    state: "failureFunctionState",
+  },
+  state: {
+    description: "with the failure function in this state: inprogress, success, fail or canceled",
+    states: CALLBACK_STATES,
+  },
+};
+
+/** Dead letters of messages without a run. */
+export const deadMessageFilters: FilterSet = {
+  parameters: { ...OF_MESSAGES, messageId: "messageId", status: "responseStatus" },
+};
+
+/** Messages that have not ended. */
+export const openMessageFilters: FilterSet = {
+  parameters: { ...OF_MESSAGES, ...PARTS_OF_URLS },
+};
+
+export const logFilters: FilterSet = {
+  parameters: { ...OF_MESSAGES, ...PARTS_OF_URLS, messageId: "messageId", state: "state" },
+  state: {
+    description: "about this: created, active, delivered, error, retry, failed or canceled",
+    states: LOG_STATES,
+  },
+};
