@@ -9,8 +9,9 @@ import type { LookupName } from "../store/tables.ts";
 import type { ConfigCache } from "./config-cache.ts";
 import { handlerOf } from "./handlers.ts";
 import { wantCallbackFlows, wantMessage, wantMessageEnd } from "./message-commands.ts";
+import { NAME_LOOKUPS } from "./row-names.ts";
 import { Wants } from "./wants.ts";
-import { NAME_LOOKUPS, type WorkingSet } from "./working-set.ts";
+import type { WorkingSet } from "./working-set.ts";
 
 export interface Loading {
   readonly work: WorkingSet;

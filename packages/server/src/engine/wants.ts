@@ -1,5 +1,5 @@
-import type { NamedTable } from "./working-set.ts";
-import { slotKey } from "./working-set.ts";
+import type { NamedTable } from "./row-names.ts";
+import { slotKey } from "./row-names.ts";
 
 /** The keys that the next round of reads asks for; one read a table and round, however many commands there are. */
 export class Wants {

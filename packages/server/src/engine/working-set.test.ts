@@ -4,7 +4,8 @@ import { messageRow, runConfig, runRow, stepRow } from "../core/rows.suite.ts";
 import type { Change } from "../core/rows.ts";
 import { insert, remove, update } from "../core/transition.ts";
 import { ConfigCache } from "./config-cache.ts";
-import { slotKey, WorkingSet } from "./working-set.ts";
+import { slotKey } from "./row-names.ts";
+import { WorkingSet } from "./working-set.ts";
 
 const run = runRow({ key: 1, id: "wfr_a" });
 const first = stepRow({ key: 2, runKey: 1, position: 0, slot: 0 });

@@ -1,22 +1,9 @@
-import { RUN_RECORDS_MAX } from "@reprise/protocol";
 import { assert } from "../core/assert.ts";
 import type { QueueMembers } from "../core/delete-queue.ts";
 import type { Change, MessageRow, RunRow, StepRow, TableName, Tables } from "../core/rows.ts";
 import { parseRunConfig, type RunConfig } from "../core/run-config.ts";
-import type { LookupName } from "../store/tables.ts";
 import type { ConfigCache } from "./config-cache.ts";
-
-/** Tables whose rows are also known by a name of their own. */
-export type NamedTable = "queues" | "urlGroups" | "flowControls" | "schedules" | "dedups";
-
-/** The lookup that finds rows by their names. */
-export const NAME_LOOKUPS = {
-  queues: "byName",
-  urlGroups: "byName",
-  flowControls: "byName",
-  schedules: "byId",
-  dedups: "byId",
-} as const satisfies { readonly [T in NamedTable]: LookupName<T> };
+import { type NamedTable, nameOf, slotKey } from "./row-names.ts";
 
 /** Keys of some messages of a queue, ascending. */
 interface ListedMembers {
@@ -243,6 +230,10 @@ export class WorkingSet {
     return steps.filter((step) => step !== null);
   }
 
+  hasOpenMessages(runKey: number): boolean {
+    return this.#openMessages.has(runKey);
+  }
+
   openMessages(runKey: number): readonly MessageRow[] {
     const keys = this.#openMessages.get(runKey);
     assert(
@@ -403,15 +394,4 @@ export class WorkingSet {
       else map.delete(key);
     });
   }
-}
-
-function nameOf(row: Tables[NamedTable]): string {
-  return "name" in row ? row.name : row.id;
-}
-
-/** Slots of one run have neighbouring numbers; two per step id, and step ids are bounded. */
-const SLOTS_PER_RUN_MAX = 4 * RUN_RECORDS_MAX;
-
-export function slotKey(runKey: number, slot: number): number {
-  return runKey * SLOTS_PER_RUN_MAX + slot;
 }
