@@ -8,6 +8,7 @@ import type { Command } from "./core/commands.ts";
 import { openCredentials, type TokenSource } from "./credentials.ts";
 import { DiskWatch, diskReader, type ReadDisk } from "./disk-watch.ts";
 import { Engine, type EngineLimits } from "./engine/engine.ts";
+import { Sweeper } from "./engine/sweeper.ts";
 import { createEgress, destinationCheck } from "./host/egress.ts";
 import type { Host } from "./host/host.ts";
 import type { Resolve } from "./host/system-dial.ts";
@@ -122,6 +123,8 @@ async function serve(parts: Parts): Promise<RunningServer> {
   await diskWatch?.start();
   engine.start();
   await bulkRunner.start();
+  const sweeper = new Sweeper({ host, store, limits: config });
+  sweeper.start();
   const { current, next } = credentials.signingKeys();
   return {
     url: `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`,
@@ -135,6 +138,7 @@ async function serve(parts: Parts): Promise<RunningServer> {
       diskWatch?.stop();
       await bulkRunner.stop();
       await engine.stop(config.drainMs);
+      await sweeper.stop();
       await closeServer(server, host);
       await store.close();
       await host.close();
