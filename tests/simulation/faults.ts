@@ -1,7 +1,14 @@
 import type { Marks } from "./marks.ts";
 import { createRandom, type Random } from "./random.ts";
 
-/** Everything that can go wrong by chance, with the highest probability that a seed may give it. */
+/** What can go wrong in a kind of world. */
+export interface FaultPlan<R extends string, C extends string> {
+  /** By chance, with the highest probability that a seed may give it. */
+  readonly rates: Readonly<Record<R, number>>;
+  /** At an instant, with the highest number that a seed may have of it. */
+  readonly counts: Readonly<Record<C, number>>;
+}
+
 const RATES_MAX = {
   /** A call of the SDK never reaches the server. */
   sdkRequestLost: 0.15,
@@ -35,7 +42,6 @@ const RATES_MAX = {
 
 export type FaultKind = keyof typeof RATES_MAX;
 
-/** Things that go wrong at an instant, with the highest number that a seed may have of each. */
 const COUNTS_MAX = {
   serverCrashes: 4,
   appCrashes: 3,
@@ -46,24 +52,32 @@ const COUNTS_MAX = {
 
 export type TimedFault = keyof typeof COUNTS_MAX;
 
+/** What goes wrong around workflows. */
+export const WORKFLOW_FAULTS: FaultPlan<FaultKind, TimedFault> = {
+  rates: RATES_MAX,
+  counts: COUNTS_MAX,
+};
+
 /** The swarm: each seed has its own selection of faults; every fourth has none, so that chaos cannot hide a standstill. */
-export class Faults {
+export class Faults<R extends string = FaultKind, C extends string = TimedFault> {
   readonly isCalm: boolean;
   readonly #rates: Readonly<Record<string, number>>;
   readonly #counts: Readonly<Record<string, number>>;
-  readonly #streams = new Map<FaultKind, Random>();
+  readonly #streams = new Map<R, Random>();
   readonly #seed: number;
   readonly #marks: Marks;
   #isOn = true;
 
-  constructor(seed: number, marks: Marks) {
+  constructor(seed: number, marks: Marks, plan: FaultPlan<R, C>) {
     this.#seed = seed;
     this.#marks = marks;
     this.isCalm = seed % 4 === 0;
     const random = createRandom(seed, "fault plan");
     const draw = (max: number) => (random.chance(0.5) ? max * random.next() : 0);
-    const rates = Object.entries(RATES_MAX).map(([kind, max]) => [kind, draw(max)] as const);
-    const counts = Object.entries(COUNTS_MAX).map(
+    const rates = Object.entries<number>(plan.rates).map(
+      ([kind, max]) => [kind, draw(max)] as const,
+    );
+    const counts = Object.entries<number>(plan.counts).map(
       ([kind, max]) => [kind, Math.ceil(draw(max))] as const,
     );
     this.#rates = this.isCalm ? {} : Object.fromEntries(rates);
@@ -71,7 +85,7 @@ export class Faults {
   }
 
   /** Whether `kind` strikes now. */
-  strikes(kind: FaultKind): boolean {
+  strikes(kind: R): boolean {
     const rate = this.#rates[kind] ?? 0;
     if (!this.#isOn || rate === 0) return false;
     const stream = this.#streams.get(kind) ?? createRandom(this.#seed, `fault ${kind}`);
@@ -81,7 +95,7 @@ export class Faults {
     return isStruck;
   }
 
-  count(kind: TimedFault): number {
+  count(kind: C): number {
     return this.#counts[kind] ?? 0;
   }
 

@@ -3,11 +3,10 @@
 import { readFileSync } from "node:fs";
 import { Marks } from "./marks.ts";
 import { huntMutants } from "./mutant-hunt.ts";
-import { findMutant } from "./mutants.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
 import { plant } from "./plant.ts";
 import { playSeeds, type SeedResult } from "./pool.ts";
-import { missingMarks } from "./reach.ts";
+import { findMutant, loadWorld, type Suite, suiteOf } from "./suite.ts";
 
 const FAILURES_SHOWN = 3;
 const FAILURES_MAX = 20;
@@ -20,16 +19,16 @@ interface Counts {
   failed: number;
 }
 
-function readRegressionSeeds(): readonly number[] {
+function readRegressionSeeds({ seedsFile }: Suite): readonly number[] {
   // Compiled files lie in `dist`, beside which the text stays.
-  const text = readFileSync(new URL("../../simulation/seeds.txt", import.meta.url), "utf8");
+  const text = readFileSync(new URL(`../../simulation/${seedsFile}`, import.meta.url), "utf8");
   const lines = text.split("\n").map((line) => line.replace(/#.*/, "").trim());
   return lines.filter((line) => line !== "").map(Number);
 }
 
 /** Seeds in order, the ones that found bugs before first; null when enough were given out. */
-function seedSource({ seeds, minutes, from }: Options): () => number | null {
-  const first = [...readRegressionSeeds()];
+function seedSource({ kind, seeds, minutes, from }: Options): () => number | null {
+  const first = [...readRegressionSeeds(suiteOf(kind))];
   const endAt = minutes === null ? Number.POSITIVE_INFINITY : Date.now() + minutes * 60_000;
   const last = seeds === null ? Number.POSITIVE_INFINITY : from + seeds - 1;
   let next = from;
@@ -51,6 +50,7 @@ async function playMany(options: Options, counts: Counts): Promise<void> {
     `${(worlds / Math.max(0.001, (Date.now() - startedAt) / 1000)).toFixed(1)} worlds/s`;
   let worlds = 0;
   await playSeeds({
+    kind: options.kind,
     mutant: options.mutant,
     isTwice: options.isTwice,
     nextSeed: () => (counts.failed >= FAILURES_MAX ? null : source()),
@@ -68,11 +68,11 @@ async function playMany(options: Options, counts: Counts): Promise<void> {
     },
   });
   console.log(`${counts.passed} seeds passed, ${counts.failed} failed, ${rate()}`);
-  if (options.mutant === null) checkReach(marks, counts);
+  if (options.mutant === null) checkReach(marks, counts, suiteOf(options.kind));
 }
 
 /** Seeds that never meet a fault prove nothing about it. */
-function checkReach(marks: Marks, counts: Counts): void {
+function checkReach(marks: Marks, counts: Counts, { missingMarks }: Suite): void {
   const sorted = Object.entries(marks.toObject()).toSorted(([a], [b]) => (a < b ? -1 : 1));
   console.log(sorted.map(([name, count]) => `${name}: ${count}`).join(", "));
   if (counts.passed + counts.failed < SEEDS_THAT_REACH_ALL) return;
@@ -84,18 +84,17 @@ function checkReach(marks: Marks, counts: Counts): void {
   }
 }
 
-function printFailure({ seed, violation, report }: SeedResult, { mutant }: Options): void {
+function printFailure({ seed, violation, report }: SeedResult, { mutant, kind }: Options): void {
   const extra = mutant === null ? "" : ` --mutant ${mutant}`;
   console.log(`\nseed ${seed} violates "${violation?.checker}": ${violation?.message}`);
-  console.log(`replay it with: npm run sim -- --seed ${seed}${extra}`);
+  console.log(`replay it with: npm run sim -- ${suiteOf(kind).flag}--seed ${seed}${extra}`);
   console.log(`${report.map((line) => `  ${line}`).join("\n")}\n`);
 }
 
-async function replay(seed: number, { mutant }: Options, counts: Counts): Promise<void> {
-  const planted = mutant === null ? null : findMutant(mutant);
+async function replay(seed: number, { kind, mutant }: Options, counts: Counts): Promise<void> {
+  const planted = mutant === null ? null : findMutant(mutant, kind);
   if (planted !== null) plant(planted);
-  // Behind the planted bug: the world loads the server.
-  const { playSeed } = await import("./world.ts");
+  const playSeed = await loadWorld(kind);
   const result = await playSeed(seed, {
     print: (line) => void process.stdout.write(`${line}\n`),
     ...(planted === null ? {} : { checker: planted.checker }),
@@ -117,7 +116,7 @@ async function main(): Promise<void> {
     if (!options.isHuntingMutants) await playMany(options, counts);
     const isWhole = options.seeds !== null && options.seeds >= SEEDS_THAT_REACH_ALL;
     if (options.isHuntingMutants || (isWhole && options.mutant === null)) {
-      await huntMutants(counts);
+      await huntMutants(suiteOf(options.kind), counts);
     }
   }
   console.log(`RESULT passed=${counts.passed} failed=${counts.failed}`);

@@ -1,16 +1,20 @@
-import { mutants } from "./mutants.ts";
 import { playSeeds, type SeedResult } from "./pool.ts";
+import type { Suite } from "./suite.ts";
 
 const SEEDS_MAX = 200;
 
 /** Plants each bug in turn. It counts as caught when the checker that is meant for it is the one that cries. */
-export async function huntMutants(counts: { passed: number; failed: number }): Promise<void> {
-  for (const mutant of mutants) {
+export async function huntMutants(
+  suite: Suite,
+  counts: { passed: number; failed: number },
+): Promise<void> {
+  for (const mutant of suite.mutants) {
     const startedAt = Date.now();
     const caught: SeedResult[] = [];
     const others = new Map<string, number>();
     let seed = 0;
     await playSeeds({
+      kind: suite.kind,
       mutant: mutant.name,
       isTwice: false,
       nextSeed: () => {

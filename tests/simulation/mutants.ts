@@ -340,10 +340,3 @@ export const mutants: readonly Mutant[] = [
     ],
   },
 ];
-
-export function findMutant(name: string): Mutant {
-  const mutant = mutants.find((candidate) => candidate.name === name);
-  if (mutant !== undefined) return mutant;
-  const names = mutants.map((candidate) => candidate.name).join(", ");
-  throw new Error(`there is no mutant ${name}; the mutants are ${names}`);
-}

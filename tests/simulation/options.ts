@@ -1,7 +1,11 @@
 import { parseArgs } from "node:util";
 
+/** Workflows driven by the SDK, or messages without a run: two kinds of world that share nothing but their clock and their wires. */
+export type WorldKind = "workflows" | "messages";
+
 /** What the command line asks for. */
 export interface Options {
+  readonly kind: WorldKind;
   /** Replays this seed alone and prints all that happens. */
   readonly seed: number | null;
   readonly seeds: number | null;
@@ -15,7 +19,8 @@ export interface Options {
   readonly isHuntingMutants: boolean;
 }
 
-export const USAGE = `usage: npm run sim -- [--seed N | --seeds N | --minutes M | --mutants] [--from K] [--twice] [--mutant NAME]
+export const USAGE = `usage: npm run sim -- [--messages] [--seed N | --seeds N | --minutes M | --mutants] [--from K] [--twice] [--mutant NAME]
+  --messages     plays worlds of messages, queues, keys, schedules and URL groups instead of workflows
   --seed N       replays one seed and prints all that happens
   --seeds N      plays N seeds, then the seeds of seeds.txt, then every planted bug
   --minutes M    plays new seeds for M minutes
@@ -29,6 +34,7 @@ export function parseOptions(args: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...args],
     options: {
+      messages: { type: "boolean", default: false },
       seed: { type: "string" },
       seeds: { type: "string" },
       minutes: { type: "string" },
@@ -42,6 +48,7 @@ export function parseOptions(args: readonly string[]): Options {
   const seeds = readWhole("seeds", values.seeds);
   const minutes = readWhole("minutes", values.minutes);
   return {
+    kind: values.messages ? "messages" : "workflows",
     seed,
     seeds: seed === null && minutes === null && !values.mutants ? (seeds ?? 200) : seeds,
     minutes,

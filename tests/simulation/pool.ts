@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
+import type { WorldKind } from "./options.ts";
 import type { WorldResult } from "./world.ts";
 
 export type SeedResult = WorldResult;
@@ -11,6 +12,7 @@ export interface Order {
 }
 
 export interface PoolOptions {
+  readonly kind: WorldKind;
   readonly mutant: string | null;
   readonly isTwice: boolean;
   readonly workers?: number;
@@ -27,10 +29,12 @@ export async function playSeeds(options: PoolOptions): Promise<void> {
   await Promise.all(Array.from({ length: count }, () => runWorker(options)));
 }
 
-function runWorker({ mutant, isTwice, nextSeed, onResult }: PoolOptions): Promise<void> {
+function runWorker({ kind, mutant, isTwice, nextSeed, onResult }: PoolOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     let seed: number | null = null;
-    const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData: { mutant } });
+    const worker = new Worker(new URL("./worker.js", import.meta.url), {
+      workerData: { kind, mutant },
+    });
     const give = () => {
       seed = nextSeed();
       if (seed === null) void worker.terminate().then(() => resolve());

@@ -1,4 +1,13 @@
-import { type Api, createApi, createBulkRunner, DEFAULT_LIMITS, Engine, type Host, LIMITS, type Store } from "@reprise/server";
+import {
+  type Api,
+  createApi,
+  createBulkRunner,
+  DEFAULT_LIMITS,
+  Engine,
+  type Host,
+  LIMITS,
+  type Store,
+} from "@reprise/server";
 import { crashableStore, type StorePoint } from "./crashable-store.ts";
 import type { EventList, Scheduled } from "./event-list.ts";
 import type { Network } from "./network.ts";
@@ -11,11 +20,13 @@ export interface ServerParts {
   readonly generation: number;
   readonly events: EventList;
   readonly store: Store;
-  readonly network: Network;
+  readonly network: Pick<Network, "callApp">;
   readonly random: Random;
   readonly limits: Partial<ServerLimits>;
   readonly storePoint: StorePoint;
   readonly log: (event: string, detail: string) => void;
+  /** The process cannot start: it ends. */
+  readonly die: () => void;
 }
 
 type ServerLimits = ConstructorParameters<typeof Engine>[0]["limits"];
@@ -70,7 +81,9 @@ export class ServerProcess {
 
   start(): void {
     this.#engine.start();
-    void this.#bulkRunner.start();
+    this.#bulkRunner.start().catch(() => {
+      if (this.#isAlive) this.#parts.die();
+    });
   }
 
   handle(request: Request): Promise<Response> {

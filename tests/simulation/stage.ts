@@ -3,7 +3,7 @@ import { type Fault, type StoreCall, withFaults } from "../faults/faulty-store.t
 import { App, Troubles } from "./app.ts";
 import { EventList } from "./event-list.ts";
 import type { Fact } from "./facts.ts";
-import { Faults } from "./faults.ts";
+import { Faults, WORKFLOW_FAULTS } from "./faults.ts";
 import { Marks } from "./marks.ts";
 import { Mirror, withWitness } from "./mirror.ts";
 import { Network } from "./network.ts";
@@ -45,7 +45,7 @@ export class Stage {
     const plan = createRandom(seed, "plan");
     this.events = new EventList(START_AT, createRandom(seed, "events"));
     this.trace = new Trace(print);
-    this.faults = new Faults(seed, this.marks);
+    this.faults = new Faults(seed, this.marks, WORKFLOW_FAULTS);
     this.horizonMs = plan.pick([20_000, 300_000, 7_200_000]);
     this.limits = drawLimits(plan);
     const writer = createRandom(seed, "programs");
@@ -91,6 +91,7 @@ export class Stage {
         this.trace.add(this.events.now, `server-${generation} logs ${event}`, detail);
         this.tell({ kind: "log", event, detail });
       },
+      die: () => this.crashServer(),
     });
     this.#server.start();
   }

@@ -1,13 +1,17 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { findMutant } from "./mutants.ts";
+import type { WorldKind } from "./options.ts";
 import { plant } from "./plant.ts";
 import type { Order, SeedResult } from "./pool.ts";
+import { findMutant, loadWorld } from "./suite.ts";
 
 // The bug must be planted before the server is loaded, so the world is imported behind it.
-const { mutant: name } = workerData as { readonly mutant: string | null }; // What the pool gives.
-const mutant = name === null ? null : findMutant(name);
+const { mutant: name, kind } = workerData as {
+  readonly mutant: string | null;
+  readonly kind: WorldKind;
+}; // What the pool gives.
+const mutant = name === null ? null : findMutant(name, kind);
 if (mutant !== null) plant(mutant);
-const { playSeed } = await import("./world.ts");
+const playSeed = await loadWorld(kind);
 
 parentPort?.on("message", ({ seed, isTwice }: Order) => {
   void play(seed, isTwice).then((result) => parentPort?.postMessage(result));

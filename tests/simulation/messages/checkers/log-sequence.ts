@@ -1,0 +1,82 @@
+import type { Checker, Scene } from "../facts.ts";
+import { isSuccess, type Story } from "../sink-ledger.ts";
+
+/** The log that everybody can read tells each message's story from its beginning to its end. */
+export const logSequence: Checker = {
+  name: "the log tells the whole story",
+  promise:
+    "the entries of each message are one of the documented sequences, and tell of as many failures as its destination",
+  observe: (scene) => (fact) => {
+    if (fact.kind === "end") checkEnd(scene);
+  },
+};
+
+/** An attempt may begin more than once: behind a crash, or when a pause has taken it back. */
+const TRY = "(A )+";
+const SEQUENCE = new RegExp(`^C (${TRY}E R )*(${TRY}(D|E F)|(${TRY})?Q X|${TRY}Q (D|E X))$`);
+
+const LETTERS: Readonly<Record<string, string>> = {
+  CREATED: "C",
+  ACTIVE: "A",
+  DELIVERED: "D",
+  ERROR: "E",
+  RETRY: "R",
+  FAILED: "F",
+  CANCEL_REQUESTED: "Q",
+  CANCELED: "X",
+};
+
+interface Entry {
+  readonly messageId: string;
+  readonly state: string;
+}
+
+function checkEnd(scene: Scene): void {
+  const { operations, sinks, violate, mirror } = scene;
+  const states = new Map<string, string[]>();
+  for (const { answer } of operations.of("readLog").filter(({ status }) => status === 200)) {
+    // Pages come newest first.
+    const { events = [] } = answer as { readonly events?: readonly Entry[] };
+    for (const { messageId, state } of events) {
+      states.set(messageId, [LETTERS[state] ?? state, ...(states.get(messageId) ?? [])]);
+    }
+  }
+  const count = mirror.all("envelopes").length;
+  if (states.size !== count)
+    violate(`the log tells of ${states.size} messages; ${count} were made`);
+  for (const [messageId, letters] of states) {
+    const text = letters.join(" ");
+    if (!SEQUENCE.test(text)) violate(`${messageId} has the log ${text}`);
+    const story = sinks.story(messageId);
+    if (story === null && letters.includes("D")) violate(`${messageId} never reached anybody`);
+    if (story !== null) checkFailures(story, letters, scene);
+  }
+}
+
+/** The log has one failure for each number that failed; the end of an attempt may be lost with its process. */
+function checkFailures(
+  { messageId, attempts }: Story,
+  letters: readonly string[],
+  scene: Scene,
+): void {
+  const errors = letters.filter((letter) => letter === "E").length;
+  const failed = new Set<number>();
+  const doubtful = new Set<number>();
+  for (const { retried, outcome } of attempts) {
+    if (outcome === null) doubtful.add(retried);
+    else if (!isSuccess(outcome)) failed.add(retried);
+  }
+  const least = failed.size - (isLastInDoubt(attempts) ? 1 : 0);
+  const most = new Set([...failed, ...doubtful]).size;
+  if (errors < least || errors > most) {
+    scene.violate(
+      `${messageId} has ${errors} errors in its log; its destination knows ${failed.size}`,
+    );
+  }
+}
+
+/** A failure whose end was lost with its process may be followed by a success under the same number. */
+function isLastInDoubt(attempts: Story["attempts"]): boolean {
+  const generations = new Set(attempts.map(({ generation }) => generation));
+  return generations.size > 1 || attempts.some(({ isCut }) => isCut);
+}

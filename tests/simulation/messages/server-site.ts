@@ -1,0 +1,129 @@
+import type { Store } from "@reprise/server";
+import { type Fault, type StoreCall, withFaults } from "../../faults/faulty-store.ts";
+import type { EventList } from "../event-list.ts";
+import type { Faults } from "../faults.ts";
+import type { Marks } from "../marks.ts";
+import { type Mirror, withWitness } from "../mirror.ts";
+import { createRandom, type Random } from "../random.ts";
+import { ServerProcess } from "../server-process.ts";
+import type { Trace } from "../trace.ts";
+import type { Fact } from "./facts.ts";
+import type { MessageFault, TimedMessageFault } from "./fault-plan.ts";
+import type { Wire } from "./wire.ts";
+
+const DOWN_MS_MAX = 8_000;
+const STORE_MS_MAX = 3;
+
+export interface SiteParts {
+  readonly seed: number;
+  readonly store: Store;
+  readonly events: EventList;
+  readonly trace: Trace;
+  readonly marks: Marks;
+  readonly faults: Faults<MessageFault, TimedMessageFault>;
+  readonly mirror: Mirror;
+  readonly wire: Wire;
+  readonly limits: Readonly<Record<string, number>>;
+  readonly tell: (fact: Fact) => void;
+}
+
+/** The place where the server runs: its disk outlives its processes, which come and go. */
+export class ServerSite {
+  readonly #parts: SiteParts;
+  readonly #store: Store;
+  readonly #random: Random;
+  readonly #processRandom: Random;
+  #server: ServerProcess | null = null;
+  #generation = 0;
+
+  constructor(parts: SiteParts) {
+    this.#parts = parts;
+    this.#random = createRandom(parts.seed, "processes");
+    this.#processRandom = createRandom(parts.seed, "server");
+    this.#store = this.#witnessedStore(parts.store);
+  }
+
+  get server(): ServerProcess | null {
+    return this.#server;
+  }
+
+  start(): void {
+    if (this.#server !== null) return;
+    const { events, trace, wire, limits } = this.#parts;
+    this.#generation += 1;
+    const generation = this.#generation;
+    trace.add(events.now, `server-${generation} starts`);
+    this.#server = new ServerProcess({
+      generation,
+      events,
+      store: this.#store,
+      network: wire,
+      random: this.#processRandom,
+      limits,
+      storePoint: (label) => this.#passStorePoint(label),
+      log: (event, detail) => this.#hear(event, detail),
+      die: () => this.crash(),
+    });
+    this.#server.start();
+  }
+
+  /** Ends the process in the middle of whatever it does; another one starts a little later. */
+  crash(): void {
+    const server = this.#server;
+    if (server === null) return;
+    const { events, trace, marks, wire, tell } = this.#parts;
+    trace.add(events.now, `server-${server.generation} dies`);
+    marks.hit("server crash");
+    this.#server = null;
+    server.kill();
+    wire.cut();
+    tell({ kind: "serverCrash" });
+    const downMs = this.#random.integer(0, DOWN_MS_MAX);
+    events.in(downMs, "server starts again", () => this.start());
+  }
+
+  /** What the server logs as an error is one of the store's, which are made here; everything else is a fault of its own. */
+  #hear(event: string, detail: string): void {
+    const { events, trace, tell } = this.#parts;
+    trace.add(events.now, `server-${this.#generation} logs ${event}`, detail);
+    tell({ kind: "log", event, detail });
+  }
+
+  #witnessedStore(store: Store): Store {
+    const { mirror, trace, events, tell } = this.#parts;
+    const witnessed = withWitness(store, (changes) => {
+      const commit = mirror.apply(changes);
+      const detail = commit.changes.map(({ table, before, after }) => {
+        return `${after === null ? "-" : before === null ? "+" : "*"}${table}`;
+      });
+      trace.add(events.now, `commit ${commit.seq}`, detail.join(" "));
+      tell({ kind: "commit", commit });
+    });
+    return withFaults(witnessed, (call) => this.#storeFault(call));
+  }
+
+  #storeFault({ method }: StoreCall): Fault {
+    const { faults, trace, events, tell } = this.#parts;
+    const fault =
+      method === "commit" && faults.strikes("storeAnswerLost")
+        ? "after"
+        : faults.strikes("storeCallFails")
+          ? "before"
+          : null;
+    if (fault !== null) {
+      trace.add(events.now, `store fails ${fault} ${method}`);
+      tell({ kind: "storeFault" });
+    }
+    return fault;
+  }
+
+  #passStorePoint(label: string): Promise<void> | null {
+    const { faults, events } = this.#parts;
+    if (faults.strikes("serverCrashAtStore")) {
+      this.crash();
+      return null;
+    }
+    if (!faults.strikes("storeYields")) return null;
+    return events.wait(this.#random.integer(0, STORE_MS_MAX), `store: ${label}`);
+  }
+}
