@@ -1,10 +1,11 @@
 import { DAY_MS, DEV_IDENTITY, isDevSecret, RepriseError } from "@reprise/protocol";
+import { DEFAULT_LIMITS, type Limits } from "./engine/limits.ts";
 import type { SigningKeys } from "./engine/signer.ts";
 import { tokenFault } from "./engine/token-text.ts";
 import { type Environment, EnvironmentReader } from "./environment-reader.ts";
 import { EGRESS_MODES, type EgressPolicy, parseAllowEntry } from "./host/egress-policy.ts";
 import type { LogLevel } from "./host/host.ts";
-import { DEFAULT_LIMITS, type Limits, readLimits } from "./limit-settings.ts";
+import { readLimits } from "./limit-settings.ts";
 
 export type { Environment } from "./environment-reader.ts";
 

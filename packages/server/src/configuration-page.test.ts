@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { formatDuration, isRepriseError } from "@reprise/protocol";
 import { expect, test } from "vitest";
 import { parseServerConfig } from "./config.ts";
-import { LIMIT_SETTINGS } from "./limit-settings.ts";
+import { LIMIT_SETTINGS } from "./engine/limits.ts";
 
 /** docs/configuration.md says what the parser does. */
 

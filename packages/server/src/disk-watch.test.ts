@@ -19,12 +19,15 @@ async function watch(read: ReadDisk) {
   return { host, watcher };
 }
 
-// Only the type of a command says whether it begins something.
-const cancel = { type: "cancelMessage", messageKey: 1 } as Command;
-const publish = { type: "publish" } as Command;
-const trigger = { type: "startRun", isTriggeredBySdk: false } as Command;
-const triggerAgain = { type: "startRun", isTriggeredBySdk: true } as Command;
-const step = { type: "submitStep" } as Command;
+/** Only the type of a command, and who triggers, says whether it begins something. */
+const command = (fields: { readonly type: Command["type"]; readonly isTriggeredBySdk?: boolean }) =>
+  // As above: the rest is not looked at.
+  fields as Command;
+const cancel = command({ type: "cancelMessage" });
+const publish = command({ type: "publish" });
+const trigger = command({ type: "startRun", isTriggeredBySdk: false });
+const triggerAgain = command({ type: "startRun", isTriggeredBySdk: true });
+const step = command({ type: "submitStep" });
 
 test("below the mark everything is taken, from it on nothing new", async () => {
   let free = 51;
@@ -32,8 +35,8 @@ test("below the mark everything is taken, from it on nothing new", async () => {
   watcher.admit([publish, trigger]);
   free = 50;
   await host.advance(5_000);
-  for (const command of [publish, trigger]) {
-    expect(() => watcher.admit([cancel, command])).toThrow(/95 % full.*REPRISE_DISK_PERCENT_MAX/);
+  for (const refused of [publish, trigger]) {
+    expect(() => watcher.admit([cancel, refused])).toThrow(/95 % full.*REPRISE_DISK_PERCENT_MAX/);
   }
   watcher.admit([cancel, step, triggerAgain]);
   free = 900;

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import { devServerConfig } from "./config.ts";
-import type { Limits } from "./limit-settings.ts";
+import type { Limits } from "./engine/limits.ts";
 import { startServer } from "./main.ts";
 
 /** Limits that only a whole server has; those of the API are tried beside it. */

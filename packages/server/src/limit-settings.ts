@@ -1,113 +1,9 @@
-import {
-  ATTEMPT_TIMEOUT_MS_DEFAULT,
-  BATCH_BYTES_MAX,
-  BATCH_ITEMS_MAX,
-  BODY_BYTES_MAX,
-  DAY_MS,
-  DEDUPLICATION_WINDOW_MS_DEFAULT,
-  EVENT_PAGE_MAX,
-  FLOW_CONTROL_PERIOD_MS_MAX,
-  MESSAGE_LIMITS,
-  QUEUE_PARALLELISM_MAX,
-  QUEUES_MAX,
-  RETRIES_MAX,
-  SCHEDULES_MAX,
-  SCHEDULES_MAX_DEFAULT,
-  STORED_RESPONSE_BYTES_MAX,
-  URL_BYTES_MAX,
-  URL_GROUP_ENDPOINTS_MAX,
-  URL_GROUPS_MAX,
-} from "@reprise/protocol";
+import { collectLimits, type Limits } from "./engine/limits.ts";
 import type { EnvironmentReader } from "./environment-reader.ts";
 
-/** Every limit that an operator can change, its variable, its default and its range. docs/configuration.md lists them for people. */
-
-export type LimitSetting = readonly [name: string, preset: number, kind: Kind];
-
-/** Wholes have a range; durations are longer than 0 and at most `msMax`. */
-type Kind = { readonly min: number; readonly max: number } | { readonly msMax: number };
-
-const YEAR_MS = 365 * DAY_MS;
-const SETTINGS = {
-  // Requests.
-  bodyBytesMax: ["REPRISE_BODY_BYTES_MAX", BODY_BYTES_MAX, { min: 1024, max: BATCH_BYTES_MAX }],
-  batchBytesMax: ["REPRISE_BATCH_BYTES_MAX", BATCH_BYTES_MAX, { min: 1024, max: BATCH_BYTES_MAX }],
-  batchItemsMax: ["REPRISE_BATCH_ITEMS_MAX", BATCH_ITEMS_MAX, { min: 1, max: 10_000 }],
-  urlBytesMax: ["REPRISE_URL_BYTES_MAX", URL_BYTES_MAX, { min: 64, max: URL_BYTES_MAX }],
-  headerBytesMax: [
-    "REPRISE_HEADER_BYTES_MAX",
-    MESSAGE_LIMITS.headerBytesMax,
-    { min: 4096, max: 1024 * 1024 },
-  ],
-  connectionsMax: ["REPRISE_CONNECTIONS_MAX", 10_000, { min: 1, max: 100_000 }],
-  /** Requests with a wrong token, or none, that one address may send within a second. */
-  authFailuresMax: ["REPRISE_AUTH_FAILURES_MAX", 20, { min: 1, max: 1_000_000 }],
-  logPageMax: ["REPRISE_LOG_PAGE_MAX", EVENT_PAGE_MAX, { min: 1, max: 10_000 }],
-  // Messages.
-  retriesMax: ["REPRISE_RETRIES_MAX", RETRIES_MAX, { min: 0, max: RETRIES_MAX }],
-  delayMsMax: ["REPRISE_DELAY_MAX", MESSAGE_LIMITS.delayMsMax, { msMax: 10 * YEAR_MS }],
-  /** Of messages that say nothing. */
-  attemptTimeoutMs: ["REPRISE_ATTEMPT_TIMEOUT", ATTEMPT_TIMEOUT_MS_DEFAULT, { msMax: DAY_MS }],
-  /** What messages may ask for; more is cut to it. */
-  attemptTimeoutMsMax: [
-    "REPRISE_ATTEMPT_TIMEOUT_MAX",
-    MESSAGE_LIMITS.attemptTimeoutMsMax,
-    { msMax: DAY_MS },
-  ],
-  labelsMax: ["REPRISE_LABELS_MAX", MESSAGE_LIMITS.labelsMax, { min: 1, max: 64 }],
-  labelCharsMax: ["REPRISE_LABEL_CHARS_MAX", MESSAGE_LIMITS.labelCharsMax, { min: 1, max: 256 }],
-  flowControlPeriodMsMax: [
-    "REPRISE_FLOW_CONTROL_PERIOD_MAX",
-    MESSAGE_LIMITS.flowControlPeriodMsMax,
-    { msMax: FLOW_CONTROL_PERIOD_MS_MAX },
-  ],
-  /** Time in which a second publish with the same deduplication id is recognised. */
-  dedupWindowMs: ["REPRISE_DEDUP_WINDOW", DEDUPLICATION_WINDOW_MS_DEFAULT, { msMax: 90 * DAY_MS }],
-  responseBytesMax: [
-    "REPRISE_RESPONSE_BYTES_MAX",
-    STORED_RESPONSE_BYTES_MAX,
-    { min: 1024, max: BATCH_BYTES_MAX },
-  ],
-  // Names.
-  queuesMax: ["REPRISE_QUEUES_MAX", QUEUES_MAX, { min: 0, max: QUEUES_MAX }],
-  queueParallelismMax: [
-    "REPRISE_QUEUE_PARALLELISM_MAX",
-    QUEUE_PARALLELISM_MAX,
-    { min: 1, max: QUEUE_PARALLELISM_MAX },
-  ],
-  schedulesMax: ["REPRISE_SCHEDULES_MAX", SCHEDULES_MAX_DEFAULT, { min: 0, max: SCHEDULES_MAX }],
-  urlGroupsMax: ["REPRISE_URL_GROUPS_MAX", URL_GROUPS_MAX, { min: 0, max: URL_GROUPS_MAX }],
-  urlGroupEndpointsMax: [
-    "REPRISE_URL_GROUP_ENDPOINTS_MAX",
-    URL_GROUP_ENDPOINTS_MAX,
-    { min: 1, max: 1000 },
-  ],
-  // Deliveries.
-  /** Deliveries in flight to all origins together. */
-  parallelismMax: ["REPRISE_PARALLELISM_MAX", 2_000, { min: 1, max: 100_000 }],
-  /** Deliveries in flight to one origin. */
-  perOriginMax: ["REPRISE_PER_ORIGIN_MAX", 50, { min: 1, max: 10_000 }],
-  // Storage.
-  /** Part of the disk that may be used, by anybody, before new messages are refused. */
-  diskPercentMax: ["REPRISE_DISK_PERCENT_MAX", 95, { min: 1, max: 100 }],
-  /** How long a finished message and its log are kept. */
-  logRetentionMs: ["REPRISE_LOG_RETENTION", 14 * DAY_MS, { msMax: 10 * YEAR_MS }],
-  /** How long a dead message that was handled, and a bulk action that is done, are kept. */
-  closedRetentionMs: ["REPRISE_CLOSED_RETENTION", 7 * DAY_MS, { msMax: 10 * YEAR_MS }],
-} as const satisfies Readonly<Record<string, LimitSetting>>;
-
-/** Field names end in their unit, `Max` behind it. */
-export type Limits = { readonly [K in keyof typeof SETTINGS]: number };
-
-// The keys of the table are the fields, each setting has a number as its preset.
-const entries = Object.entries(SETTINGS) as readonly (readonly [keyof Limits, LimitSetting])[];
-
-export const LIMIT_SETTINGS: readonly LimitSetting[] = entries.map(([, setting]) => setting);
-
-export const DEFAULT_LIMITS: Limits = collect((_field, [, preset]) => preset);
-
+/** Reads what an operator has set; a limit that is not set has its default. */
 export function readLimits(reader: EnvironmentReader, faults: string[]): Limits {
-  const limits = collect((_field, [name, preset, kind]) => {
+  const limits = collectLimits((_field, [name, preset, kind]) => {
     const given = "msMax" in kind ? reader.duration(name, kind.msMax) : reader.whole(name, kind);
     return given ?? preset;
   });
@@ -115,16 +11,4 @@ export function readLimits(reader: EnvironmentReader, faults: string[]): Limits 
     faults.push("REPRISE_ATTEMPT_TIMEOUT must not be longer than REPRISE_ATTEMPT_TIMEOUT_MAX");
   }
   return limits;
-}
-
-/** The limits alone, out of whatever holds them. */
-export function limitsOf(source: Limits): Limits {
-  return collect((field) => source[field]);
-}
-
-function collect(numberOf: (field: keyof Limits, setting: LimitSetting) => number): Limits {
-  // Every field of the table gets its number.
-  return Object.fromEntries(
-    entries.map(([field, setting]) => [field, numberOf(field, setting)]),
-  ) as Limits;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Limits } from "../limit-settings.ts";
+import type { Limits } from "../engine/limits.ts";
 import { createApi } from "./app.ts";
 import { createWorld } from "./test-world.suite.ts";
 
@@ -144,7 +144,7 @@ const cases: readonly Case[] = [
   ],
 ];
 
-test.each(cases)("%j at %s", async (limits, target, allowed, refused, status, text) => {
+test.each(cases)("%j at %s", async (...[limits, target, allowed, refused, status, text]) => {
   const send = await serverWith(limits);
   const good = await send(target, allowed);
   expect(good.status, good.text).toBeLessThan(300);

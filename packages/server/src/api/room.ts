@@ -2,9 +2,9 @@ import type { TokenScope } from "@reprise/protocol";
 import type { BulkRunner } from "../engine/bulk-runner.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { RingKeys } from "../engine/key-ring.ts";
+import type { Limits } from "../engine/limits.ts";
 import type { TokenRing } from "../engine/token-ring.ts";
 import type { Host } from "../host/host.ts";
-import type { Limits } from "../limit-settings.ts";
 import type { Store } from "../store/store.ts";
 
 /** What the routes work with. Writes go through the engine; reads go straight to the store. */

@@ -49,8 +49,8 @@ function watched(real: Store): Store {
           deleted.push(changes.length);
           return transaction.write(changes);
         };
-        // What the sweeper uses of a transaction.
         const list: Transaction["list"] = (table, query) => transaction.list(table, query);
+        // The sweeper uses no more of a transaction.
         return work({ list, write } as Transaction);
       }),
   };
