@@ -11,6 +11,42 @@ test("help and version are asked for, so they succeed on standard output", async
   expect([exitCode, out]).toEqual([0, expect.stringMatching(/^\d+\.\d+\.\d+\n$/)]);
 });
 
+test("every command explains itself", async () => {
+  const { out } = await runCommand(["help"]);
+  const groups = [...out.matchAll(/^ {2}([a-z-]+) (?!\[command\])/gm)].map(([, name = ""]) => name);
+  expect(groups).toEqual(
+    expect.arrayContaining(["publish", "messages", "logs", "runs", "dlq", "queues", "schedules"]),
+  );
+  for (const group of groups) {
+    const help = await runCommand([group, "--help"]);
+    expect([group, help.exitCode, help.err]).toEqual([group, 0, ""]);
+    expect(help.out).toContain(`Usage: reprise ${group}`);
+    const names = [...help.out.matchAll(/^ {2}([a-z-]+) \[options\]/gm)];
+    for (const [, name = ""] of names) {
+      const inner = await runCommand([group, name, "--help"]);
+      expect([group, name, inner.exitCode]).toEqual([group, name, 0]);
+      expect(inner.out).toContain("--json");
+    }
+  }
+});
+
+test("the same flag means the same wherever there is one", async () => {
+  const commands = ["logs", "runs list", "dlq list", "dlq retry", "dlq resume", "messages cancel"];
+  for (const command of commands) {
+    const { out } = await runCommand([...command.split(" "), "--help"]);
+    for (const flag of [
+      "--url",
+      "--label",
+      "--flow-control-key",
+      "--caller-ip",
+      "--from",
+      "--to",
+    ]) {
+      expect([command, out]).toEqual([command, expect.stringContaining(`${flag} <`)]);
+    }
+  }
+});
+
 test.each([
   [[]],
   [["dlq"]],

@@ -163,8 +163,9 @@ test("more dead letters than one request takes are all resumed", async () => {
   const total = 120;
   await world.failMany("many", total);
   world.app.heal();
-  const { exitCode, out } = await world.run(["dlq", "resume", "--label", "many", "--yes"]);
+  const { exitCode, out, err } = await world.run(["dlq", "resume", "--label", "many", "--yes"]);
   expect(exitCode).toBe(0);
+  expect(err).toMatch(/^found 100 so far \.\.\.\n(.*\n)*resumed: 120 of 120 dead letters\n$/);
   expect(new Set(out.trimEnd().split("\n")).size).toBe(total);
   expect(await queueSize()).toBe(0);
 });

@@ -140,6 +140,8 @@ export interface RunOptions {
   readonly input?: string;
   /** Gets what the command prints, as it prints it. */
   readonly onOutput?: (part: string) => void;
+  /** The same for standard error. */
+  readonly onRemark?: (part: string) => void;
   /** Gets what a stop signal would call. */
   readonly onListen?: (stop: (name: string) => void) => void;
 }
@@ -160,6 +162,7 @@ export async function runCommand(
     },
     writeError: (part) => {
       err += part;
+      options.onRemark?.(part);
     },
     isInteractive: options.answer !== undefined,
     ask: async (question) => {

@@ -2,7 +2,12 @@
 
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
-import { devServerConfig, type RunningServer, startServer } from "@reprise/server";
+import {
+  devServerConfig,
+  type RunningServer,
+  type ServerConfig,
+  startServer,
+} from "@reprise/server";
 import {
   call,
   type Outcome,
@@ -36,7 +41,9 @@ export interface MessageWorld {
   close(): Promise<void>;
 }
 
-export async function openMessageWorld(): Promise<MessageWorld> {
+export async function openMessageWorld(
+  settings: Partial<ServerConfig> = {},
+): Promise<MessageWorld> {
   const received: Received[] = [];
   let status = 200;
   let answerBody = "";
@@ -50,7 +57,7 @@ export async function openMessageWorld(): Promise<MessageWorld> {
   const port = typeof address === "object" && address !== null ? address.port : 0;
   const url = `http://127.0.0.1:${port}/hook`;
   const config = devServerConfig({ port: 0, dataDir: ":memory:", logLevel: "error" });
-  const server = await startServer({ ...config, drainMs: 1_000 });
+  const server = await startServer({ ...config, drainMs: 1_000, ...settings });
   const run: MessageWorld["run"] = (args, options = {}) => {
     const env = { QSTASH_URL: server.url, QSTASH_TOKEN: server.token, ...options.env };
     return runCommand(args, { ...options, env });
