@@ -3,15 +3,17 @@ import { toAttempt } from "./attempt.ts";
 import type { EndDelivery } from "./commands.ts";
 import { failRun } from "./fail-run.ts";
 import { decideEndFailureCall } from "./failure-call.ts";
+import { GateBook } from "./gate-book.ts";
 import { isCurrentAttempt, scheduleRetry } from "./message.ts";
 import { isSuccess, type Outcome, responseHeader } from "./outcome.ts";
 import { nextAttempt } from "./retry-schedule.ts";
 import type { DeadLetterRow, MessageRow, RunRow, StepRow } from "./rows.ts";
 import { effectiveConfig, parseMessageConfig, type RunConfig } from "./run-config.ts";
+import { type RunGates, withGates } from "./run-gates.ts";
 import { STATUS_TEXT } from "./status-text.ts";
 import { type Context, insert, remove, type Transition, unchanged, update } from "./transition.ts";
 
-export interface EndDeliveryState {
+export interface EndDeliveryState extends RunGates {
   readonly message: MessageRow | null;
   readonly run: RunRow | null;
   readonly config: RunConfig | null;
@@ -34,6 +36,7 @@ export interface LiveDelivery {
   readonly config: RunConfig;
   readonly state: EndDeliveryState;
   readonly command: EndDelivery;
+  readonly book: GateBook;
 }
 
 /** What became of an attempt. `move` is the sentence that people read. */
@@ -58,8 +61,24 @@ export function decideEndDelivery(
   command: EndDelivery,
   context: Context,
 ): Transition<null> {
-  const { message, run, config, deadLetter } = state;
+  const { message } = state;
   if (message === null || !isCurrentAttempt(message, command.leaseToken)) return unchanged(null);
+  const book = new GateBook(null, state.flows ?? []);
+  book.leave(message);
+  return withGates(endAttempt({ ...state, message, book }, command, context), book);
+}
+
+interface EndedAttempt extends EndDeliveryState {
+  readonly message: MessageRow;
+  readonly book: GateBook;
+}
+
+function endAttempt(state: EndedAttempt, command: EndDelivery, context: Context): Transition<null> {
+  const { message, run, config, deadLetter, book } = state;
+  if (message.state === "canceling") {
+    const error = errorText(command.outcome);
+    return settle(message, command, { type: "delivered", error, move: "cancelled meanwhile" });
+  }
   if (message.kind === "failureCall") {
     return decideEndFailureCall({ message, deadLetter }, command, context);
   }
@@ -74,7 +93,7 @@ export function decideEndDelivery(
       move: "the run had ended already",
     });
   }
-  const delivery: LiveDelivery = { message, run, config, state, command };
+  const delivery: LiveDelivery = { message, run, config, state, command, book };
   const verdict = judge(delivery, context);
   switch (verdict.type) {
     case "delivered":

@@ -5,7 +5,7 @@ import { failMessage } from "./message.ts";
 import type { DeadLetterRow, RunRow } from "./rows.ts";
 import { dropScheduled } from "./run.ts";
 import { effectiveConfig, parseMessageConfig } from "./run-config.ts";
-import { deliverOrWake } from "./start-run.ts";
+import { announce } from "./start-run.ts";
 import { type Context, insert, type Transition, update } from "./transition.ts";
 
 /**
@@ -17,7 +17,7 @@ export function failRun(
   verdict: Verdict,
   context: Context,
 ): Transition<null> {
-  const { message, run, config, state, command } = delivery;
+  const { message, run, config, state, command, book } = delivery;
   const own = parseMessageConfig(state.step?.config ?? message.config);
   const { failureCallback } = effectiveConfig(config, own, context.attemptTimeoutMs);
   const deadLetter = toDeadLetter(delivery, verdict, context);
@@ -36,6 +36,7 @@ export function failRun(
             failureCallback,
             source: { message, run: failed, config, own },
             payload: state.initialStep?.body ?? new Uint8Array(),
+            book,
           },
           context,
         );
@@ -44,7 +45,7 @@ export function failRun(
     changes: [
       insert("attempts", toAttempt(message, command, verdict)),
       update("messages", message, failMessage(message)),
-      ...dropScheduled(others),
+      ...dropScheduled(others, book),
       update("runs", run, failed),
       insert("deadLetters", {
         ...deadLetter,
@@ -54,7 +55,7 @@ export function failRun(
       }),
       ...(call === null ? [] : [insert("messages", call)]),
     ],
-    effects: call === null ? [] : [deliverOrWake(call)],
+    effects: call === null ? [] : announce(call),
     answer: null,
   };
 }

@@ -9,6 +9,7 @@ import {
   decideRetryCallback,
   type FailureCall,
 } from "./failure-call.ts";
+import { GateBook } from "./gate-book.ts";
 import type { Outcome } from "./outcome.ts";
 import {
   contextAt,
@@ -38,6 +39,7 @@ function createCall(fields: Partial<FailureCall> = {}, config: MessageConfig = {
       failureCallback: { url: "https://app.test/failed", config },
       source: { message: failed, run, config: runConfig(), own: { forward: {} } },
       payload: new TextEncoder().encode('{"order":7}'),
+      book: new GateBook(null, []),
       ...fields,
     },
     contextAt(),

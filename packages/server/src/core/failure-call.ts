@@ -4,7 +4,7 @@ import type { CancelCallback, EndDelivery, RetryCallback, RunAnswer } from "./co
 import { deadLetterNotFound } from "./dead-letter.ts";
 import { type DeliverySource, deliveryHeaders } from "./delivery.ts";
 import { errorText, judgeAttempt, retry, type Verdict } from "./end-delivery.ts";
-import { createMessage } from "./message.ts";
+import { GateBook } from "./gate-book.ts";
 import { isSuccess, responseHeader } from "./outcome.ts";
 import type { CallbackState, DeadLetterRow, MessageRow, RunRow, StepRow } from "./rows.ts";
 import { runAnswer } from "./run.ts";
@@ -15,8 +15,9 @@ import {
   parseMessageConfig,
   type RunConfig,
 } from "./run-config.ts";
-import { deliverOrWake } from "./start-run.ts";
-import { type Context, insert, remove, type Transition, update } from "./transition.ts";
+import { admitMessage, type RunGates, withGates } from "./run-gates.ts";
+import { announce } from "./start-run.ts";
+import { type Context, insert, remove, type Transition, unchanged, update } from "./transition.ts";
 
 /**
  * The failure call: a message that tells the failure function or the failure URL about a dead letter. Its states on the dead
@@ -30,13 +31,14 @@ export interface FailureCall {
   readonly source: DeliverySource;
   /** The run's initial payload. */
   readonly payload: Uint8Array;
+  readonly book: GateBook;
 }
 
 export function createFailureCall(call: FailureCall, context: Context): MessageRow {
   const { url } = call.failureCallback;
   const { message, run } = call.source;
   const config = callConfig(call, context);
-  return createMessage(
+  return admitMessage(
     {
       key: context.newKey(),
       kind: "failureCall",
@@ -50,7 +52,13 @@ export function createFailureCall(call: FailureCall, context: Context): MessageR
       config: JSON.stringify(config),
       body: new TextEncoder().encode(JSON.stringify(failureCallBody(call, context))),
     },
-    config.timeoutMs ?? context.attemptTimeoutMs,
+    {
+      // The run's own flow control does not hold for the call: it is about the run's deliveries.
+      flowControl: config.flowControl ?? null,
+      timeoutMs: config.timeoutMs ?? context.attemptTimeoutMs,
+      book: call.book,
+    },
+    context,
   );
 }
 
@@ -147,7 +155,7 @@ function callbackState({ outcome }: EndDelivery, verdict: Verdict): CallbackStat
   return hasFunction ? "CALLBACK_SUCCESS" : null;
 }
 
-export interface CallbackCommandState {
+export interface CallbackCommandState extends RunGates {
   readonly deadLetter: DeadLetterRow | null;
   readonly run: RunRow | null;
   readonly config: RunConfig | null;
@@ -177,23 +185,27 @@ export function decideRetryCallback(
   }
   const payload = initialStep?.body ?? new Uint8Array();
   const source = { message: failedMessage, run, config, own };
-  const call = createFailureCall({ deadLetter, failureCallback, source, payload }, context);
+  const book = new GateBook(null, state.flows ?? []);
+  const call = createFailureCall({ deadLetter, failureCallback, source, payload, book }, context);
   const after: DeadLetterRow = {
     ...deadLetter,
     callbackState: "CALLBACK_INPROGRESS",
     callbackMessageKey: call.key,
     callbackUrl: call.url,
   };
-  return {
-    changes: [update("deadLetters", deadLetter, after), insert("messages", call)],
-    effects: [deliverOrWake(call)],
-    answer: runAnswer(run),
-  };
+  return withGates(
+    {
+      changes: [update("deadLetters", deadLetter, after), insert("messages", call)],
+      effects: announce(call),
+      answer: runAnswer(run),
+    },
+    book,
+  );
 }
 
 /** Ends a failure call that is pending or retrying; an attempt in flight ends by itself and is ignored. */
 export function decideCancelCallback(
-  { deadLetter, run, callbackMessage }: CallbackCommandState,
+  { deadLetter, run, callbackMessage, flows }: CallbackCommandState,
   command: CancelCallback,
 ): Transition<RunAnswer> {
   if (deadLetter?.state !== "open" || run === null) throw deadLetterNotFound(command.deadLetterKey);
@@ -204,12 +216,21 @@ export function decideCancelCallback(
     });
   }
   const after: DeadLetterRow = { ...deadLetter, callbackState: "CALLBACK_CANCELED" };
-  return {
-    changes: [
-      update("deadLetters", deadLetter, after),
-      ...(callbackMessage === null ? [] : [remove("messages", callbackMessage.key)]),
-    ],
-    effects: [],
-    answer: runAnswer(run),
-  };
+  const book = new GateBook(null, flows ?? []);
+  const end = callbackMessage === null ? unchanged(null) : endCall(callbackMessage, book);
+  const changes = [update("deadLetters", deadLetter, after), ...end.changes];
+  return withGates({ changes, effects: end.effects, answer: runAnswer(run) }, book);
+}
+
+/** An attempt that holds a place in a flow control keeps it until it has ended: the app is still busy with it. */
+function endCall(call: MessageRow, book: GateBook): Transition<null> {
+  if (call.state === "active" && call.flowControlKey !== null) {
+    return {
+      changes: [update("messages", call, { ...call, state: "canceling" })],
+      effects: [{ type: "recall", messageKey: call.key }],
+      answer: null,
+    };
+  }
+  book.leave(call);
+  return { changes: [remove("messages", call.key)], effects: [], answer: null };
 }

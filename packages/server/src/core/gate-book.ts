@@ -1,6 +1,6 @@
 import type { FlowControl } from "@reprise/protocol";
 import { configureFlow } from "./flow-control.ts";
-import { type Gates, gateChanges, newQueue, openings } from "./gates.ts";
+import { type Gates, gateChanges, leaveGates, newQueue, openings } from "./gates.ts";
 import type { Change, FlowControlRow, MessageRow, QueueRow } from "./rows.ts";
 import type { Context, Effect } from "./transition.ts";
 
@@ -35,6 +35,18 @@ export class GateBook {
     const flow = configureFlow(known, flowControl, context);
     this.#flows.set(flow.name, flow);
     return { queue: this.#queue, flow };
+  }
+
+  /** The gates of a message that is known already. */
+  gatesOfMessage({ flowControlKey }: MessageRow): Gates {
+    const flow = flowControlKey === null ? null : (this.#flows.get(flowControlKey) ?? null);
+    return { queue: this.#queue, flow };
+  }
+
+  /** Takes the message out of the line of its flow control, or gives its place back. */
+  leave(message: MessageRow): void {
+    if (message.flowControlKey !== null)
+      this.put(leaveGates(message, this.gatesOfMessage(message)));
   }
 
   put({ queue, flow }: Gates): void {

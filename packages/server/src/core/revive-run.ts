@@ -1,7 +1,7 @@
 import { HEADER } from "@reprise/protocol";
 import type { Overrides, ReviveRun, RunAnswer } from "./commands.ts";
 import { closeDeadLetter, deadLetterNotFound } from "./dead-letter.ts";
-import { createMessage } from "./message.ts";
+import { GateBook } from "./gate-book.ts";
 import type { DeadLetterRow, MessageRow, RunRow, StepRow } from "./rows.ts";
 import { runAnswer } from "./run.ts";
 import {
@@ -10,11 +10,12 @@ import {
   parseMessageConfig,
   type RunConfig,
 } from "./run-config.ts";
-import { deliverOrWake, firstMessage, labelColumn } from "./start-run.ts";
+import { admitMessage, flowControlOf, type RunGates, withGates } from "./run-gates.ts";
+import { announce, type FirstMessage, firstMessage, labelColumn } from "./start-run.ts";
 import { INITIAL_SLOT, isPlanSlot } from "./step.ts";
 import { type Context, insert, type Transition } from "./transition.ts";
 
-export interface ReviveRunState {
+export interface ReviveRunState extends RunGates {
   readonly deadLetter: DeadLetterRow | null;
   readonly run: RunRow | null;
   readonly config: RunConfig | null;
@@ -41,14 +42,15 @@ export function decideReviveRun(
   const revivedConfig = withOverrides(config, kept, command.overrides, context);
   const revived = toRun({ run, config: revivedConfig, kept }, command, context);
   const steps = kept.map((step) => copyStep(step, revived, command, context));
+  const book = new GateBook(null, state.flows ?? []);
   const messages = openSteps(steps).map((step) =>
-    toMessage({ run: revived, config: revivedConfig, step }, command.overrides, context),
+    toMessage({ run: revived, config: revivedConfig, step, book }, command.overrides, context),
   );
   const end = {
     state: command.mode === "resume" ? "resumed" : "restarted",
     nextRunKey: revived.key,
   } as const;
-  return {
+  const transition = {
     changes: [
       ...closeDeadLetter(deadLetter, failedMessage, end, context),
       insert("runs", revived),
@@ -56,9 +58,10 @@ export function decideReviveRun(
       ...steps.map((step) => insert("steps", step)),
       ...messages.map((message) => insert("messages", message)),
     ],
-    effects: messages.map(deliverOrWake),
+    effects: messages.flatMap(announce),
     answer: runAnswer(revived),
   };
+  return withGates(transition, book);
 }
 
 /** A run whose messages brought their own settings takes those of its last message, so that overrides hold for what remains. */
@@ -76,7 +79,7 @@ function withOverrides(
     retries: overrides.retries ?? effective.retries,
     retryDelay: overrides.retryDelay ?? effective.retryDelay,
     timeoutMs: config.isPersistent ? config.timeoutMs : (last.timeoutMs ?? null),
-    flowControl: overrides.flowControl ?? config.flowControl,
+    flowControl: overrides.flowControl ?? flowControlOf(config, last) ?? config.flowControl,
     labels: overrides.labels ?? config.labels,
     forward: withLabels(config.forward, overrides),
     failureCallback: overrideCallback(effective.failureCallback, overrides),
@@ -147,18 +150,14 @@ function openSteps(steps: readonly StepRow[]): readonly StepRow[] {
 
 /** A sleep that was pending keeps its remaining time; a delay asked for by the caller is the least wait. */
 function toMessage(
-  {
-    run,
-    config,
-    step,
-  }: { readonly run: RunRow; readonly config: RunConfig; readonly step: StepRow },
+  { run, config, step, book }: FirstMessage,
   overrides: Overrides,
   context: Context,
 ): MessageRow {
   const dueAt = Math.max(step.dueAt, context.now + (overrides.delayMs ?? 0));
   if (step.slot === INITIAL_SLOT)
-    return firstMessage({ run, step: { ...step, dueAt }, config }, context);
-  return createMessage(
+    return firstMessage({ run, step: { ...step, dueAt }, config, book }, context);
+  return admitMessage(
     {
       key: step.key,
       kind: "step",
@@ -172,6 +171,11 @@ function toMessage(
       config: null,
       body: null,
     },
-    config.timeoutMs ?? context.attemptTimeoutMs,
+    {
+      flowControl: config.flowControl,
+      timeoutMs: config.timeoutMs ?? context.attemptTimeoutMs,
+      book,
+    },
+    context,
   );
 }

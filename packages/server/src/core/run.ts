@@ -1,6 +1,8 @@
 import { RepriseError } from "@reprise/protocol";
 import type { CancelRun, FinishRun, RunAnswer } from "./commands.ts";
+import { GateBook } from "./gate-book.ts";
 import type { Change, MessageRow, RunRow } from "./rows.ts";
+import { type RunGates, withGates } from "./run-gates.ts";
 import { type Context, remove, type Transition, unchanged, update } from "./transition.ts";
 
 /**
@@ -8,7 +10,7 @@ import { type Context, remove, type Transition, unchanged, update } from "./tran
  * See docs/state-machines.md#run.
  */
 
-export interface EndRunState {
+export interface EndRunState extends RunGates {
   readonly live: RunRow | null;
   /** The run's messages that are not delivered yet. */
   readonly openMessages: readonly MessageRow[];
@@ -16,10 +18,11 @@ export interface EndRunState {
 
 /** Finishing a run that has ended already changes nothing: the SDK repeats the request when an answer was lost. */
 export function decideFinishRun(
-  { live, openMessages }: EndRunState,
+  state: EndRunState,
   command: FinishRun,
   context: Context,
 ): Transition<{ readonly wasLive: boolean }> {
+  const { live } = state;
   if (live === null) return unchanged({ wasLive: false });
   const ended: RunRow = {
     ...live,
@@ -27,34 +30,40 @@ export function decideFinishRun(
     completedAt: context.now,
     response: command.response,
   };
-  return endWith(live, ended, openMessages);
+  return endWith(live, ended, state);
 }
 
 /** A cancelled run gets no dead letter and no failure call. */
 export function decideCancelRun(
-  { live, openMessages }: EndRunState,
+  state: EndRunState,
   command: CancelRun,
   context: Context,
 ): Transition<{ readonly wasLive: boolean }> {
+  const { live } = state;
   if (live === null || (command.runKey !== undefined && command.runKey !== live.key)) {
     return unchanged({ wasLive: false });
   }
-  return endWith(live, { ...live, state: "canceled", completedAt: context.now }, openMessages);
+  return endWith(live, { ...live, state: "canceled", completedAt: context.now }, state);
 }
 
-function endWith(live: RunRow, ended: RunRow, openMessages: readonly MessageRow[]) {
-  return {
-    changes: [update("runs", live, ended), ...dropScheduled(openMessages)],
-    effects: [],
-    answer: { wasLive: true },
-  };
+function endWith(live: RunRow, ended: RunRow, { openMessages, flows }: EndRunState) {
+  const book = new GateBook(null, flows ?? []);
+  const changes = [update("runs", live, ended), ...dropScheduled(openMessages, book)];
+  return withGates({ changes, effects: [], answer: { wasLive: true } }, book);
 }
 
 /** Deliveries that have not started are dropped; those in flight end by themselves and are then ignored. */
-export function dropScheduled(openMessages: readonly MessageRow[]): readonly Change[] {
+export function dropScheduled(
+  openMessages: readonly MessageRow[],
+  book: GateBook,
+): readonly Change[] {
   return openMessages
-    .filter((message) => message.state === "scheduled" && message.kind !== "failureCall")
-    .map((message) => remove("messages", message.key));
+    .filter((message) => message.state === "scheduled" || message.state === "waiting")
+    .filter((message) => message.kind !== "failureCall")
+    .map((message) => {
+      book.leave(message);
+      return remove("messages", message.key);
+    });
 }
 
 export function runAnswer(run: RunRow): RunAnswer {

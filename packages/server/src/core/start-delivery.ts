@@ -1,10 +1,14 @@
 import type { StartDelivery } from "./commands.ts";
+import { GateBook } from "./gate-book.ts";
+import { enter, reenter, withoutStart } from "./gates.ts";
 import { startAttempt } from "./message.ts";
 import type { MessageRow, RunRow, StepRow } from "./rows.ts";
 import { effectiveConfig, parseMessageConfig, type RunConfig } from "./run-config.ts";
+import { type RunGates, withGates } from "./run-gates.ts";
+import { announce } from "./start-run.ts";
 import { type Context, remove, type Transition, unchanged, update } from "./transition.ts";
 
-export interface StartDeliveryState {
+export interface StartDeliveryState extends RunGates {
   readonly message: MessageRow | null;
   readonly run: RunRow | null;
   readonly config: RunConfig | null;
@@ -19,27 +23,63 @@ export interface StartDeliveryState {
  * accepted since the last try, it counted: the app is never asked for a finished step again.
  */
 export function decideStartDelivery(
-  { message, run, config, step, hasContinuation }: StartDeliveryState,
+  state: StartDeliveryState,
   command: StartDelivery,
   context: Context,
 ): Transition<null> {
+  const { message, run, config, step, hasContinuation } = state;
   if (message === null || message.state === "failed") return unchanged(null);
-  if (message.state === "active" && !command.isOrphan) return unchanged(null);
+  const isInFlight = message.state === "active" || message.state === "canceling";
+  if (isInFlight && !command.isOrphan) return unchanged(null);
   if (message.state === "scheduled" && message.dueAt > context.now) {
     return { changes: [], effects: [{ type: "wake", dueAt: message.dueAt }], answer: null };
   }
   if (hasContinuation || (message.kind !== "failureCall" && run?.state !== "started")) {
-    return { changes: [remove("messages", message.key)], effects: [], answer: null };
+    return drop(message, state);
   }
+  if (message.state === "canceling") return drop(message, state);
   const own = parseMessageConfig(step?.config ?? message.config);
   const timeoutMs =
     config === null || message.kind === "failureCall"
       ? (own.timeoutMs ?? context.attemptTimeoutMs)
       : effectiveConfig(config, own, context.attemptTimeoutMs).timeoutMs;
+  if (message.flowControlKey !== null) {
+    const counted = { ...context, attemptTimeoutMs: timeoutMs };
+    return startAtGates({ ...state, message }, command, counted);
+  }
   const active = startAttempt(message, context.now, timeoutMs);
   return {
     changes: [update("messages", message, active)],
     effects: [{ type: "deliver", messageKey: active.key, leaseToken: active.leaseToken }],
     answer: null,
   };
+}
+
+/** Nobody asks for this delivery any more. */
+function drop(message: MessageRow, { flows }: RunGates): Transition<null> {
+  const book = new GateBook(null, flows ?? []);
+  book.leave(message);
+  const changes = [remove("messages", message.key)];
+  return withGates({ changes, effects: [], answer: null }, book);
+}
+
+function startAtGates(
+  { message, flows }: RunGates & { readonly message: MessageRow },
+  command: StartDelivery,
+  context: Context,
+): Transition<null> {
+  const book = new GateBook(null, flows ?? []);
+  const gates = withoutStart(book.gatesOfMessage(message), command.unusedUntil);
+  const pass = message.state === "active" ? reenter : enter;
+  const entry = pass(message, gates, context);
+  book.put(entry.gates);
+  const isMoved = entry.message !== message;
+  return withGates(
+    {
+      changes: isMoved ? [update("messages", message, entry.message)] : [],
+      effects: announce(entry.message),
+      answer: null,
+    },
+    book,
+  );
 }

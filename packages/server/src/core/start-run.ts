@@ -1,12 +1,13 @@
 import type { StartRun, StartRunAnswer } from "./commands.ts";
-import { createMessage } from "./message.ts";
+import { GateBook } from "./gate-book.ts";
 import type { MessageRow, RunConfigRow, RunRow, StepRow } from "./rows.ts";
 import { runAnswer, runEnded } from "./run.ts";
-import { effectiveConfig, type RunConfig } from "./run-config.ts";
+import { effectiveConfig, parseMessageConfig, type RunConfig } from "./run-config.ts";
+import { admitMessage, flowControlOf, type RunGates, withGates } from "./run-gates.ts";
 import { INITIAL_SLOT } from "./step.ts";
-import { type Context, insert, type Transition, unchanged } from "./transition.ts";
+import { type Context, type Effect, insert, type Transition, unchanged } from "./transition.ts";
 
-export interface StartRunState {
+export interface StartRunState extends RunGates {
   /** The live run that has the command's id. */
   readonly live: RunRow | null;
   readonly liveConfig: RunConfig | null;
@@ -22,10 +23,12 @@ export function decideStartRun(
   const { live, liveConfig, initialStep } = state;
   if (live === null) {
     if (command.isTriggeredBySdk) throw runEnded(command.runId);
-    return start(command, context);
+    const book = new GateBook(null, state.flows ?? []);
+    return withGates(start(command, book, context), book);
   }
   if (command.isTriggeredBySdk && liveConfig?.hop === "pending" && initialStep !== null) {
-    return completeHop({ live, liveConfig, initialStep }, command, context);
+    const book = new GateBook(null, state.flows ?? []);
+    return withGates(completeHop({ live, liveConfig, initialStep, book }, command, context), book);
   }
   return unchanged({
     ...runAnswer(live),
@@ -34,7 +37,7 @@ export function decideStartRun(
   });
 }
 
-function start(command: StartRun, context: Context): Transition<StartRunAnswer> {
+function start(command: StartRun, book: GateBook, context: Context): Transition<StartRunAnswer> {
   const runKey = context.newKey();
   const stepKey = context.newKey();
   const run: RunRow = {
@@ -66,7 +69,7 @@ function start(command: StartRun, context: Context): Transition<StartRunAnswer> 
     config: JSON.stringify(command.messageConfig),
     body: command.payload,
   };
-  const message = firstMessage({ run, step, config: command.config }, context);
+  const message = firstMessage({ run, step, config: command.config, book }, context);
   return {
     changes: [
       insert("runs", run),
@@ -74,18 +77,23 @@ function start(command: StartRun, context: Context): Transition<StartRunAnswer> 
       insert("steps", step),
       insert("messages", message),
     ],
-    effects: [deliverOrWake(message)],
+    effects: announce(message),
     answer: { ...runAnswer(run), messageKey: stepKey, deduplicated: false },
   };
 }
 
 /** The endpoint has said which SDK it has: the run takes over what the SDK sent and its first step is delivered. */
 function completeHop(
-  state: { readonly live: RunRow; readonly liveConfig: RunConfig; readonly initialStep: StepRow },
+  state: {
+    readonly live: RunRow;
+    readonly liveConfig: RunConfig;
+    readonly initialStep: StepRow;
+    readonly book: GateBook;
+  },
   command: StartRun,
   context: Context,
 ): Transition<StartRunAnswer> {
-  const { live, liveConfig, initialStep } = state;
+  const { live, liveConfig, initialStep, book } = state;
   const config: RunConfig = {
     ...liveConfig,
     hop: "done",
@@ -95,14 +103,14 @@ function completeHop(
   const row: RunConfigRow = { key: live.key, config: JSON.stringify(config) };
   const stepConfig = JSON.stringify(command.messageConfig);
   const step: StepRow = { ...initialStep, dueAt: context.now, config: stepConfig };
-  const message = firstMessage({ run: live, step, config }, context);
+  const message = firstMessage({ run: live, step, config, book }, context);
   return {
     changes: [
       { type: "update", table: "runConfigs", key: live.key, set: { config: row.config } },
       { type: "update", table: "steps", key: step.key, set: { config: stepConfig } },
       insert("messages", message),
     ],
-    effects: [deliverOrWake(message)],
+    effects: announce(message),
     answer: { ...runAnswer(live), messageKey: step.key, deduplicated: true },
   };
 }
@@ -111,17 +119,18 @@ export interface FirstMessage {
   readonly run: RunRow;
   readonly step: StepRow;
   readonly config: RunConfig;
+  readonly book: GateBook;
 }
 
 /** The message of a run's first delivery: the step itself, or first contact when the endpoint's SDK is unknown. */
-export function firstMessage({ run, step, config }: FirstMessage, context: Context): MessageRow {
+export function firstMessage(
+  { run, step, config, book }: FirstMessage,
+  context: Context,
+): MessageRow {
   const isHop = config.hop === "pending";
-  const { retries, timeoutMs } = effectiveConfig(
-    config,
-    JSON.parse(step.config),
-    context.attemptTimeoutMs,
-  );
-  return createMessage(
+  const own = parseMessageConfig(step.config);
+  const { retries, timeoutMs } = effectiveConfig(config, own, context.attemptTimeoutMs);
+  return admitMessage(
     {
       key: isHop ? context.newKey() : step.key,
       kind: isHop ? "hop" : "step",
@@ -135,8 +144,14 @@ export function firstMessage({ run, step, config }: FirstMessage, context: Conte
       config: isHop ? step.config : null,
       body: null,
     },
-    timeoutMs,
+    { flowControl: flowControlOf(config, own), timeoutMs, book },
+    context,
   );
+}
+
+/** What follows from a message that has been written; one that waits is called by its gate. */
+export function announce(message: MessageRow): readonly Effect[] {
+  return message.state === "waiting" ? [] : [deliverOrWake(message)];
 }
 
 export function deliverOrWake(message: MessageRow) {

@@ -1,14 +1,15 @@
 import { HEADER, RepriseError, RUN_BYTES_MAX, RUN_RECORDS_MAX } from "@reprise/protocol";
 import type { SubmitStep, SubmitStepAnswer } from "./commands.ts";
-import { createMessage } from "./message.ts";
+import { GateBook } from "./gate-book.ts";
 import type { DeadLetterRow, MessageRow, RunRow, StepRow } from "./rows.ts";
 import { runEnded } from "./run.ts";
 import { effectiveConfig, type RunConfig } from "./run-config.ts";
-import { deliverOrWake } from "./start-run.ts";
+import { admitMessage, flowControlOf, type RunGates, withGates } from "./run-gates.ts";
+import { announce, type FirstMessage } from "./start-run.ts";
 import { planSlot, slotOf } from "./step.ts";
 import { type Context, insert, type Transition, unchanged, update } from "./transition.ts";
 
-export interface SubmitStepState {
+export interface SubmitStepState extends RunGates {
   /** The live run of this id, else the newest one. */
   readonly run: RunRow | null;
   readonly config: RunConfig | null;
@@ -51,16 +52,16 @@ export function decideSubmitStep(
   const append = [update("runs", run, grown), insert("steps", step)];
   const answer = { messageKey: step.key, deduplicated: false };
   if (!isLive) return { changes: append, effects: [], answer };
-  const message = toMessage(
-    run,
-    step,
-    effectiveConfig(config, command.messageConfig, context.attemptTimeoutMs),
+  const book = new GateBook(null, state.flows ?? []);
+  const message = toMessage({ run, step, config, book }, command, context);
+  return withGates(
+    {
+      changes: [...append, insert("messages", message)],
+      effects: announce(message),
+      answer,
+    },
+    book,
   );
-  return {
-    changes: [...append, insert("messages", message)],
-    effects: [deliverOrWake(message)],
-    answer,
-  };
 }
 
 /**
@@ -91,11 +92,12 @@ function toStep(run: RunRow, plan: StepRow | null, command: SubmitStep, context:
 }
 
 function toMessage(
-  run: RunRow,
-  step: StepRow,
-  { retries, timeoutMs }: { readonly retries: number; readonly timeoutMs: number },
+  { run, step, config, book }: FirstMessage,
+  { messageConfig }: SubmitStep,
+  context: Context,
 ): MessageRow {
-  return createMessage(
+  const { retries, timeoutMs } = effectiveConfig(config, messageConfig, context.attemptTimeoutMs);
+  return admitMessage(
     {
       key: step.key,
       kind: "step",
@@ -109,7 +111,8 @@ function toMessage(
       config: null,
       body: null,
     },
-    timeoutMs,
+    { flowControl: flowControlOf(config, messageConfig), timeoutMs, book },
+    context,
   );
 }
 

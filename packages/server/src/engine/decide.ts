@@ -1,5 +1,5 @@
 import { RepriseError } from "@reprise/protocol";
-import type { Answers, Command, EndDelivery } from "../core/commands.ts";
+import type { Answers, CancelRun, Command, EndDelivery, FinishRun } from "../core/commands.ts";
 import { decideDeleteDeadLetter } from "../core/dead-letter.ts";
 import { decideEndDelivery, type EndDeliveryState, needsRun } from "../core/end-delivery.ts";
 import { hasEnvelope } from "../core/end-message.ts";
@@ -14,6 +14,7 @@ import { decideSubmitStep } from "../core/submit-step.ts";
 import type { Context, Transition } from "../core/transition.ts";
 import { handlerOf } from "./handlers.ts";
 import { endMessage, startMessage } from "./message-commands.ts";
+import { runFlows } from "./run-flows.ts";
 import type { WorkingSet } from "./working-set.ts";
 
 export interface DecisionRoom {
@@ -31,13 +32,15 @@ export function decide(command: Command, room: DecisionRoom): Transition<Answers
       const live = work.liveRun(command.runId);
       const initialStep = live === null ? null : work.stepInSlot(live.key, INITIAL_SLOT);
       const liveConfig = live === null ? null : work.config(live.key);
-      return decideStartRun({ live, liveConfig, initialStep }, command, context);
+      const state = { live, liveConfig, initialStep, ...runFlows(command, work) };
+      return decideStartRun(state, command, context);
     }
     case "submitStep": {
       const run = work.newestRun(command.runId);
       const { facts } = command;
       const isParallelResult = !facts.isPlan && facts.concurrent > 1;
       const state = {
+        ...runFlows(command, work),
         run,
         config: run === null ? null : work.config(run.key),
         deadLetter: run?.deadLetterKey == null ? null : work.get("deadLetters", run.deadLetterKey),
@@ -50,15 +53,16 @@ export function decide(command: Command, room: DecisionRoom): Transition<Answers
       return decideSubmitStep(state, command, context);
     }
     case "finishRun":
-      return decideFinishRun(endRunState(command.runId, work), command, context);
+      return decideFinishRun(endRunState(command, work), command, context);
     case "cancelRun":
-      return decideCancelRun(endRunState(command.runId, work), command, context);
+      return decideCancelRun(endRunState(command, work), command, context);
     case "startDelivery": {
       const message = work.get("messages", command.messageKey);
       if (message !== null && hasEnvelope(message)) return startMessage(message, command, room);
       const own = belongings(message, room);
       const hasContinuation = own.run !== null && isContinued(own.step, own.run.key, work);
-      return decideStartDelivery({ message, ...own, hasContinuation }, command, context);
+      const state = { message, ...own, hasContinuation, ...runFlows(command, work) };
+      return decideStartDelivery(state, command, context);
     }
     case "endDelivery": {
       const message = work.get("messages", command.messageKey);
@@ -86,20 +90,22 @@ function decideAboutDeadLetter(
   switch (command.type) {
     case "reviveRun": {
       const steps = deadLetter === null ? [] : work.allSteps(deadLetter.runKey);
-      return decideReviveRun({ ...deadLetterState(deadLetter, room), steps }, command, context);
+      const state = { ...deadLetterState(deadLetter, room), steps, ...runFlows(command, work) };
+      return decideReviveRun(state, command, context);
     }
     case "retryCallback":
-      return decideRetryCallback(callbackState(deadLetter, room), command, context);
+      return decideRetryCallback(callbackState(deadLetter, command, room), command, context);
     case "cancelCallback":
-      return decideCancelCallback(callbackState(deadLetter, room), command);
+      return decideCancelCallback(callbackState(deadLetter, command, room), command);
     case "deleteDeadLetter":
       return decideDeleteDeadLetter(deadLetterState(deadLetter, room), command, context);
   }
 }
 
-function endRunState(runId: string, work: WorkingSet) {
-  const live = work.liveRun(runId);
-  return { live, openMessages: live === null ? [] : work.openMessages(live.key) };
+function endRunState(command: FinishRun | CancelRun, work: WorkingSet) {
+  const live = work.liveRun(command.runId);
+  const openMessages = live === null ? [] : work.openMessages(live.key);
+  return { live, openMessages, ...runFlows(command, work) };
 }
 
 /** The run, configuration and record of a message, as far as they were loaded. */
@@ -125,6 +131,7 @@ function endDeliveryState(
   return {
     message,
     ...own,
+    ...runFlows(command, work),
     hasContinuation: isKnown && isContinued(step, runKey, work),
     openMessages: isKnown ? work.openMessages(runKey) : [],
     initialStep: isKnown ? work.stepInSlot(runKey, INITIAL_SLOT) : null,
@@ -148,7 +155,11 @@ function deadLetterState(deadLetter: DeadLetterRow | null, { work }: DecisionRoo
   };
 }
 
-function callbackState(deadLetter: DeadLetterRow | null, room: DecisionRoom) {
+function callbackState(
+  deadLetter: DeadLetterRow | null,
+  command: DeadLetterCommand,
+  room: DecisionRoom,
+) {
   const { work } = room;
   const callbackKey = deadLetter?.callbackMessageKey ?? null;
   return {
@@ -156,5 +167,6 @@ function callbackState(deadLetter: DeadLetterRow | null, room: DecisionRoom) {
     failedStep: deadLetter === null ? null : work.get("steps", deadLetter.messageKey),
     initialStep: deadLetter === null ? null : work.stepInSlot(deadLetter.runKey, INITIAL_SLOT),
     callbackMessage: callbackKey === null ? null : work.get("messages", callbackKey),
+    ...runFlows(command, work),
   };
 }

@@ -1,6 +1,7 @@
 import { isRepriseError } from "@reprise/protocol";
 import type { Command, EndDelivery } from "../core/commands.ts";
 import { hasEnvelope } from "../core/end-message.ts";
+import { GateBook } from "../core/gate-book.ts";
 import type { Change, MessageRow, StepRow } from "../core/rows.ts";
 import { effectiveConfig, parseMessageConfig, type RunConfig } from "../core/run-config.ts";
 import { type Context, type Effect, remove } from "../core/transition.ts";
@@ -133,7 +134,8 @@ function keysNeeded(commands: readonly Command[], work: WorkingSet): number {
     count += handler === null ? KEYS_PER_COMMAND : handler.keysNeeded(command, work);
     if (command.type !== "reviveRun") continue;
     const deadLetter = work.peek("deadLetters", command.deadLetterKey);
-    if (deadLetter !== null) count += 2 * work.allSteps(deadLetter.runKey).length;
+    // The copies, a first contact, and the places in line of those that are open.
+    if (deadLetter !== null) count += 3 * work.allSteps(deadLetter.runKey).length;
   }
   return count;
 }
@@ -174,13 +176,18 @@ function decideRequest(request: Request, { work, room, effects }: Deciding): () 
 }
 
 /** A run that ends in the same group takes back the deliveries that the group was about to begin for it. */
-function dropEnded(effects: readonly Effect[], work: WorkingSet): void {
-  for (const effect of effects) {
+function dropEnded(effects: Effect[], work: WorkingSet): void {
+  for (const effect of [...effects]) {
     if (effect.type !== "deliver") continue;
     const message = work.peek("messages", effect.messageKey);
     if (message === null || message.kind === "failureCall" || message.runKey === null) continue;
     if (work.get("runs", message.runKey)?.state === "started") continue;
-    work.apply([remove("messages", message.key)]);
+    const flow =
+      message.flowControlKey === null ? null : work.named("flowControls", message.flowControlKey);
+    const book = new GateBook(null, [flow]);
+    book.leave(message);
+    work.apply([remove("messages", message.key), ...book.changes()]);
+    effects.push(...book.openings());
   }
 }
 

@@ -10,6 +10,7 @@ import type { ConfigCache } from "./config-cache.ts";
 import { handlerOf } from "./handlers.ts";
 import { wantCallbackFlows, wantMessage, wantMessageEnd } from "./message-commands.ts";
 import { NAME_LOOKUPS } from "./row-names.ts";
+import { wantRunFlows } from "./run-flows.ts";
 import { Wants } from "./wants.ts";
 import type { WorkingSet } from "./working-set.ts";
 
@@ -29,6 +30,7 @@ export async function loadFor(commands: readonly Command[], loading: Loading): P
   const rest = new Wants();
   for (const command of commands) {
     wantContinuations(command, loading.work, rest);
+    wantRunFlows(command, loading.work, rest);
     handlerOf(command)?.wantRest?.(command, loading.work, rest);
   }
   await fetchWants(rest, loading);

@@ -100,7 +100,8 @@ export function openState(
 ): Exclude<StepState, "STEP_SUCCESS"> {
   if (message?.state === "failed" || deadLetter?.messageKey === messageKey) return "STEP_FAILED";
   if (run.state === "canceled") return "STEP_CANCELED";
-  if (message?.state === "scheduled" && message.retried > 0) return "STEP_RETRY";
+  const isPending = message?.state === "scheduled" || message?.state === "waiting";
+  if (isPending && message.retried > 0) return "STEP_RETRY";
   // Deliveries of an ended run that had not begun are dropped with it.
   return message === undefined && run.state !== "started" ? "STEP_CANCELED" : "STEP_PROGRESS";
 }
