@@ -49,6 +49,7 @@ export class GateWorld {
       newKey: () => this.#key++,
       attemptTimeoutMs: 60_000,
       isOriginFull: () => this.isFull,
+      sha256: () => "",
       toBase64: () => "",
     };
   }

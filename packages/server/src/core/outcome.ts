@@ -29,6 +29,8 @@ export type ErrorCause =
   | "invalid_request"
   /** The server is not allowed to connect there: a decision of its operator. */
   | "egress_denied"
+  /** The stored body is not the one that was accepted: the disk has damaged it. */
+  | "corrupt_body"
   | "unknown";
 
 export function isSuccess(outcome: Outcome): outcome is ResponseOutcome {

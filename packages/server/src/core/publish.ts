@@ -122,7 +122,14 @@ export class Acceptance {
     const config = JSON.stringify(envelope);
     const isActive = row.state === "active";
     this.#changes.push(
-      insert("envelopes", { key, createdAt: context.now, url, config, body }),
+      insert("envelopes", {
+        key,
+        createdAt: context.now,
+        url,
+        config,
+        body,
+        bodyHash: context.sha256(body),
+      }),
       insert("messages", row),
       logMoment(row, isActive ? "acceptedActive" : "accepted", context, {
         nextAt: isDue ? null : fresh.dueAt,

@@ -46,6 +46,13 @@ export function nextAttempt(attempt: FailedAttempt): RetryDecision {
         "failed: this server may not deliver there; REPRISE_EGRESS and REPRISE_EGRESS_ALLOW decide where it may",
     };
   }
+  if (outcome.type === "error" && outcome.cause === "corrupt_body") {
+    return {
+      type: "nonRetryable",
+      reason:
+        "failed: the stored body is damaged and was not sent; restore a backup, or send it again",
+    };
+  }
   if (isNonRetryable(outcome)) {
     return { type: "nonRetryable", reason: "failed: the app answered Upstash-NonRetryable-Error" };
   }

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import type { EndDelivery, StartRun, SubmitStep } from "./commands.ts";
 import type { Envelope } from "./envelope.ts";
 import { noPlaces } from "./message.ts";
@@ -26,6 +27,7 @@ export function contextAt(now = NOW): Context {
     newKey: () => key++,
     attemptTimeoutMs: 60_000,
     isOriginFull: () => false,
+    sha256: (bytes) => hash("sha256", bytes, "base64url"),
     toBase64: (bytes) => Buffer.from(bytes).toString("base64"),
   };
 }
@@ -174,6 +176,7 @@ export function envelopeRow(fields: Partial<Envelope> = {}): EnvelopeRow {
     url: "https://app.test/hook",
     config: JSON.stringify(envelope),
     body: new TextEncoder().encode("hello"),
+    bodyHash: hash("sha256", "hello", "base64url"),
   };
 }
 

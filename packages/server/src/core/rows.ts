@@ -117,6 +117,8 @@ export interface EnvelopeRow {
   /** JSON of {@link Envelope}. */
   readonly config: string;
   readonly body: Uint8Array;
+  /** base64url of the body's SHA-256 when it was accepted: a body that was damaged since is never sent. */
+  readonly bodyHash: string;
 }
 
 /**

@@ -33,6 +33,8 @@ export interface Context {
   readonly attemptTimeoutMs: number;
   /** Whether so many deliveries to this origin (scheme and authority) wait in memory that more have to wait in the store. */
   readonly isOriginFull: (origin: string) => boolean;
+  /** base64url, without padding, of the SHA-256 of bytes; from the engine, as the codec below. */
+  readonly sha256: (bytes: Uint8Array) => string;
   /** Standard base64 with padding; from the engine, because the runtime's own codec is many times faster. */
   readonly toBase64: (bytes: Uint8Array) => string;
 }

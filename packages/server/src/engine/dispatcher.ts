@@ -4,13 +4,14 @@ import type { EndDelivery } from "../core/commands.ts";
 import { type DeliverySource, deliveryHeaders } from "../core/delivery.ts";
 import { parseEnvelope } from "../core/envelope.ts";
 import { originOf } from "../core/gates.ts";
+import type { Outcome } from "../core/outcome.ts";
 import { plainDeliveryHeaders } from "../core/plain-delivery.ts";
 import type { EnvelopeRow, MessageRow } from "../core/rows.ts";
 import type { Host } from "../host/host.ts";
 import type { Reader } from "../store/store.ts";
 import type { History } from "./history.ts";
 import { type OriginLimits, OriginLines } from "./origin-lines.ts";
-import { type SigningKeys, signDelivery } from "./signer.ts";
+import { hashBody, type SigningKeys, signDelivery } from "./signer.ts";
 
 /** One attempt that has been committed as `active`. */
 export type Delivery = RunDelivery | PlainDelivery;
@@ -163,24 +164,26 @@ export class Dispatcher {
     const draft =
       delivery.kind === "run" ? await this.#draftRun(delivery) : await this.#draft(delivery);
     if (!this.#preparing.delete(delivery)) return null;
-    const { headers, body } = draft;
+    const { headers } = draft;
     const startedAt = host.now();
     if (delivery.startUntil !== null && startedAt >= delivery.startUntil) {
       this.#options.onLate(message.key);
       return null;
     }
-    const signed = { url: message.url, body, now: startedAt };
+    const signed = { url: message.url, bodySha256: draft.bodySha256, now: startedAt };
     headers[HEADER.signature] = signDelivery(signed, keys().current, (count) =>
       host.randomBytes(count),
     );
-    const outcome = await host.fetch({
-      url: message.url,
-      method: draft.method,
-      headers,
-      body,
-      timeoutMs: draft.timeoutMs,
-      responseBytesMax: limits.responseBytesMax,
-    });
+    const outcome = draft.isDamaged
+      ? damagedBody
+      : await host.fetch({
+          url: message.url,
+          method: draft.method,
+          headers,
+          body: draft.body,
+          timeoutMs: draft.timeoutMs,
+          responseBytesMax: limits.responseBytesMax,
+        });
     return {
       type: "endDelivery",
       messageKey: message.key,
@@ -193,10 +196,13 @@ export class Dispatcher {
   }
 
   async #draftRun(delivery: RunDelivery): Promise<Draft> {
+    const body = await this.#body(delivery);
     return {
       method: delivery.own.method ?? "POST",
       headers: deliveryHeaders(delivery),
-      body: await this.#body(delivery),
+      body,
+      bodySha256: hashBody(body),
+      isDamaged: false,
       timeoutMs: delivery.timeoutMs,
     };
   }
@@ -206,10 +212,14 @@ export class Dispatcher {
     const row = envelope ?? (await store.get("envelopes", [message.key]))[0];
     assert(row !== undefined, `message ${message.key} has an envelope`);
     const config = parseEnvelope(row.config);
+    // What has just been accepted comes from memory; what comes from the disk may have been damaged there.
+    const isDamaged = envelope === null && hashBody(row.body) !== row.bodyHash;
     return {
       method: config.method,
       headers: plainDeliveryHeaders(message, config),
       body: row.body,
+      bodySha256: row.bodyHash,
+      isDamaged,
       timeoutMs: config.timeoutMs ?? limits.attemptTimeoutMs,
     };
   }
@@ -227,5 +237,14 @@ interface Draft {
   readonly method: string;
   readonly headers: Record<string, string>;
   readonly body: Uint8Array | string;
+  readonly bodySha256: string;
+  /** The body is not the one that was accepted: it is not sent. */
+  readonly isDamaged: boolean;
   readonly timeoutMs: number;
 }
+
+const damagedBody: Outcome = {
+  type: "error",
+  cause: "corrupt_body",
+  message: "the stored body is damaged and was not sent",
+};

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { RepriseError } from "@reprise/protocol";
 import type { Answers, Command, EndDelivery } from "../core/commands.ts";
 import { originGate } from "../core/gates.ts";
@@ -249,6 +250,7 @@ export class Engine {
         now: host.now(),
         newKey: () => this.#keyRange.next(),
         attemptTimeoutMs: limits.attemptTimeoutMs,
+        sha256: (bytes) => hash("sha256", bytes, "base64url"),
         isOriginFull: (origin) => this.#dispatcher.isFull(origin),
         toBase64: (bytes) =>
           Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64"),

@@ -115,6 +115,7 @@ export const columnTypes: {
     url: "TEXT",
     config: "TEXT",
     body: "BLOB",
+    bodyHash: "TEXT",
   },
   logs: {
     key: "INTEGER",

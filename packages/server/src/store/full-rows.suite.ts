@@ -58,6 +58,7 @@ export const fullRows: { readonly [T in TableName]: Tables[T] } = {
     url: "url",
     config: "config",
     body: new Uint8Array([15]),
+    bodyHash: "bodyHash",
   },
   logs: {
     key: 1,

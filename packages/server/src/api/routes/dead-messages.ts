@@ -108,7 +108,7 @@ async function readDeadMessages(
   return rows.map((row) => {
     const { messageKey: key, url, createdAt } = row;
     // An entry outlives its envelope only in a damaged store; what is left of it is shown.
-    const unknown = { key, url, createdAt, config: "", body: new Uint8Array() };
+    const unknown = { key, url, createdAt, config: "", body: new Uint8Array(), bodyHash: "" };
     return toDeadMessage(row, envelopes.get(key) ?? unknown);
   });
 }

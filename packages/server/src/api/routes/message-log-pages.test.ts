@@ -207,6 +207,7 @@ describe("a long log", () => {
       url: "https://a.test/",
       config: JSON.stringify(config),
       body: new Uint8Array(),
+      bodyHash: "",
     };
   }
 

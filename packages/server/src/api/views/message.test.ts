@@ -19,7 +19,14 @@ function view(envelope: Partial<Envelope>, body = "") {
 function rowOf(envelope: Envelope, body: string | Uint8Array): EnvelopeRow {
   const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
   const config = JSON.stringify(envelope);
-  return { key: 40, createdAt: 2_000, url: "https://app.test/a?b=1", config, body: bytes };
+  return {
+    key: 40,
+    createdAt: 2_000,
+    url: "https://app.test/a?b=1",
+    config,
+    body: bytes,
+    bodyHash: "",
+  };
 }
 
 const redacted = (text: string) => `REDACTED:${hash("sha256", text, "hex")}`;

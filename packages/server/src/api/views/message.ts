@@ -12,9 +12,12 @@ import { type Lens, viewBody, viewHeaders, withoutAbsent } from "./content.ts";
 
 /** How a message without a run appears in every answer: by itself, in the dead letter queue, in logs. */
 
+/** What of an envelope can be shown. */
+export type ShownEnvelope = Omit<EnvelopeRow, "bodyHash">;
+
 /** What is shown of one message: an envelope, and what it hides. Whoever shows values of a message takes them through here. */
 export interface MessageView {
-  readonly row: EnvelopeRow;
+  readonly row: ShownEnvelope;
   readonly envelope: Envelope;
   readonly lens: Lens;
 }
@@ -23,7 +26,7 @@ export interface MessageView {
 const ALL_HIDDEN: Redaction = { isBodyRedacted: true, headers: "all" };
 
 /** Views never fail on an odd row. */
-export function viewOf(row: EnvelopeRow): MessageView {
+export function viewOf(row: ShownEnvelope): MessageView {
   const envelope = readEnvelope(row.config);
   if (envelope === null) {
     const unknown = { method: "POST", headers: {}, retries: 0, notBefore: 0, callerIp: "" };

@@ -28,7 +28,8 @@ CREATE TABLE envelopes (
   createdAt INTEGER NOT NULL,
   url TEXT NOT NULL,
   config TEXT NOT NULL,
-  body BLOB NOT NULL
+  body BLOB NOT NULL,
+  bodyHash TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE logs (
