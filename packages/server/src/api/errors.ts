@@ -10,8 +10,17 @@ export function errorResponse(error: unknown, host: Host): Response {
   // Whoever sends too much goes on sending; the rest of it must not be taken for the next request.
   if (refusal.status === 413) headers.set("connection", "close");
   if (refusal.status === 429) setRateLimit(headers, refusal, host);
-  const body = JSON.stringify({ error: refusal.message, code: refusal.code });
+  const body = JSON.stringify({ error: shortened(refusal.message), code: refusal.code });
   return new Response(body, { status: refusal.status, headers });
+}
+
+/** What is refused may be as long as a request; whoever sent it need not get it back. */
+const MESSAGE_CHARS_MAX = 1_000;
+
+function shortened(message: string): string {
+  return message.length > MESSAGE_CHARS_MAX
+    ? `${message.slice(0, MESSAGE_CHARS_MAX - 3)}...`
+    : message;
 }
 
 /** Clients tell the kinds of 429 apart by these names. */

@@ -1,5 +1,5 @@
 import { hash, timingSafeEqual } from "node:crypto";
-import { isJsonObject, parseJson, RepriseError, type TokenScope } from "@reprise/protocol";
+import { isJsonObject, parseJson, quoted, RepriseError, type TokenScope } from "@reprise/protocol";
 import type { Host } from "../host/host.ts";
 import type { Store } from "../store/store.ts";
 import { deleteSetting, listSettings, writeSetting } from "./settings.ts";
@@ -110,7 +110,7 @@ export class TokenRing {
     const entry = this.#active.find((other) => other.id === id);
     if (entry === undefined) {
       throw new RepriseError("token_not_found", {
-        message: `there is no token with the id ${id}`,
+        message: `there is no token with the id ${quoted(id)}`,
         details: { tokenId: id },
       });
     }
