@@ -21,7 +21,18 @@ export interface LineRoom extends Taking {
   readonly serve: (requests: readonly Request[]) => Promise<void>;
 }
 
-/** Serves the lines of these gates and of those that open meanwhile. Returns the gates that may have somebody left to call. */
+/** Those of one line who are called together. */
+interface Call {
+  readonly gate: string;
+  readonly keys: readonly number[];
+  /** Nobody is left behind them for sure. */
+  readonly isLast: boolean;
+}
+
+/**
+ * Serves the lines of these gates and of those that open meanwhile, in rounds: what is free at all of them is given away together.
+ * Returns the gates that may have somebody left to call.
+ */
 export async function callWaiting(
   gates: Iterable<string>,
   room: LineRoom,
@@ -36,27 +47,60 @@ export async function callWaiting(
     }
   };
   collect();
-  for (let gate = first(open); gate !== null && budget > 0; gate = first(open)) {
-    open.delete(gate);
-    const places = await placesAt(gate, room);
-    const limit = Math.min(budget, CALLS_PER_LINE_MAX, places.count);
-    if (limit <= 0) continue;
-    const next = await room.transaction.claimWaiting(gate, limit);
-    const waiting = next.filter(({ ticketKey }) => !places.isForHolders || ticketKey !== null);
-    if (waiting.length === 0) continue;
-    room.work.addLoaded("messages", [], waiting);
-    await room.serve(waiting.map(({ key }) => startRequest(key, false)));
-    budget -= waiting.length;
+  while (open.size > 0 && budget > 0) {
+    const calls = await takeFirst(open, budget, room);
+    const keys = calls.flatMap((call) => call.keys);
+    if (keys.length === 0) continue;
+    budget -= keys.length;
+    await room.serve(keys.map((key) => startRequest(key, false)));
     collect();
-    const hasMoved = waiting.some(({ key }) => room.work.peek("messages", key)?.gate !== gate);
-    if (hasMoved && waiting.length === limit) open.add(gate);
+    for (const call of calls) if (mayGoOn(call, room)) open.add(call.gate);
   }
   return open;
 }
 
-function first(gates: ReadonlySet<string>): string | null {
-  for (const gate of gates) return gate;
-  return null;
+/** Takes gates out of `open`, and of their lines those who may go; gates for which there is no budget stay. */
+async function takeFirst(
+  open: Set<string>,
+  budget: number,
+  room: LineRoom,
+): Promise<readonly Call[]> {
+  await loadGates(open, room);
+  const calls: Call[] = [];
+  let left = budget;
+  for (const gate of open) {
+    if (left <= 0) break;
+    open.delete(gate);
+    const places = placesAt(gate, room);
+    const limit = Math.min(left, CALLS_PER_LINE_MAX, places.count);
+    if (limit <= 0) continue;
+    const next = await room.transaction.claimWaiting(gate, limit);
+    const waiting = next.filter(({ ticketKey }) => !places.isForHolders || ticketKey !== null);
+    room.work.addLoaded("messages", [], waiting);
+    left -= waiting.length;
+    const keys = waiting.map(({ key }) => key);
+    calls.push({ gate, keys, isLast: keys.length < limit });
+  }
+  return calls;
+}
+
+/** Whoever has to stay shows that the gate has been closed meanwhile. */
+function mayGoOn({ gate, keys, isLast }: Call, { work }: LineRoom): boolean {
+  return !isLast && keys.some((key) => work.peek("messages", key)?.gate !== gate);
+}
+
+async function loadGates(gates: Iterable<string>, room: LineRoom): Promise<void> {
+  const wants = new Wants();
+  for (const gate of gates) {
+    const name = nameOf(gate);
+    if (gate === queueGate(name)) wants.named("queues", name);
+    else if (gate === flowGate(name)) wants.named("flowControls", name);
+  }
+  await fetchWants(wants, room.loading);
+}
+
+function nameOf(gate: string): string {
+  return gate.slice(gate.indexOf(":") + 1);
 }
 
 /** How many may go, at most: a line is read no further than that. */
@@ -68,18 +112,13 @@ interface Places {
 
 const NO_LIMIT: Places = { count: CALLS_PER_LINE_MAX, isForHolders: false };
 
-async function placesAt(gate: string, room: LineRoom): Promise<Places> {
-  const name = gate.slice(gate.indexOf(":") + 1);
-  const wants = new Wants();
+function placesAt(gate: string, { work, room }: LineRoom): Places {
+  const name = nameOf(gate);
   switch (gate) {
     case queueGate(name):
-      wants.named("queues", name);
-      await fetchWants(wants, room.loading);
-      return placesOfQueue(room.work.named("queues", name));
+      return placesOfQueue(work.named("queues", name));
     case flowGate(name):
-      wants.named("flowControls", name);
-      await fetchWants(wants, room.loading);
-      return placesOfFlow(room.work.named("flowControls", name), room.room.context.now);
+      return placesOfFlow(work.named("flowControls", name), room.context.now);
     default:
       return NO_LIMIT;
   }
