@@ -55,12 +55,10 @@ export async function takeDue(group: Group, taking: Taking): Promise<Taken> {
 }
 
 async function findOrphans({ transaction, room }: Taking): Promise<readonly Request[]> {
-  const orphans = await transaction.list("messages", {
-    where: [{ type: "in", column: "state", values: ["active", "canceling"] }],
-    order: "ascending",
-    limit: Number.MAX_SAFE_INTEGER,
-  });
-  const lost = orphans.filter((message) => !isInFlight(message, room));
+  const orphans = await transaction.find("messages", "pendingByState", [["active"], ["canceling"]]);
+  const lost = orphans
+    .filter((message) => !isInFlight(message, room))
+    .toSorted((a, b) => a.key - b.key);
   return lost.map(({ key }) => startRequest(key, true));
 }
 

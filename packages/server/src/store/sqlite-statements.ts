@@ -17,15 +17,21 @@ import { type LookupName, lookups } from "./tables.ts";
 const LIST_STATEMENTS_MAX = 100;
 
 /** The same words as in the partial index, or SQLite would not use it. */
-const IS_PENDING: Readonly<Record<DueTable, string>> = {
-  messages: "state IN ('scheduled', 'active', 'canceling')",
-  schedules: "dueAt IS NOT NULL",
-  flowControls: "dueAt IS NOT NULL",
+const IS_PENDING_MESSAGE = "state IN ('scheduled', 'active', 'canceling')";
+
+/** The parts of each table whose rows become due; an index has each of them in order of `dueAt`. */
+const PENDING_PARTS: Readonly<Record<DueTable, readonly string[]>> = {
+  messages: ["scheduled", "active", "canceling"].map(
+    (state) => `${IS_PENDING_MESSAGE} AND state = '${state}'`,
+  ),
+  schedules: ["dueAt IS NOT NULL"],
+  flowControls: ["dueAt IS NOT NULL"],
 };
 
 /** What a lookup asks beside its columns. */
-const lookupConditions: Readonly<Record<string, string>> = {
+export const lookupConditions: Readonly<Record<string, string>> = {
   "runs.liveById": "state = 'started'",
+  "messages.pendingByState": IS_PENDING_MESSAGE,
 };
 
 /** Jumps from one gate to the next in the index, however many messages wait at each. */
@@ -37,6 +43,22 @@ WITH RECURSIVE gates (gate) AS (
   FROM gates WHERE gates.gate IS NOT NULL
 )
 SELECT gate FROM gates WHERE gate IS NOT NULL`;
+
+/** The scalar `min` of SQLite is null as soon as one argument is; the aggregate passes over them. */
+export const NEXT_DUE_AT = `SELECT min(dueAt) FROM (${DUE_TABLES.flatMap((table) =>
+  PENDING_PARTS[table].map(
+    (part) => `SELECT (SELECT dueAt FROM ${table} WHERE ${part} ORDER BY dueAt LIMIT 1) AS dueAt`,
+  ),
+).join(" UNION ALL ")})`;
+
+/** Merges the parts, each in its own order: none is read further than the limit. */
+export function claimDueText(table: DueTable): string {
+  const columns = columnList(table);
+  const parts = PENDING_PARTS[table].map(
+    (part) => `SELECT ${columns} FROM ${table} WHERE ${part} AND dueAt <= ?1`,
+  );
+  return `${parts.join(" UNION ALL ")} ORDER BY dueAt, key LIMIT ?2`;
+}
 
 export interface MutableCounters {
   rowsRead: number;
@@ -87,12 +109,7 @@ export class SqliteStatements {
       schedules: prepareTable(database, "schedules"),
       bulkActions: prepareTable(database, "bulkActions"),
     };
-    const earliest = DUE_TABLES.map(
-      (table) => `(${selectDue(table, "dueAt")} ORDER BY dueAt LIMIT 1)`,
-    );
-    // The scalar `min` of SQLite is null as soon as one argument is; the aggregate passes over them.
-    const union = earliest.map((select) => `SELECT ${select} AS dueAt`).join(" UNION ALL ");
-    this.#nextDueAt = prepare(database, `SELECT min(dueAt) FROM (${union})`);
+    this.#nextDueAt = prepare(database, NEXT_DUE_AT);
     this.#claimDue = {
       messages: prepareClaim(database, "messages"),
       schedules: prepareClaim(database, "schedules"),
@@ -247,13 +264,8 @@ export class SqliteStatements {
   }
 }
 
-function selectDue(table: DueTable, columns: string): string {
-  return `SELECT ${columns} FROM ${table} WHERE ${IS_PENDING[table]}`;
-}
-
 function prepareClaim(database: DatabaseSync, table: DueTable): StatementSync {
-  const select = selectDue(table, columnList(table));
-  return prepare(database, `${select} AND dueAt <= ? ORDER BY dueAt, key LIMIT ?`);
+  return prepare(database, claimDueText(table));
 }
 
 function prepareTable(database: DatabaseSync, table: TableName): TableStatements {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { fullRows } from "./full-rows.suite.ts";
-import { insert, keysOf, messageRow, remove, update } from "./rows.suite.ts";
+import { insert, keysOf, messageRow, remove, sortedKeysOf, update } from "./rows.suite.ts";
 import { type OpenStore, useStore, write } from "./store.suite.ts";
 import type { DueTable } from "./store.ts";
 
@@ -71,6 +71,18 @@ function dueSuite(open: OpenStore): void {
     await write(opened(), insert("messages", messageRow(3, { dueAt: 3, state: "canceling" })));
     expect(await claim(9, 10)).toEqual([3]);
     expect(await opened().nextDueAt()).toBe(3);
+  });
+
+  test("messages in different states are claimed together, in the order of their times", async () => {
+    const states = ["active", "scheduled", "canceling", "scheduled", "active"] as const;
+    const rows = states.map((state, index) => messageRow(index + 1, { dueAt: 50 - index, state }));
+    await write(opened(), ...rows.map((row) => insert("messages", row)));
+    expect(await claim(50, 10)).toEqual([5, 4, 3, 2, 1]);
+    expect(await claim(50, 3)).toEqual([5, 4, 3]);
+    expect(await claim(48, 10)).toEqual([5, 4, 3]);
+    expect(await opened().nextDueAt()).toBe(46);
+    const begun = await opened().find("messages", "pendingByState", [["active"], ["canceling"]]);
+    expect(sortedKeysOf(begun)).toEqual([1, 3, 5]);
   });
 
   test.each([

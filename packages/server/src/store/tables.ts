@@ -5,7 +5,7 @@ export const lookups = {
   runs: { byId: ["id"], liveById: ["id"] },
   runConfigs: {},
   steps: { byRun: ["runKey"], bySlot: ["runKey", "slot"] },
-  messages: { byRun: ["runKey"], byTicket: ["ticketKey"] },
+  messages: { byRun: ["runKey"], byTicket: ["ticketKey"], pendingByState: ["state"] },
   attempts: {},
   deadLetters: { byRun: ["runKey"] },
   settings: { byName: ["name"] },

@@ -15,7 +15,7 @@ ALTER TABLE messages ADD COLUMN topicName TEXT;
 ALTER TABLE messages ADD COLUMN scheduleId TEXT;
 ALTER TABLE messages ADD COLUMN callerIp TEXT;
 DROP INDEX messagesDue;
-CREATE INDEX messagesDue ON messages (dueAt) WHERE state IN ('scheduled', 'active', 'canceling');
+CREATE INDEX messagesDue ON messages (state, dueAt) WHERE state IN ('scheduled', 'active', 'canceling');
 DROP INDEX messagesByRun;
 CREATE INDEX messagesByRun ON messages (runKey) WHERE runKey IS NOT NULL;
 CREATE INDEX messagesWaiting ON messages (gate, waitOrder) WHERE gate IS NOT NULL;
