@@ -41,7 +41,9 @@ export class MeasuredProcess {
     return report;
   }
 
+  /** Stops it, if it is still there. */
   async stop(): Promise<void> {
+    if (!this.#child.connected) return;
     const exit = once(this.#child, "exit");
     this.#child.send("stop" satisfies Question);
     await exit;

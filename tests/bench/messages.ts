@@ -2,7 +2,7 @@ import { performance } from "node:perf_hooks";
 import { MeasuredProcess } from "./measured-process.ts";
 import type { BenchOptions, MessageBenchName } from "./options.ts";
 import { Publisher } from "./publisher.ts";
-import { type Fact, printFacts } from "./report.ts";
+import type { Fact } from "./report.ts";
 import { SENT_AT_HEADER } from "./sink-child.ts";
 import { withTemporaryDirectory } from "./temporary-directory.ts";
 
@@ -326,7 +326,7 @@ async function measurePending(
   const acceptBeside = await acceptRate(stage, 100, options.seconds);
   const deliverBeside = await deliverRate(stage, 100, options.seconds);
   const { rssBytes } = await server.usage();
-  const facts: Fact[] = [
+  return [
     {
       name,
       what: `accepted with ${pending} pending (ceiling: with none)`,
@@ -348,9 +348,8 @@ async function measurePending(
       unit: "MiB",
       ceiling: null,
     },
+    ...(await measureRestart(stage)),
   ];
-  printFacts(facts);
-  return [...facts, ...(await measureRestart(stage))];
 }
 
 async function measureRestart({ server, restart }: RestartableStage): Promise<readonly Fact[]> {
