@@ -117,10 +117,9 @@ function readRefusal(status: number, value: unknown, text: string): Error {
   const fields: { readonly error?: unknown; readonly code?: unknown } =
     typeof value === "object" && value !== null ? value : {};
   const message = typeof fields.error === "string" ? fields.error : text.slice(0, 500);
-  const hint = status === 401 ? " (is QSTASH_TOKEN the token of this server?)" : "";
   const code = isErrorCode(fields.code) ? fields.code : null;
-  if (code === null) return failure(`the server answered ${status}: ${message}${hint}`);
-  return new RepriseError(code, { message: message + hint, status });
+  if (code === null) return failure(`the server answered ${status}: ${message}`);
+  return new RepriseError(code, { message, status });
 }
 
 function isErrorCode(value: unknown): value is ErrorCode {

@@ -5,6 +5,7 @@ import { addBulkActionCommands } from "./bulk-action-commands.ts";
 import { addDeadLetterCommands } from "./dead-letter-commands.ts";
 import { EXIT_FAILED, EXIT_OK, EXIT_USAGE } from "./fault.ts";
 import { addFlowControlCommands } from "./flow-control-commands.ts";
+import { HINTS } from "./hints.ts";
 import { addKeyCommands, addTokenCommands } from "./key-commands.ts";
 import { addLogCommands } from "./log-commands.ts";
 import { addMessageCommands } from "./message-commands.ts";
@@ -68,8 +69,12 @@ function report(error: unknown, terminal: Terminal): number {
     }
     return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
   }
-  if (isRepriseError(error)) note(terminal, `reprise: ${error.message}`);
-  else note(terminal, `reprise: ${error instanceof Error ? error.stack : String(error)}`);
+  if (isRepriseError(error)) {
+    const hint = HINTS[error.code];
+    note(terminal, `reprise: ${error.message}${hint === undefined ? "" : ` (${hint})`}`);
+  } else {
+    note(terminal, `reprise: ${error instanceof Error ? error.stack : String(error)}`);
+  }
   return EXIT_FAILED;
 }
 

@@ -165,7 +165,7 @@ test("more dead letters than one request takes are all resumed", async () => {
   world.app.heal();
   const { exitCode, out, err } = await world.run(["dlq", "resume", "--label", "many", "--yes"]);
   expect(exitCode).toBe(0);
-  expect(err).toMatch(/^found 100 so far \.\.\.\n(.*\n)*resumed: 120 of 120 dead letters\n$/);
+  expect(err).toMatch(/^(?:.* \.\.\.\n)*resumed: 120 of 120 dead letters\n$/);
   expect(new Set(out.trimEnd().split("\n")).size).toBe(total);
   expect(await queueSize()).toBe(0);
 });

@@ -50,9 +50,19 @@ test("failed messages and failed runs stand in one list, newest first", async ()
   expect(await listed("--label", "x")).toEqual([second, run, first]);
   expect(await listed("--messages")).toEqual([second, first]);
   expect(await listed("--runs")).toEqual([run]);
-  const short = await dlq("list", "--limit", "2");
-  expect(short.err).toBe("2 dead letters; there are more, see --limit\n");
-  expect(short.out.trimEnd().split("\n")[2]).toContain(run);
+  const short = await dlq("list", "--limit", "1");
+  expect(short.err).toBe("1 dead letter; there are more, see --limit\n");
+  expect(short.out.trimEnd().split("\n")[1]).toContain(second);
+});
+
+test("what failed last stands first, however long before it was made", async () => {
+  const release = world.hold();
+  const early = world.fail();
+  await until("the attempt", () => world.received[0] ?? null);
+  const run = await failRun("x");
+  release();
+  const late = await early;
+  expect(await listed()).toEqual([late, run]);
 });
 
 test("a filter that only one kind has chooses that kind", async () => {

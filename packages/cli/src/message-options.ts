@@ -137,11 +137,13 @@ function toHeaders(values: Values, prefix: string): Headers {
     return text === undefined ? [] : [`${name}=${checkPart(`--${prefix}${name}`, text)}`];
   });
   const hasKey = HEADER.flowControlKey in headers;
-  const names = `--${prefix}parallelism or --${prefix}rate`;
   if (hasKey && limits.length === 0) {
-    throw usageFault(`--${prefix}flow-control-key needs ${names}`);
+    throw usageFault(`--${prefix}flow-control-key needs --${prefix}parallelism or --${prefix}rate`);
   }
-  if (!hasKey && limits.length > 0) throw usageFault(`${names} need --${prefix}flow-control-key`);
+  if (!hasKey && limits.length > 0) {
+    const names = `--${prefix}parallelism, --${prefix}rate and --${prefix}period`;
+    throw usageFault(`${names} need --${prefix}flow-control-key`);
+  }
   return limits.length === 0
     ? headers
     : { ...headers, [HEADER.flowControlValue]: limits.join(",") };

@@ -30,6 +30,8 @@ export interface MessageWorld {
   readonly received: readonly Received[];
   /** From now on the destination answers like this. */
   answer(status: number, body?: string): void;
+  /** From now on the destination answers no delivery before the returned function is called. */
+  hold(): () => void;
   /** Runs a command against the server of this world. */
   run(args: readonly string[], options?: RunOptions): Promise<Outcome>;
   /** Runs a command with --json that has to succeed. */
@@ -47,9 +49,11 @@ export async function openMessageWorld(
   const received: Received[] = [];
   let status = 200;
   let answerBody = "";
+  let gate = Promise.resolve();
   const http = createServer(async (request, response) => {
     const { method = "", url: path = "", headers } = request;
     received.push({ method, path, headers, body: await text(request) });
+    await gate;
     response.writeHead(status).end(answerBody);
   });
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
@@ -74,6 +78,11 @@ export async function openMessageWorld(
     answer: (newStatus, newBody = "") => {
       status = newStatus;
       answerBody = newBody;
+    },
+    hold: () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      gate = promise;
+      return resolve;
     },
     run,
     json: async <T>(args: readonly string[]) => {

@@ -1,6 +1,7 @@
 import { RepriseError } from "@reprise/protocol";
 import { expect, test } from "vitest";
 import { forEachPart } from "./parts.ts";
+import { select } from "./selection.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** A terminal on which `stepMs` pass between two looks at the clock. */
@@ -34,6 +35,18 @@ test("long work says how far it is, short work says nothing", async () => {
   const fast = stepping(1);
   await forEachPart({ ids, sizeMax: 1, past: "done", work }, fast.terminal);
   expect(fast.said).toEqual([]);
+});
+
+test("a long search says how much it has found", async () => {
+  async function* find() {
+    for (const id of ids) yield [id];
+  }
+  const { terminal, said } = stepping(600);
+  const options = { yes: true } as const;
+  const request = { api: async () => null, ids: [], find, hasFilter: true, options };
+  const selection = await select({ ...request, verb: "do", noun: "thing" }, terminal);
+  expect(selection.ids).toEqual(ids);
+  expect(said).toEqual(["found 2 so far ...\n", "found 4 so far ...\n"]);
 });
 
 test("a refused part is done one by one, and only what is refused then is missing", async () => {

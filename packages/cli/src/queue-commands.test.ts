@@ -69,6 +69,6 @@ test("wrong uses are refused", async () => {
   expect(await world.run(["queues", "pause", "unknown"])).toEqual({
     exitCode: 1,
     out: "",
-    err: "reprise: there is no queue of the name unknown\n",
+    err: "reprise: there is no queue of the name unknown (see: reprise queues list)\n",
   });
 });

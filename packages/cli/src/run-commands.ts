@@ -51,6 +51,7 @@ async function findRun(api: Api, runId: string): Promise<RunResource> {
   const request = runList([["workflowRunId", runId]]);
   const { items } = await listFirst<RunResource>(api, request, 1);
   const [run] = items;
-  if (run === undefined) throw failure(`there is no run with the id ${runId}`);
+  if (run === undefined)
+    throw failure(`there is no run with the id ${runId} (see: reprise runs list)`);
   return run;
 }

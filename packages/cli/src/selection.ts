@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import type { Api } from "./api-client.ts";
 import { confirm } from "./confirm.ts";
 import { usageFault } from "./fault.ts";
+import { PROGRESS_MS } from "./parts.ts";
 import { note, type Terminal } from "./terminal.ts";
 import { plural } from "./text.ts";
 
@@ -79,14 +80,12 @@ function namedIds({ ids: texts, noun }: SelectionRequest): readonly string[] {
 
 async function findIds(request: SelectionRequest, terminal: Terminal): Promise<readonly string[]> {
   const ids = new Set<string>();
-  let saidCount = 0;
+  let saidAt = terminal.now();
   for await (const page of request.find()) {
     for (const id of page) ids.add(id);
-    if (ids.size - saidCount < SAY_EVERY) continue;
-    saidCount = ids.size;
+    if (terminal.now() - saidAt < PROGRESS_MS) continue;
+    saidAt = terminal.now();
     note(terminal, `found ${ids.size} so far ...`);
   }
   return [...ids];
 }
-
-const SAY_EVERY = 100;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { formatFields, formatTable, indent, oneLine, plain, plural } from "./text.ts";
+import { escapeJson, formatFields, formatTable, indent, oneLine, plain, plural } from "./text.ts";
 
 test("control characters become visible marks, line breaks and tabs stay", () => {
   expect(plain("a\u001b[2Jb\u0000c\u009bd\te\r\nf\rg")).toBe("a\uFFFD[2Jb\uFFFDc\uFFFDd\te\nf\ng");
@@ -31,6 +31,17 @@ test("columns are as wide as their widest cell, and lines have no trailing blank
       ],
     ),
   ).toBe("id    state\n1     a\n1234");
+});
+
+test("what is in a cell begins no row, and nothing turns its direction", () => {
+  expect(formatTable(["id"], [["1\n2\u001b\u202e3"]])).toBe("id\n1 2\uFFFD\uFFFD3");
+});
+
+test("JSON keeps its meaning and has no control character", () => {
+  const value = { text: "a\u007f\u009b\u202e\n\u001b" };
+  const json = escapeJson(JSON.stringify(value));
+  expect(json).toBe('{"text":"a\\u007f\\u009b\\u202e\\n\\u001b"}');
+  expect(JSON.parse(json)).toEqual(value);
 });
 
 test("only lines with text are moved", () => {
