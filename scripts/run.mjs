@@ -14,6 +14,7 @@ const entries = {
   crash: "tests/dist/crash/main.js",
   bench: "tests/dist/bench/main.js",
   cron: "tests/dist/cron/main.js",
+  fuzz: "tests/dist/fuzz/main.js",
 };
 
 async function run([command, ...args]) {
