@@ -41,8 +41,8 @@ export interface DispatcherOptions {
   readonly limits: DispatcherLimits;
   /** Asked when a delivery that had to wait comes to its turn: its message may have been taken away meanwhile. */
   readonly isWanted: (delivery: Delivery) => boolean;
-  /** Takes the outcome of every attempt. */
-  readonly onEnd: (command: EndDelivery) => void;
+  /** Takes the outcome of every attempt, with the message as it was handed over. */
+  readonly onEnd: (command: EndDelivery, message: MessageRow) => void;
   /** An attempt could not be made for a reason of our own. */
   readonly onUnsent: (messageKey: number) => void;
   /** It is too late to begin: the start has to be counted again. */
@@ -154,7 +154,7 @@ export class Dispatcher {
       this.#options.onUnsent(message.key);
       return;
     }
-    if (command !== null) onEnd(command);
+    if (command !== null) onEnd(command, message);
   }
 
   /** Null when the message was taken away before the request was made, or when it is too late to begin. */

@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { RepriseError } from "@reprise/protocol";
 import type { Answers, Command, EndDelivery } from "../core/commands.ts";
 import { originGate } from "../core/gates.ts";
+import type { MessageRow } from "../core/rows.ts";
 import type { Context } from "../core/transition.ts";
 import type { Host, Timer } from "../host/host.ts";
 import type { Store } from "../store/store.ts";
@@ -92,7 +93,7 @@ export class Engine {
       keys,
       limits,
       isWanted: ({ message }) => this.#inFlight.get(message.key) === message.leaseToken,
-      onEnd: (command) => this.#submitQuietly(command),
+      onEnd: (command, message) => this.#takeOutcome(command, message),
       onUnsent: (messageKey) => this.#giveBack(messageKey),
       onLate: (messageKey) => {
         this.#restart(messageKey);
@@ -153,13 +154,20 @@ export class Engine {
     for (const request of this.#inbox.clear()) request.reject(shuttingDown());
   }
 
-  /** Outcomes of attempts: nobody waits for them, so they ride in the next transaction instead of starting one. */
-  #submitQuietly(command: EndDelivery): void {
+  /**
+   * Nobody waits for the outcome of an attempt, so it rides in the next transaction instead of starting one; but for the place that
+   * it frees in a queue or a flow control somebody may wait.
+   */
+  #takeOutcome(command: EndDelivery, { ticketKey, flowControlKey }: MessageRow): void {
     const { host, limits } = this.#options;
     if (this.#isClosed) return;
     this.#inbox.addQuiet([command]);
-    if (this.#isRunning || this.#linger !== null || this.#retry !== null) return;
-    this.#linger = host.setTimer(host.now() + limits.lingerMs, () => {
+    if (this.#isRunning || this.#retry !== null) return;
+    if (ticketKey !== null || flowControlKey !== null) {
+      this.#pump();
+      return;
+    }
+    this.#linger ??= host.setTimer(host.now() + limits.lingerMs, () => {
       this.#linger = null;
       this.#pump();
     });

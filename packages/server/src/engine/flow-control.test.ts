@@ -51,6 +51,15 @@ describe("parallelism", () => {
     expect(await flow()).toMatchObject({ inFlightCount: 0, waitingCount: 0 });
   });
 
+  test("goes to the next one as soon as an attempt ends, without waiting for other work", async () => {
+    const { host } = world;
+    await publish(["a", "b"], { parallelism: 1 });
+    const begin = host.now();
+    host.exchanges.shift()?.answer(accepted());
+    await host.until(() => sent()[0] === "b");
+    expect(host.now()).toBe(begin);
+  });
+
   test("is free while a message waits for its retry, which needs a place again", async () => {
     const { host } = world;
     await publish(["a", "b"], { parallelism: 1 });

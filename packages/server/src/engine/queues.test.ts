@@ -41,6 +41,15 @@ describe("a queue with one place", () => {
     expect(await queue()).toMatchObject({ openCount: 0, waitingCount: 0 });
   });
 
+  test("goes on as soon as a message is done, without waiting for other work", async () => {
+    const { host } = world;
+    await enqueue("a", "b");
+    const begin = host.now();
+    host.exchanges.shift()?.answer(accepted());
+    await host.until(() => sent()[0] === "b");
+    expect(host.now()).toBe(begin);
+  });
+
   test("waits for the retries of a message, and goes on when there are none left", async () => {
     const { host } = world;
     await enqueue("a", "b");
