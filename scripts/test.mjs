@@ -25,6 +25,15 @@ const programs = [
     ]),
   },
   {
+    source: "tests/simulation/messages/world.ts",
+    stage: countingStage("message simulation", [
+      "tests/dist/simulation/main.js",
+      "--messages",
+      "--seeds",
+      "2000",
+    ]),
+  },
+  {
     source: "tests/crash/main.ts",
     stage: countingStage("crash", ["tests/dist/crash/main.js", "--cycles", "30"]),
   },

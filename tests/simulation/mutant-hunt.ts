@@ -1,7 +1,7 @@
 import { playSeeds, type SeedResult } from "./pool.ts";
 import type { Suite } from "./suite.ts";
 
-const SEEDS_MAX = 200;
+const SEEDS_MAX = 400;
 
 /** Plants each bug in turn. It counts as caught when the checker that is meant for it is the one that cries. */
 export async function huntMutants(

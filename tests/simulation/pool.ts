@@ -22,6 +22,8 @@ export interface PoolOptions {
 }
 
 const WORKERS_MAX = 8;
+/** Of so many seeds one is played twice in any case: a world that is not the same twice cannot be replayed. */
+const TWICE_EVERY = 10;
 
 /** Plays seeds on every core. Worlds share nothing, so their order does not matter. */
 export async function playSeeds(options: PoolOptions): Promise<void> {
@@ -38,7 +40,10 @@ function runWorker({ kind, mutant, isTwice, nextSeed, onResult }: PoolOptions): 
     const give = () => {
       seed = nextSeed();
       if (seed === null) void worker.terminate().then(() => resolve());
-      else worker.postMessage({ seed, isTwice } satisfies Order);
+      else {
+        const order: Order = { seed, isTwice: isTwice || seed % TWICE_EVERY === 0 };
+        worker.postMessage(order);
+      }
     };
     worker.on("message", (result: SeedResult) => {
       onResult(result);

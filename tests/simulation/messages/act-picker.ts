@@ -1,7 +1,7 @@
 import type { Random } from "../random.ts";
 import type { Act } from "./acts.ts";
 import type { Operations } from "./operations.ts";
-import type { SinkLedger } from "./sink-ledger.ts";
+import { isSuccess, type SinkLedger } from "./sink-ledger.ts";
 import { LABELS } from "./wanted.ts";
 import { setEndpoints, type WorldPlan } from "./world-plan.ts";
 
@@ -62,12 +62,14 @@ export class ActPicker {
 
   #forMessage(): Act | null {
     const { operations, sinks, random } = this.#parts;
-    const known = random.chance(0.8)
-      ? operations.promises.map(({ messageId }) => messageId)
-      : sinks.stories.map(({ messageId }) => messageId);
+    if (random.chance(0.2)) return this.#forWaiting();
+    const all = random.chance(0.8) ? operations.promises : sinks.stories;
+    const open = all.filter(({ messageId }) => !this.#isDelivered(messageId));
+    // Now and then somebody is too late.
+    const known = (random.chance(0.9) ? open : all).map(({ messageId }) => messageId);
     if (known.length === 0) return null;
     const messageId = random.pick(known);
-    switch (random.pick(["cancel", "cancel", "cancelMany", "cancelLabel", "release"] as const)) {
+    switch (random.pick(["cancel", "cancel", "cancelMany", "cancelLabel"] as const)) {
       case "cancel":
         return { type: "cancel", messageId };
       case "cancelMany":
@@ -77,9 +79,25 @@ export class ActPicker {
         };
       case "cancelLabel":
         return { type: "cancelLabel", label: random.pick(LABELS), isAsync: random.chance(0.5) };
-      case "release":
-        return { type: "release", messageId };
     }
+  }
+
+  /** Sends a message now that seems to wait for its delay or for a retry. */
+  #forWaiting(): Act | null {
+    const { operations, sinks, random } = this.#parts;
+    const waiting = operations.promises.filter(({ messageId, wanted }) => {
+      const last = sinks.story(messageId)?.attempts.at(-1);
+      if (wanted?.queue != null) return random.chance(0.1);
+      return last === undefined ? wanted?.delaySeconds != null : last.outcome !== null;
+    });
+    const open = waiting.filter(({ messageId }) => !this.#isDelivered(messageId));
+    if (open.length === 0) return null;
+    return { type: "release", messageId: random.pick(open).messageId };
+  }
+
+  #isDelivered(messageId: string): boolean {
+    const attempts = this.#parts.sinks.story(messageId)?.attempts ?? [];
+    return attempts.some(({ outcome }) => outcome !== null && isSuccess(outcome));
   }
 
   #forQueue(queue: string): Act {

@@ -89,6 +89,8 @@ export class ClientActor {
     const act = planned ?? this.#picker.pick();
     if (act === null) return;
     const isRepeatable = act.type === "publish" && act.wanted.dedupId !== null;
+    // Two of the same at once must become one.
+    if (isRepeatable && this.#parts.random.chance(0.3)) this.#start(() => this.#ask(act, 3));
     const operation = await this.#ask(act, isRepeatable ? 3 : 1);
     if (act.type !== "listDead" || !isAccepted(operation)) return;
     const follow = this.#picker.pickForDead(operation.answer);

@@ -175,6 +175,7 @@ function toFlowControl({ key, parallelism, rate, periodSeconds }: FlowWanted) {
     ...(parallelism === null ? {} : { parallelism }),
     ...(rate === null ? {} : { rate, period: periodSeconds }),
   };
+  // One of the two is there.
   return { key, ...limits } as { key: string; parallelism: number };
 }
 

@@ -53,15 +53,21 @@ export function drawPlan(seed: number): WorldPlan {
       afterMs: random.integer(0, horizonMs / 4),
       act: { type: "putSchedule", schedule } as const,
     })),
-    ...Array.from({ length: random.integer(0, CONTROLS_MAX) }, () => ({
-      afterMs: random.integer(0, horizonMs),
-      act: null,
-    })),
+    ...drawControls(horizonMs, random),
   ];
   const all = [...wanteds, ...schedules.map(({ wanted }) => wanted)];
   const byTicket = new Map(all.map((wanted) => [wanted.ticket, wanted]));
   const limits = drawLimits(random);
   return { horizonMs, queues, flows, groups, schedules, wanteds: byTicket, acts, limits };
+}
+
+/** Some people act while most is going on; some come back later. */
+function drawControls(horizonMs: number, random: Random): readonly PlannedAct[] {
+  const spanMs = random.pick([4_000, horizonMs]);
+  return Array.from({ length: random.integer(0, CONTROLS_MAX) }, () => ({
+    afterMs: random.integer(0, spanMs),
+    act: null,
+  }));
 }
 
 function drawFlow(key: string, random: Random): FlowWanted {
@@ -132,6 +138,7 @@ function drawLimits(random: Random): Readonly<Record<string, number>> {
     groupRequestsMax: random.pick([512, 512, 1, 3]),
     claimMax: random.pick([500, 1, 2]),
     perOriginMax: random.pick([50, 50, 1, 3]),
+    parallelismMax: random.pick([2_000, 2_000, 2, 5]),
     perOriginWaitingMax: random.pick([1_000, 1, 4]),
   };
 }

@@ -24,6 +24,9 @@ const EVENTS_MAX = 60_000;
 /** Longest time that a world may need to become quiet once nothing goes wrong any more. */
 const QUIET_MS_MAX = 10 * 24 * 3_600_000;
 
+/** The server has so long to notice what happened last before somebody changes it. */
+const LAST_ACT_AFTER_MS = 20_000;
+
 /** Taken before a world replaces the timers: a real turn of the event loop lets every promise settle. */
 const { setImmediate: afterTurn } = globalThis;
 
@@ -149,7 +152,7 @@ class World {
   }
 
   async #doLast(label: string, run: () => void): Promise<void> {
-    this.#events.in(0, label, run);
+    this.#events.in(LAST_ACT_AFTER_MS, label, run);
     await this.#runUntil(() => false);
   }
 

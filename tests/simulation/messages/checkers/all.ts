@@ -12,10 +12,12 @@ import { neverEarly } from "./never-early.ts";
 import { neverLate } from "./never-late.ts";
 import { noStall } from "./no-stall.ts";
 import { nothingLost } from "./nothing-lost.ts";
+import { ownLimits } from "./own-limits.ts";
 import { pauseBinds } from "./pause-binds.ts";
 import { queueOrder } from "./queue-order.ts";
 import { queuePlaces } from "./queue-places.ts";
 import { scheduleTicks } from "./schedule-ticks.ts";
+import { shownState } from "./shown-state.ts";
 import { trueCounts } from "./true-counts.ts";
 
 /** Every sentence that must hold for messages without a run. */
@@ -29,10 +31,12 @@ export const allCheckers: readonly Checker[] = [
   queueOrder,
   flowPlaces,
   flowRate,
+  ownLimits,
   dedupExact,
   deadLetters,
   scheduleTicks,
   trueCounts,
+  shownState,
   noStall,
   nothingLost,
   askedOnce,

@@ -91,7 +91,7 @@ function isReset(key: string, { operations }: Scene): boolean {
   );
 }
 
-/** Slower lines of an origin may keep attempts back that were let go long ago. */
+/** Lines in memory may keep attempts back that were let go long ago. */
 const LINES_MIN = 50;
 
 function countInStretch(
@@ -104,7 +104,8 @@ function countInStretch(
   }: Counting & { readonly periodMs: number; readonly times: Map<string, number[]> },
   { plan, violate }: Scene,
 ): void {
-  if ((plan.limits.perOriginMax ?? 0) < LINES_MIN) return;
+  const { perOriginMax = 0, parallelismMax = 0 } = plan.limits;
+  if (Math.min(perOriginMax, parallelismMax) < LINES_MIN) return;
   const known = [...(times.get(key) ?? []), attempt.startedAt];
   const recent = known.filter((at) => at > attempt.startedAt - periodMs);
   times.set(key, recent);

@@ -67,7 +67,9 @@ function checkFailures(
     else if (!isSuccess(outcome)) failed.add(retried);
   }
   const least = failed.size - (isLastInDoubt(attempts) ? 1 : 0);
-  const most = new Set([...failed, ...doubtful]).size;
+  // A cancelled attempt that had to wait for its connection is ended by an error, though nobody has seen it.
+  const isCutShort = letters.slice(-3).join("") === "QEX";
+  const most = new Set([...failed, ...doubtful]).size + (isCutShort ? 1 : 0);
   if (errors < least || errors > most) {
     scene.violate(
       `${messageId} has ${errors} errors in its log; its destination knows ${failed.size}`,

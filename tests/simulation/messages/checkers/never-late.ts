@@ -13,7 +13,8 @@ export const neverLate: Checker = {
   promise: "without faults and gates an attempt begins within a quarter of a second of its time",
   observe: (scene) => {
     const { isCalm, plan, sinks, operations, violate, mark } = scene;
-    const isFree = isCalm && (plan.limits.perOriginMax ?? 0) >= LINES_MIN;
+    const { perOriginMax = 0, parallelismMax = 0 } = plan.limits;
+    const isFree = isCalm && Math.min(perOriginMax, parallelismMax) >= LINES_MIN;
     return (fact) => {
       if (!isFree || fact.kind !== "attempt") return;
       const { attempt } = fact;

@@ -12,7 +12,7 @@ export const queuePlaces: Checker = {
   observe: (scene) => {
     const places = new Map<string, Places>();
     for (const queue of scene.plan.queues) {
-      places.set(queue, { counts: new Set([1]), most: 1, begun: new Set() });
+      places.set(queue, { counts: new Set([1]), most: 1, changedTurn: 0, begun: new Set() });
     }
     return (fact) => {
       if (fact.kind === "asked") noteAsked(fact.operation, places);
@@ -28,6 +28,8 @@ interface Places {
   readonly counts: Set<number>;
   /** The most it ever had: who has a place keeps it. */
   most: number;
+  /** When a change of the count was confirmed last. */
+  changedTurn: number;
   readonly begun: Set<string>;
 }
 
@@ -42,11 +44,12 @@ function noteAsked({ act }: Operation, all: ReadonlyMap<string, Places>): void {
   if (act.type === "deleteQueue") places.begun.clear();
 }
 
-function noteAccepted({ act }: Operation, all: ReadonlyMap<string, Places>): void {
+function noteAccepted({ act, answeredTurn }: Operation, all: ReadonlyMap<string, Places>): void {
   if (act.type !== "upsertQueue" && act.type !== "deleteQueue") return;
   const places = all.get(act.queue);
   if (places === undefined) return;
   places.counts.clear();
+  places.changedTurn = answeredTurn;
   places.counts.add(act.type === "upsertQueue" ? act.parallelism : 1);
   if (act.type === "deleteQueue") places.begun.clear();
 }
@@ -67,7 +70,10 @@ function check(
   if (!isNew && !places.begun.has(messageId)) return;
   places.begun.add(messageId);
   const open = Array.from(places.begun).filter((id) => id === messageId || isOpen(id, scene));
-  const count = isNew ? Math.max(...places.counts) : places.most;
+  // A message that was there before the count became smaller may have got its place before, and have waited for its key.
+  const promised = scene.operations.promise(messageId);
+  const isYounger = promised !== null && promised.operation.askedTurn > places.changedTurn;
+  const count = isNew && isYounger ? Math.max(...places.counts) : places.most;
   if (open.length === count) mark("queue full");
   if (open.length <= count) return;
   const others = open.filter((id) => id !== messageId).join(", ");

@@ -33,6 +33,8 @@ class TickLedger {
   #runningSince: number | null = null;
   #isSurelyOff = true;
   #isMaybePaused = false;
+  /** The newest tick, whose message has made up for all that were due by then. */
+  #newest: Tick = { nominalAt: 0, createdAt: 0 };
   #disturbedAt = Number.NEGATIVE_INFINITY;
 
   constructor(schedule: ScheduleWanted, scene: Scene) {
@@ -109,7 +111,12 @@ class TickLedger {
         violate(`${name} is made ${nominalAt - after.createdAt} ms early`);
       const place = `${nominalAt} ${after.url}`;
       if (this.#ticks.has(place)) violate(`${name} is a second message of the tick ${nominalAt}`);
-      this.#ticks.set(place, { nominalAt, createdAt: after.createdAt });
+      // The messages to the endpoints of a group share their tick.
+      if (nominalAt !== this.#newest.nominalAt && nominalAt <= this.#newest.createdAt) {
+        violate(`${name} makes up for a tick that another message has made up for`);
+      }
+      this.#newest = { nominalAt, createdAt: after.createdAt };
+      this.#ticks.set(place, this.#newest);
     }
   }
 
