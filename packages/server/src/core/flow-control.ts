@@ -1,8 +1,11 @@
-import { FLOW_CONTROL_PERIOD_MS_DEFAULT, type FlowControl } from "@reprise/protocol";
+import { DAY_MS, FLOW_CONTROL_PERIOD_MS_DEFAULT, type FlowControl } from "@reprise/protocol";
 import type { FlowControlRow } from "./rows.ts";
 import type { Context } from "./transition.ts";
 
 /** Keys of flow control: how many attempts may be in flight, and how many may start in a period. */
+
+/** How long a key is kept that nobody uses. */
+const FLOW_IDLE_MS = DAY_MS;
 
 /** Whether one more attempt may start under `flow`, whose period is the current one. */
 export function hasCapacity(flow: FlowControlRow): boolean {
@@ -50,6 +53,13 @@ export function configureFlow(
     ...(isParallelismKept ? {} : { parallelism }),
     ...(isRateKept ? {} : { rate, periodMs }),
   });
+}
+
+/** Whether nobody has used the key for so long that it can be forgotten; every use moves its period on. */
+export function isIdleFlow(flow: FlowControlRow, now: number): boolean {
+  const isWanted = flow.isPaused === 1 || flow.isPinnedParallelism === 1 || flow.isPinnedRate === 1;
+  if (isWanted || flow.inFlightCount > 0 || flow.waitingCount > 0) return false;
+  return Math.max(flow.updatedAt, flow.periodStartAt + flow.periodMs) < now - FLOW_IDLE_MS;
 }
 
 /** A key without limits. */

@@ -1,10 +1,11 @@
 import type { Change, EnvelopeRow, TableName } from "../core/rows.ts";
 import type { Host, Timer } from "../host/host.ts";
 import type { BytesColumn, Condition, Store } from "../store/store.ts";
+import { deleteIdleFlowControls } from "./idle-flow-controls.ts";
 
 /**
  * Deletes what nobody needs any more, a little at a time: expired deduplication ids, messages that ended long ago with their log,
- * dead messages that were handled, bulk actions that are done. What is open, or waits in the dead letter queue, is never touched.
+ * dead messages that were handled, bulk actions that are done, idle keys of flow control. What is open, or waits in the dead letter queue, is never touched.
  */
 
 export interface SweeperOptions {
@@ -51,6 +52,7 @@ export class Sweeper {
     this.#steps = [
       (afterKey) => this.#sweep("dedups", { afterKey, column: "expiresAt", ageMs: 0 }),
       (afterKey) => this.#sweepMessages(afterKey, logRetentionMs),
+      (afterKey) => deleteIdleFlowControls(options.store, options.host.now(), afterKey),
       (afterKey) => {
         const closed = { column: "closedAt", ageMs: closedRetentionMs } as const;
         return this.#sweep("deadMessages", { afterKey, ...closed, without: ["responseBody"] });
