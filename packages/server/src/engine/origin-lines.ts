@@ -23,13 +23,17 @@ interface Origin {
   /** True from the moment that its line was found full until there is room again. */
   isFull: boolean;
   inFlight: number;
-  waiting: Delivery[];
+  /** Null is what has left the line. */
+  waiting: (Delivery | null)[];
   /** Index of the next one in `waiting`: taking from the front of an array would copy it. */
   next: number;
 }
 
 /** Deliveries that have left a line stay in its array until so many of them are worth a copy of the rest. */
 const PASSED_MAX = 1_024;
+
+/** Envelopes that wait in memory with their deliveries, in bytes; what has no room is read again when its turn comes. */
+const HELD_BYTES_MAX = 16 * 1024 * 1024;
 
 export class OriginLines {
   readonly #options: OriginLinesOptions;
@@ -39,6 +43,8 @@ export class OriginLines {
   /** Run key -> its deliveries that wait, so that the end of a run that has none costs nothing. */
   readonly #waitingOfRuns = new Map<number, number>();
   #inFlight = 0;
+  /** Of envelopes that wait with their deliveries. */
+  #heldBytes = 0;
 
   constructor(options: OriginLinesOptions) {
     this.#options = options;
@@ -61,8 +67,9 @@ export class OriginLines {
       this.#begin(origin);
       return true;
     }
-    origin.waiting.push(delivery.kind === "plain" ? { ...delivery, envelope: null } : delivery);
-    this.#countWaiting(delivery, 1);
+    const waiting = this.#withinBytes(delivery);
+    origin.waiting.push(waiting);
+    this.#countWaiting(waiting, 1);
     this.#update(name, origin);
     return false;
   }
@@ -106,6 +113,7 @@ export class OriginLines {
     for (const [name, origin] of this.#origins) {
       const kept: Delivery[] = [];
       for (const delivery of origin.waiting.slice(origin.next)) {
+        if (delivery === null) continue;
         if (!isMeant(delivery)) {
           kept.push(delivery);
           continue;
@@ -127,6 +135,7 @@ export class OriginLines {
     }
     this.#ready.clear();
     this.#waitingOfRuns.clear();
+    this.#heldBytes = 0;
   }
 
   #begin(origin: Origin): void {
@@ -148,7 +157,8 @@ export class OriginLines {
   }
 
   #takeFirst(origin: Origin): Delivery | null {
-    for (let first = origin.waiting[origin.next]; first !== undefined; ) {
+    for (let first = origin.waiting[origin.next]; first !== undefined && first !== null; ) {
+      origin.waiting[origin.next] = null;
       origin.next++;
       this.#countWaiting(first, -1);
       if (origin.next === origin.waiting.length || origin.next >= PASSED_MAX) {
@@ -161,13 +171,25 @@ export class OriginLines {
     return null;
   }
 
+  /** A burst leaves its bodies on disk; what waits for a moment only is not read again. */
+  #withinBytes(delivery: Delivery): Delivery {
+    const isHeld = this.#heldBytes + bytesOf(delivery) <= HELD_BYTES_MAX;
+    return isHeld || delivery.kind === "run" ? delivery : { ...delivery, envelope: null };
+  }
+
   #countWaiting(delivery: Delivery, change: 1 | -1): void {
+    this.#heldBytes += change * bytesOf(delivery);
     if (delivery.kind === "plain") return;
     const { run } = delivery;
     const count = (this.#waitingOfRuns.get(run.key) ?? 0) + change;
     if (count === 0) this.#waitingOfRuns.delete(run.key);
     else this.#waitingOfRuns.set(run.key, count);
   }
+}
+
+function bytesOf(delivery: Delivery): number {
+  if (delivery.kind === "run" || delivery.envelope === null) return 0;
+  return delivery.envelope.body.byteLength + delivery.envelope.config.length;
 }
 
 function countOf({ waiting, next }: Origin): number {
