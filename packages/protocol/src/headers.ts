@@ -214,10 +214,17 @@ export function callbackHeaders(
   return found;
 }
 
-/** Joins header sets; a later set wins over an earlier one, name by name. */
+/** Joins header sets; a later set wins over an earlier one, name by name. What is alone is given back as it is. */
 export function mergeHeaders(...sets: readonly FlatHeaders[]): FlatHeaders {
+  const [first = NO_HEADERS, ...others] = sets.filter(hasHeaders);
+  if (others.length === 0) return first;
   // Every source is a header set, and so is their sum.
-  return Object.assign(emptyRecord<string>(), ...sets) as FlatHeaders;
+  return Object.assign(emptyRecord<string>(), first, ...others) as FlatHeaders;
+}
+
+function hasHeaders(headers: FlatHeaders): boolean {
+  for (const _ in headers) return true;
+  return false;
 }
 
 /** Keeps the headers whose name satisfies `keep`. */

@@ -1,4 +1,10 @@
-import { asSubmissionError, HEADER, RepriseError, type TokenScope } from "@reprise/protocol";
+import {
+  asSubmissionError,
+  DESTINATION_PREFIX,
+  HEADER,
+  RepriseError,
+  type TokenScope,
+} from "@reprise/protocol";
 import { Hono } from "hono";
 import { checkScope, checkToken } from "./auth.ts";
 import { AuthFailures } from "./auth-failures.ts";
@@ -49,6 +55,9 @@ const resources = [
   stepsToCome,
 ];
 
+/** Whatever is behind one of these is a destination. */
+const DESTINATION_PREFIXES = [DESTINATION_PREFIX.publish, DESTINATION_PREFIX.enqueue];
+
 /** The API as a function from request to response; the transport tells what a `Request` cannot. */
 export interface Api {
   fetch(request: Request, peer?: Peer): Promise<Response>;
@@ -56,7 +65,7 @@ export interface Api {
 
 export function createApi(room: ApiRoom): Api {
   const authenticate = createAuthenticator(room);
-  const app = new Hono<ApiEnv>({ getPath, router: new FixedPathRouter() });
+  const app = new Hono<ApiEnv>({ getPath, router: new FixedPathRouter(DESTINATION_PREFIXES) });
   app.get("/livez", (c) => c.json({ status: "ok" }));
   app.get("/readyz", async (c) => {
     await room.store.nextDueAt();

@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { expect, test } from "vitest";
 import { FixedPathRouter } from "./fixed-path-router.ts";
 
-const app = new Hono({ router: new FixedPathRouter() })
+const app = new Hono({ router: new FixedPathRouter(["/v2/publish/"]) })
   .use("/v2/*", async (c, next) => {
     await next();
     c.header("x-seen", "true");
@@ -30,5 +30,18 @@ test("a path with parameters is read each time", async () => {
   for (const id of ["a", "b", "a"]) {
     expect(await ask("GET", `/v2/runs/${id}`)).toEqual([200, `run ${id}`, "true"]);
   }
-  expect(await ask("POST", "/v2/publish/https://a.test/")).toEqual([200, "publish", "true"]);
+});
+
+test("everything behind a prefix is answered by its one route", async () => {
+  for (const target of ["https://a.test/", "https://b.test/x/y?z", "a", "https://a.test/"]) {
+    expect(await ask("POST", `/v2/publish/${target}`)).toEqual([200, "publish", "true"]);
+    expect((await ask("GET", `/v2/publish/${target}`))[0]).toBe(404);
+  }
+  expect((await ask("POST", "/v2/publisher/a"))[0]).toBe(404);
+});
+
+test("a second route behind a prefix is refused, because it would not be found", () => {
+  const router = new FixedPathRouter(["/v2/publish/"]);
+  router.add("POST", "/v2/publish/*", "one");
+  expect(() => router.add("POST", "/v2/publish/:id/retry", "two")).toThrow(/below a prefix/);
 });
