@@ -54,11 +54,12 @@ export async function takeDue(group: Group, taking: Taking): Promise<Taken> {
   return { requests, gates, hasMore };
 }
 
-async function findOrphans({ transaction, room }: Taking): Promise<readonly Request[]> {
+async function findOrphans({ work, transaction, room }: Taking): Promise<readonly Request[]> {
   const orphans = await transaction.find("messages", "pendingByState", [["active"], ["canceling"]]);
   const lost = orphans
     .filter((message) => !isInFlight(message, room))
     .toSorted((a, b) => a.key - b.key);
+  work.addLoaded("messages", [], lost);
   return lost.map(({ key }) => startRequest(key, true));
 }
 
@@ -73,13 +74,13 @@ export async function findNextDue(
 
 /** A lease that ends while this very process makes the attempt is prolonged: the attempt has a deadline of its own. */
 function takeOne(message: MessageRow, { work, room }: Taking, requests: Request[]): void {
+  work.addLoaded("messages", [], [message]);
   if (!isInFlight(message, room)) {
     requests.push(startRequest(message.key, message.state !== "scheduled"));
     return;
   }
   const { now, attemptTimeoutMs } = room.context;
   const { dueAt } = startAttempt(message, now, attemptTimeoutMs);
-  work.addLoaded("messages", [], [message]);
   work.apply([update("messages", message, { ...message, dueAt })]);
 }
 
