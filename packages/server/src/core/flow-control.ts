@@ -57,8 +57,9 @@ export function configureFlow(
 
 /** Whether nobody has used the key for so long that it can be forgotten; every use moves its period on. */
 export function isIdleFlow(flow: FlowControlRow, now: number): boolean {
-  const isWanted = flow.isPaused === 1 || flow.isPinnedParallelism === 1 || flow.isPinnedRate === 1;
-  if (isWanted || flow.inFlightCount > 0 || flow.waitingCount > 0) return false;
+  const { isPaused, isPinnedParallelism, isPinnedRate, inFlightCount, waitingCount } = flow;
+  const marks = [isPaused, isPinnedParallelism, isPinnedRate, inFlightCount, waitingCount];
+  if (marks.some((mark) => mark > 0)) return false;
   return Math.max(flow.updatedAt, flow.periodStartAt + flow.periodMs) < now - FLOW_IDLE_MS;
 }
 
