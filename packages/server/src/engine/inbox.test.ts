@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { endDelivery, response, startRun, submitStep } from "../core/rows.suite.ts";
+import { newMessage } from "./gates.suite.ts";
 import { Inbox } from "./inbox.ts";
+import { ScriptedHost } from "./scripted-host.suite.ts";
 
 const limits = { groupRequestsMax: 3, groupBytesMax: 100, inboxRequestsMax: 4 };
 const bytes = (count: number) => new Uint8Array(count);
@@ -24,6 +26,7 @@ test("bodies of every kind count against the bytes of a group", () => {
   for (const command of [
     step(60),
     startRun({ payload: body }),
+    { ...newMessage(new ScriptedHost(), "a"), body },
     endDelivery({ type: "response", status: 200, headers: {}, body, isTruncated: false }),
   ]) {
     const inbox = new Inbox(limits);

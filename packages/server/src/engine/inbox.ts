@@ -79,7 +79,7 @@ export class Inbox {
 function bytesOf({ commands }: Request): number {
   let bytes = 0;
   for (const command of commands) {
-    if (command.type === "submitStep") bytes += command.body.byteLength;
+    if ("body" in command) bytes += command.body.byteLength;
     else if (command.type === "startRun") bytes += command.payload.byteLength;
     else if (command.type === "endDelivery" && command.outcome.type === "response")
       bytes += command.outcome.body.byteLength;
