@@ -35,7 +35,7 @@ const programs = [
   },
   {
     source: "tests/crash/main.ts",
-    stage: countingStage("crash", ["tests/dist/crash/main.js", "--cycles", "30"]),
+    stage: countingStage("crash", ["tests/dist/crash/main.js", "--cycles", "20"]),
   },
   {
     source: "examples/failed-run/start.mjs",

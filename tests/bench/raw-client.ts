@@ -4,7 +4,7 @@ export interface RawRequest {
   readonly method: "GET" | "POST" | "DELETE";
   readonly path: string;
   readonly headers: string[];
-  readonly body: string | null;
+  readonly body: string | Uint8Array | null;
 }
 
 export interface RawResponse {

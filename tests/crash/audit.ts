@@ -1,13 +1,8 @@
 import { DatabaseSync } from "node:sqlite";
 import { messageKey } from "@reprise/protocol";
 import type { Ledger, Triggered } from "./ledger.ts";
+import type { Check } from "./load.ts";
 import { type Kind, stepCountOf } from "./program.ts";
-
-/** One sentence that must hold, and what speaks against it. */
-export interface Check {
-  readonly name: string;
-  readonly faults: readonly string[];
-}
 
 interface RunRecord {
   readonly key: number;

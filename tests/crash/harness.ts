@@ -1,34 +1,35 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CrashApp } from "./app.ts";
-import { audit, type Check } from "./audit.ts";
-import { ask, Clients } from "./clients.ts";
-import { Ledger } from "./ledger.ts";
-import type { CrashOptions } from "./options.ts";
+import type { Check, Half, Load } from "./load.ts";
+import { MessageLoad } from "./messages/message-load.ts";
+import type { Mutant } from "./mutants.ts";
 import { Random } from "./random.ts";
 import { ServerLink } from "./server-link.ts";
 import { ServerProcess } from "./server-process.ts";
+import { WorkflowLoad } from "./workflow-load.ts";
 
 /** Time that a life of the server has from the first request that it has accepted. */
 const LIFE_MS_MIN = 30;
-const LIFE_MS_MAX = 330;
+const LIFE_MS_MAX: Readonly<Record<Half, number>> = { workflows: 330, messages: 1_000 };
 const ACCEPT_MS_MAX = 5_000;
 /** Share of the kills that hit while the server starts. */
 const EARLY_KILLS = 0.1;
 const EARLY_MS_MAX = 80;
-const RUNS_AT_ONCE_MIN = 16;
-const RUNS_AT_ONCE_MAX = 64;
 const DRAIN_MS_MAX = 60_000;
 /** A server with a planted fault may have forgotten what it would have to finish. */
-const MUTANT_DRAIN_MS_MAX = 5_000;
+const MUTANT_DRAIN_MS_MAX = 2_000;
 const DRAIN_PAUSE_MS = 100;
-/** A run of the harness in which less happened has proven nothing. */
+/** A run of the harness in which less was in flight has proven nothing. */
 const BUSY_KILLS_SHARE = 0.7;
-const RUNS_PER_CYCLE_MIN = 2;
-const RECORDS_PER_CYCLE_MIN = 5;
-const FINISHED_PER_CYCLE_MIN = 0.5;
 const PROGRESS_CYCLES = 10;
+
+export interface CrashPlan {
+  readonly half: Half;
+  readonly cycles: number;
+  readonly seed: number;
+  readonly mutant: Mutant | null;
+}
 
 export interface CrashResult {
   readonly passed: number;
@@ -37,9 +38,9 @@ export interface CrashResult {
 }
 
 /** Kills the server again and again, lets it finish its work at last, and compares the ledgers. */
-export async function runCrashes(options: CrashOptions): Promise<CrashResult> {
+export async function runCrashes(plan: CrashPlan): Promise<CrashResult> {
   const dataDir = mkdtempSync(join(tmpdir(), "reprise-crash-"));
-  const harness = new Harness(options, dataDir);
+  const harness = new Harness(plan, dataDir);
   try {
     return await harness.run();
   } finally {
@@ -48,13 +49,11 @@ export async function runCrashes(options: CrashOptions): Promise<CrashResult> {
 }
 
 class Harness {
-  readonly #options: CrashOptions;
+  readonly #plan: CrashPlan;
   readonly #dataDir: string;
-  readonly #ledger = new Ledger();
   readonly #link = new ServerLink();
   readonly #random: Random;
-  readonly #app: CrashApp;
-  readonly #clients: Clients;
+  readonly #load: Load;
   /** The process of the next life: loaded ahead, so that a cycle does not wait for it. */
   #next: ServerProcess;
   #port = 0;
@@ -64,54 +63,57 @@ class Harness {
   readonly #faults: string[] = [];
   #failed = 0;
 
-  constructor(options: CrashOptions, dataDir: string) {
-    this.#options = options;
+  constructor(plan: CrashPlan, dataDir: string) {
+    this.#plan = plan;
     this.#dataDir = dataDir;
-    this.#random = new Random(options.seed);
-    const room = { ledger: this.#ledger, link: this.#link, random: new Random(options.seed + 1) };
-    this.#app = new CrashApp(room);
-    this.#clients = new Clients({ ...room, app: this.#app });
-    this.#next = new ServerProcess(options.mutant);
+    this.#random = new Random(plan.seed);
+    const room = {
+      link: this.#link,
+      seed: plan.seed,
+      databasePath: join(dataDir, "reprise.db"),
+    };
+    this.#load = plan.half === "workflows" ? new WorkflowLoad(room) : new MessageLoad(room);
+    this.#next = new ServerProcess(plan.mutant);
   }
 
   async run(): Promise<CrashResult> {
-    await this.#app.start();
-    void this.#clients.operate();
+    await this.#load.start();
     try {
-      for (let cycle = 1; cycle <= this.#options.cycles; cycle++) await this.#cycle(cycle);
+      for (let cycle = 1; cycle <= this.#plan.cycles; cycle++) await this.#cycle(cycle);
       await this.#drain();
     } finally {
-      this.#clients.stop();
+      this.#load.stop();
       await this.#next.kill();
       await this.#link.down();
-      this.#app.stop();
     }
-    for (const check of audit(join(this.#dataDir, "reprise.db"), this.#ledger)) this.#count(check);
+    for (const check of this.#load.audit()) this.#count(check);
     this.#count(this.#checkValidity());
     return { passed: this.#passed, failed: this.#failed, faults: this.#faults };
   }
 
   /** One life of the server, ended by a kill. It passes when nothing contradictory was seen meanwhile. */
   async #cycle(cycle: number): Promise<void> {
-    const { faults } = this.#ledger;
+    const { faults } = this.#load;
     const faultsBefore = faults.length;
     const isEarly = cycle > 1 && this.#random.chance(EARLY_KILLS);
     const server = this.#takeNext();
     const listening = server.open(this.#dataDir, this.#port);
     if (!isEarly) await this.#work(await listening);
     else await pause(this.#random.between(0, EARLY_MS_MAX));
-    if (this.#link.inFlight + this.#app.inFlight > 0) this.#busyKills++;
+    if (this.#link.inFlight + this.#load.inFlight > 0) this.#busyKills++;
     await server.kill();
     await listening;
     await this.#link.down();
+    this.#load.endLife();
     this.#count({ name: `cycle ${cycle}`, faults: faults.slice(faultsBefore) });
     if (cycle % PROGRESS_CYCLES === 0) this.#report(cycle);
   }
 
   #takeNext(): ServerProcess {
     const server = this.#next;
-    this.#next = new ServerProcess(this.#options.mutant);
+    this.#next = new ServerProcess(this.#plan.mutant);
     this.#link.begin();
+    this.#load.beginLife();
     return server;
   }
 
@@ -120,74 +122,51 @@ class Harness {
     this.#port = listening.port;
     this.#link.up(listening);
     const accepts = this.#link.accepts();
-    this.#clients.keep(this.#random.between(RUNS_AT_ONCE_MIN, RUNS_AT_ONCE_MAX));
+    this.#load.keepBusy();
     await Promise.race([accepts, pause(ACCEPT_MS_MAX)]);
-    await pause(this.#random.between(LIFE_MS_MIN, LIFE_MS_MAX));
+    await pause(this.#random.between(LIFE_MS_MIN, LIFE_MS_MAX[this.#plan.half]));
   }
 
   #report(cycle: number): void {
-    const { ledger, kills } = { ledger: this.#ledger, kills: this.#busyKills };
+    const progress = this.#load.progress();
+    const faults = this.#load.faults.length;
     console.log(
-      `cycle ${cycle}: ${ledger.triggered.size} runs, ${ledger.acceptedCount} records accepted, ` +
-        `${ledger.deliveries} deliveries, ${kills} kills under load, ${ledger.faults.length} faults`,
+      `cycle ${cycle}: ${progress}, ${this.#busyKills} kills under load, ${faults} faults`,
     );
   }
 
-  /** No more faults and no more runs: the server has to bring everything to its end. */
+  /** No more kills and nothing new: the server has to bring everything to its end. */
   async #drain(): Promise<void> {
-    this.#clients.keep(0);
+    this.#load.settle();
     const server = this.#takeNext();
     const listening = await server.open(this.#dataDir, this.#port);
     if (listening === null) throw new Error("the server ended before it had drained");
     this.#link.up(listening);
     const startedAt = Date.now();
-    const drainMsMax = this.#options.mutant === null ? DRAIN_MS_MAX : MUTANT_DRAIN_MS_MAX;
-    while (!(await this.#isQuiet())) {
-      if (Date.now() - startedAt > drainMsMax) {
-        this.#ledger.fault(`there is work left ${drainMsMax} ms after the last kill`);
-        break;
-      }
+    const drainMsMax = this.#plan.mutant === null ? DRAIN_MS_MAX : MUTANT_DRAIN_MS_MAX;
+    let isQuiet = await this.#load.isQuiet();
+    while (!isQuiet && Date.now() - startedAt <= drainMsMax) {
       await pause(DRAIN_PAUSE_MS);
+      isQuiet = await this.#load.isQuiet();
     }
-    this.#clients.stop();
+    const faults = isQuiet ? [] : [`there is work left ${drainMsMax} ms after the last kill`];
+    this.#count({ name: "everything comes to its end", faults });
+    this.#load.stop();
     await server.stop();
     await this.#link.down();
     console.log(`drained in ${Date.now() - startedAt} ms`);
   }
 
-  async #isQuiet(): Promise<boolean> {
-    const life = await this.#link.ready();
-    for (const path of [
-      "/v2/workflows/logs?state=RUN_STARTED&count=1",
-      "/v2/workflows/dlq?label=healing,branching&count=1",
-      "/v2/workflows/dlq?failureFunctionState=CALLBACK_INPROGRESS&count=1",
-    ]) {
-      const response = await ask(life, "GET", path, null);
-      if (response?.status !== 200) throw new Error(`GET ${path}: ${response?.body ?? "nothing"}`);
-      const page = JSON.parse(response.body) as Readonly<Record<string, unknown>>; // A JSON object.
-      const list = page.runs ?? page.messages;
-      if (!Array.isArray(list) || list.length > 0) return false;
-    }
-    return this.#app.inFlight === 0;
-  }
-
   #checkValidity(): Check {
-    const { cycles } = this.#options;
-    const ledger = this.#ledger;
-    const accepted = [...ledger.triggered.values()].filter(({ outcome }) => outcome === "accepted");
+    const { cycles } = this.#plan;
     const figures = [
-      ["kills under load", this.#busyKills, BUSY_KILLS_SHARE * cycles],
-      ["accepted runs", accepted.length, RUNS_PER_CYCLE_MIN * cycles],
-      ["accepted records", ledger.acceptedCount, RECORDS_PER_CYCLE_MIN * cycles],
-      ["finished runs", ledger.finished.size, FINISHED_PER_CYCLE_MIN * cycles],
-    ] as const;
-    for (const [name, count] of figures) console.log(`${name}: ${count}`);
-    console.log(
-      `cancelled runs: ${ledger.canceled.size}, resumed: ${ledger.resumed.size}, deliveries: ${ledger.deliveries}, overlaps: ${ledger.overlaps}`,
-    );
+      { name: "kills under load", count: this.#busyKills, least: BUSY_KILLS_SHARE * cycles },
+      ...this.#load.figures(cycles),
+    ];
+    console.log(figures.map(({ name, count }) => `${name}: ${count}`).join(", "));
     const faults = figures
-      .filter(([, count, least]) => count < Math.floor(least))
-      .map(([name, count, least]) => `${name}: ${count}, needed are ${Math.floor(least)}`);
+      .filter(({ count, least }) => count < Math.floor(least))
+      .map(({ name, count, least }) => `${name}: ${count}, needed are ${Math.floor(least)}`);
     return { name: "enough was in flight to prove something", faults };
   }
 

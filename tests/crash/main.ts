@@ -1,4 +1,4 @@
-// `npm run crash -- --cycles N [--seed N] [--mutant NAME]`. The server that is killed is this program again, in another
+// `npm run crash -- --cycles N [--only HALF] [--seed N] [--mutant NAME]`. The server that is killed is this program again, in another
 // role; what a role needs is loaded when it is known.
 
 const [role, ...rest] = process.argv.slice(2);

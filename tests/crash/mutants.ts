@@ -1,15 +1,43 @@
 import type { Change, Store, Transaction } from "@reprise/server";
+import type { Half } from "./load.ts";
+import { claimApart, forgetPlaces, inMemory, tickApart } from "./messages/planted.ts";
+import { passOn, type Work, withTransaction } from "./store-wrap.ts";
 
-export const MUTANTS = ["early-ack", "repeat-steps", "lose-dead-letters"] as const;
+export const MUTANTS = [
+  "early-ack",
+  "repeat-steps",
+  "lose-dead-letters",
+  "forget-places",
+  "places-in-memory",
+  "starts-in-memory",
+  "claim-apart",
+  "tick-apart",
+  "lose-dead-messages",
+] as const;
 /** A planted fault of the server under test. */
 export type Mutant = (typeof MUTANTS)[number];
 
-/** What the harness has to say about each: a fault whose text contains this. */
-export const MUTANT_TRACES: Readonly<Record<Mutant, string>> = {
-  "early-ack": "is lost",
-  "repeat-steps": "after its result was accepted",
-  "lose-dead-letters": "has 0 dead letters",
+/** What the harness has to say about each in a half that sees it: a fault whose text contains this. */
+const TRACES: Readonly<Record<Mutant, Partial<Record<Half, string>>>> = {
+  "early-ack": { workflows: "is lost", messages: "is lost" },
+  "repeat-steps": { workflows: "after its result was accepted" },
+  "lose-dead-letters": { workflows: "has 0 dead letters" },
+  "forget-places": { messages: "was under way" },
+  "places-in-memory": { messages: "inFlightCount" },
+  "starts-in-memory": { messages: "starts in window" },
+  "claim-apart": { messages: "messages, not 1" },
+  "tick-apart": { messages: "the tick of" },
+  "lose-dead-messages": { messages: "has 0 dead letters" },
 };
+
+/** Null when nothing of this half can show the fault. */
+export function traceOf(mutant: Mutant, half: Half): string | null {
+  return TRACES[mutant][half] ?? null;
+}
+
+export function mutantsOf(half: Half): readonly Mutant[] {
+  return MUTANTS.filter((mutant) => traceOf(mutant, half) !== null);
+}
 
 /** Stands between the server and its store and plants the fault there, so that the product has no switch for it. */
 export function plant(mutant: Mutant): (store: Store) => Store {
@@ -19,26 +47,20 @@ export function plant(mutant: Mutant): (store: Store) => Store {
     case "repeat-steps":
       return (store) => withTransaction(store, (work) => store.transaction((t) => work(blind(t))));
     case "lose-dead-letters":
-      return (store) => withTransaction(store, (work) => store.transaction((t) => work(lossy(t))));
+      return losing("deadLetters");
+    case "lose-dead-messages":
+      return losing("deadMessages");
+    case "forget-places":
+      return forgetPlaces;
+    case "places-in-memory":
+      return inMemory("inFlightCount");
+    case "starts-in-memory":
+      return inMemory("rateCount");
+    case "claim-apart":
+      return claimApart;
+    case "tick-apart":
+      return tickApart;
   }
-}
-
-type Work<R> = (transaction: Transaction) => Promise<R>;
-
-function withTransaction(store: Store, transaction: <R>(work: Work<R>) => Promise<R>): Store {
-  return {
-    get: (table, keys) => store.get(table, keys),
-    find: (table, lookup, values) => store.find(table, lookup, values),
-    list: (table, query) => store.list(table, query),
-    count: (table, where) => store.count(table, where),
-    nextDueAt: () => store.nextDueAt(),
-    waitingGates: () => store.waitingGates(),
-    get counters() {
-      return store.counters;
-    },
-    close: () => store.close(),
-    transaction,
-  };
 }
 
 const COMMIT_DELAY_MS = 25;
@@ -70,26 +92,12 @@ function blind(transaction: Transaction): Transaction {
   };
 }
 
-/** Runs fail, but their dead letters are not kept. */
-function lossy(transaction: Transaction): Transaction {
-  const isKept = (change: Change) => change.table !== "deadLetters" || change.type !== "insert";
-  return {
+/** What fails fails, but the rows that would keep it are not written. */
+function losing(table: Change["table"]): (store: Store) => Store {
+  const isKept = (change: Change) => change.table !== table || change.type !== "insert";
+  const lossy = (transaction: Transaction): Transaction => ({
     ...passOn(transaction),
     write: (changes) => transaction.write(changes.filter(isKept)),
-  };
-}
-
-function passOn(transaction: Transaction): Transaction {
-  return {
-    get: (table, keys) => transaction.get(table, keys),
-    find: (table, lookup, values) => transaction.find(table, lookup, values),
-    list: (table, query) => transaction.list(table, query),
-    count: (table, where) => transaction.count(table, where),
-    nextDueAt: () => transaction.nextDueAt(),
-    waitingGates: () => transaction.waitingGates(),
-    write: (changes) => transaction.write(changes),
-    claimDue: (table, now, limit) => transaction.claimDue(table, now, limit),
-    claimWaiting: (gate, limit) => transaction.claimWaiting(gate, limit),
-    reserveKeys: (count) => transaction.reserveKeys(count),
-  };
+  });
+  return (store) => withTransaction(store, (work) => store.transaction((t) => work(lossy(t))));
 }

@@ -74,7 +74,7 @@ export class ServerLink {
     this.#inFlight++;
     try {
       const response = await answer;
-      if (request.path === "/v2/batch" && response.status === 200) this.#onAccept?.();
+      if (request.method !== "GET" && response.status < 300) this.#onAccept?.();
       return response;
     } finally {
       this.#inFlight--;
