@@ -90,6 +90,12 @@ export class ServerProcess {
     return this.#api.fetch(request);
   }
 
+  /** Ends in order: what is in flight may end within `drainMs`, and what it led to is kept. */
+  async stop(drainMs: number): Promise<void> {
+    await this.#bulkRunner.stop();
+    await this.#engine.stop(drainMs);
+  }
+
   kill(): void {
     this.#isAlive = false;
     for (const timer of this.#timers) timer.cancel();

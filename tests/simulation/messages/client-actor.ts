@@ -5,6 +5,7 @@ import { type Act, subjectOf } from "./acts.ts";
 import { isAccepted, type Operation, type Operations } from "./operations.ts";
 import { perform } from "./perform.ts";
 import type { SinkLedger } from "./sink-ledger.ts";
+import { isDeduplicated } from "./wanted.ts";
 import type { WorldPlan } from "./world-plan.ts";
 
 export interface ActorParts {
@@ -88,7 +89,7 @@ export class ClientActor {
   async #act(planned: Act | null): Promise<void> {
     const act = planned ?? this.#picker.pick();
     if (act === null) return;
-    const isRepeatable = act.type === "publish" && act.wanted.dedupId !== null;
+    const isRepeatable = act.type === "publish" && isDeduplicated(act.wanted);
     // Two of the same at once must become one.
     if (isRepeatable && this.#parts.random.chance(0.3)) this.#start(() => this.#ask(act, 3));
     const operation = await this.#ask(act, isRepeatable ? 3 : 1);

@@ -24,6 +24,7 @@ const RATES_MAX = {
 const COUNTS_MAX = {
   serverCrashes: 4,
   clockJumps: 2,
+  serverStops: 2,
 } as const;
 
 export type MessageFault = keyof typeof RATES_MAX;

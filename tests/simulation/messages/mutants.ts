@@ -25,6 +25,7 @@ const STALL = "nobody waits at an open gate";
 const REPORTS = "callbacks tell of every end";
 const DEAD = "dead letters are handled once";
 const SHOWN = "queues and keys show the truth";
+const FAN_OUT = "groups fan out";
 const LOG = "the log tells the whole story";
 
 /** Bugs in the decisions about messages without a run, and the checker that must notice each. */
@@ -193,6 +194,11 @@ export const mutants: readonly Mutant[] = [
     "api/views/queue.js",
     `values: ["plain"]`,
     `values: ["plain", "callback"]`,
+  ]),
+  bug("third-endpoint-forgotten", FAN_OUT, [
+    "core/publish.js",
+    "return JSON.parse(group.endpoints);",
+    "return JSON.parse(group.endpoints).slice(0, 2);",
   ]),
   bug("retry-without-log", LOG, [
     "core/start-message.js",

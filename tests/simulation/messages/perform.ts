@@ -163,6 +163,7 @@ function toSettings(wanted: Wanted) {
     ...(timeoutSeconds === null ? {} : { timeout: timeoutSeconds }),
     ...(label === null ? {} : { label }),
     ...(dedupId === null ? {} : { deduplicationId: dedupId }),
+    ...(wanted.isDeduplicatedByContent ? { contentBasedDeduplication: true } : {}),
     ...(flow === null ? {} : { flowControl: toFlowControl(flow) }),
     ...(callback === null ? {} : { callback: callback.url }),
     ...(failureCallback === null ? {} : { failureCallback: failureCallback.url }),

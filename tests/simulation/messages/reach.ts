@@ -4,6 +4,7 @@ import { MESSAGE_FAULT_KINDS } from "./fault-plan.ts";
 /** States that are hard to reach and that a run of many seeds must have reached. */
 const HARD_STATES = [
   "server crash",
+  "server stop",
   "clock jump",
   "storeFault",
   "attempt repeated after a crash",
@@ -11,6 +12,8 @@ const HARD_STATES = [
   "duplicate recognised",
   "deduplication window over",
   "fan-out",
+  "fan-out checked",
+  "dead letters listed",
   "callback told",
   "queue full",
   "queue with callbacks",

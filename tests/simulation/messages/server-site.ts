@@ -13,6 +13,7 @@ import type { Wire } from "./wire.ts";
 
 const DOWN_MS_MAX = 8_000;
 const STORE_MS_MAX = 3;
+const DRAIN_MS = 5_000;
 
 export interface SiteParts {
   readonly seed: number;
@@ -35,6 +36,7 @@ export class ServerSite {
   readonly #processRandom: Random;
   #server: ServerProcess | null = null;
   #generation = 0;
+  #isStopping = false;
 
   constructor(parts: SiteParts) {
     this.#parts = parts;
@@ -67,14 +69,34 @@ export class ServerSite {
     this.#server.start();
   }
 
-  /** Ends the process in the middle of whatever it does; another one starts a little later. */
+  /** Ends the process in the middle of whatever it does. */
   crash(): void {
+    this.#end("dies");
+  }
+
+  /** Asks the process to end, as a new release does. */
+  stop(): void {
+    const server = this.#server;
+    if (server === null || this.#isStopping) return;
+    const { events, trace } = this.#parts;
+    trace.add(events.now, `server-${server.generation} is asked to stop`);
+    this.#isStopping = true;
+    void server.stop(DRAIN_MS).then(async () => {
+      // Whoever was refused hears of it.
+      await events.wait(1, "server is about to end");
+      if (this.#server === server) this.#end("has stopped");
+    });
+  }
+
+  /** Another process starts a little later. */
+  #end(how: "dies" | "has stopped"): void {
     const server = this.#server;
     if (server === null) return;
     const { events, trace, marks, wire, tell } = this.#parts;
-    trace.add(events.now, `server-${server.generation} dies`);
-    marks.hit("server crash");
+    trace.add(events.now, `server-${server.generation} ${how}`);
+    marks.hit(how === "dies" ? "server crash" : "server stop");
     this.#server = null;
+    this.#isStopping = false;
     server.kill();
     wire.cut();
     tell({ kind: "serverCrash" });

@@ -15,6 +15,8 @@ export interface Wanted {
   readonly callback: CallbackWanted | null;
   readonly failureCallback: CallbackWanted | null;
   readonly dedupId: string | null;
+  /** The same publish again is a duplicate. */
+  readonly isDeduplicatedByContent: boolean;
   readonly label: string | null;
 }
 
@@ -95,6 +97,7 @@ export function drawWanted(
     callback: random.chance(0.3) ? drawCallback(ticket, flows, random) : null,
     failureCallback: random.chance(0.3) ? drawCallback(ticket, flows, random) : null,
     dedupId: random.chance(0.15) ? `d${random.integer(1, 2)}` : null,
+    isDeduplicatedByContent: random.chance(0.1),
     label: maybe(LABELS, 0.3),
   };
 }
@@ -118,4 +121,9 @@ export function retriesOf({ retries }: Pick<Wanted, "retries">): number {
 
 export function bodyOf(wanted: Wanted): string {
   return `body of ${wanted.ticket}`;
+}
+
+/** Whether the client may ask for it twice without getting it twice. */
+export function isDeduplicated({ dedupId, isDeduplicatedByContent }: Wanted): boolean {
+  return dedupId !== null || isDeduplicatedByContent;
 }

@@ -118,7 +118,7 @@ function drawSchedules(surroundings: Surroundings, random: Random): readonly Sch
       scheduleId,
       everyMinutes: random.pick([1, 5, 60]),
       // A second creation would be the first one, and the checkers want to know which of them is in force.
-      wanted: { ...wanted, dedupId: null },
+      wanted: { ...wanted, dedupId: null, isDeduplicatedByContent: false },
     };
   });
 }

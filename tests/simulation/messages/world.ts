@@ -139,6 +139,7 @@ class World {
     };
     this.#client.plan(START_AT);
     plan(this.#faults.count("serverCrashes"), "server crash", () => this.#site.crash());
+    plan(this.#faults.count("serverStops"), "server stop", () => this.#site.stop());
     plan(this.#faults.count("clockJumps"), "clock jump", () => this.#jumpClock(random));
     this.#events.at(START_AT + horizonMs, "nothing goes wrong from here on", () => {});
   }

@@ -7,6 +7,7 @@ import { deadLetters } from "./dead-letters.ts";
 import { dedupExact } from "./dedup-exact.ts";
 import { flowPlaces } from "./flow-places.ts";
 import { flowRate } from "./flow-rate.ts";
+import { groupEndpoints } from "./group-endpoints.ts";
 import { logSequence } from "./log-sequence.ts";
 import { neverEarly } from "./never-early.ts";
 import { neverLate } from "./never-late.ts";
@@ -35,6 +36,7 @@ export const allCheckers: readonly Checker[] = [
   dedupExact,
   deadLetters,
   scheduleTicks,
+  groupEndpoints,
   trueCounts,
   shownState,
   noStall,

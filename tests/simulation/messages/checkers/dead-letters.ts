@@ -9,11 +9,36 @@ export const deadLetters: Checker = {
   name: "dead letters are handled once",
   promise:
     "the retry of a dead message makes one new message with its content in the transaction that closes the entry; nobody handles an entry twice, and none goes by itself",
-  observe: (scene) => (fact) => {
-    if (fact.kind === "commit") checkCommit(fact.commit, scene);
-    else if (fact.kind === "answered") checkAnswer(fact.operation, scene);
+  observe: (scene) => {
+    const seqWhenAsked = new Map<Operation, number>();
+    return (fact) => {
+      if (fact.kind === "commit") checkCommit(fact.commit, scene);
+      else if (fact.kind === "asked") seqWhenAsked.set(fact.operation, scene.mirror.seq);
+      else if (fact.kind === "answered") {
+        checkAnswer(fact.operation, scene);
+        const isStill = seqWhenAsked.get(fact.operation) === scene.mirror.seq;
+        if (isStill && isAccepted(fact.operation)) checkList(fact.operation, scene);
+      }
+    };
   },
 };
+
+/** Of more entries the list shows one page. */
+const PAGE_MAX = 100;
+
+/** What people see is what is there, when nothing can have changed it while it was read. */
+function checkList({ act, answer }: Operation, { mirror, violate, mark }: Scene): void {
+  if (act.type !== "listDead") return;
+  // An answer of another form shows nothing.
+  const { messages } = answer as { readonly messages: readonly { readonly dlqId: string }[] };
+  const open = mirror.all("deadMessages").filter(({ state }) => state === "open");
+  const ids = open.map(nameOf).toSorted();
+  if (ids.length > 0) mark("dead letters listed");
+  if (ids.length > PAGE_MAX) return;
+  const shown = messages.map(({ dlqId }) => dlqId).toSorted();
+  if (shown.join() !== ids.join())
+    violate(`the list shows ${shown.join()}; there are ${ids.join()}`);
+}
 
 type Dead = Tables["deadMessages"];
 

@@ -1,5 +1,6 @@
 import type { Checker, Scene } from "../facts.ts";
 import { isAccepted, type Operation, type Promised } from "../operations.ts";
+import type { Wanted } from "../wanted.ts";
 
 /** One message for one deduplication id within the window, whoever asks, how often, and whatever breaks. */
 export const dedupExact: Checker = {
@@ -29,12 +30,11 @@ interface Claim {
 
 function check(promised: Promised, claims: Map<string, Claim>, scene: Scene): void {
   const { wanted, url, messageId, isDuplicate, operation } = promised;
-  const { dedupId, destination } = wanted ?? {};
-  if (dedupId == null) {
+  const name = wanted === null ? null : nameOf(wanted, url);
+  if (name === null) {
     if (isDuplicate) scene.violate(`${messageId} counts as a duplicate, and has no id for it`);
     return;
   }
-  const name = destination?.kind === "group" ? `${dedupId} ${url}` : dedupId;
   const claim = claims.get(name);
   const text = `#${operation.number} with the id ${name}`;
   if (isDuplicate) {
@@ -58,6 +58,15 @@ function check(promised: Promised, claims: Map<string, Claim>, scene: Scene): vo
   if (claim !== undefined) scene.mark("deduplication window over");
   const { askedAt, answeredAt } = operation;
   claims.set(name, { messageId, askedAt, answeredAt: answeredAt ?? 0 });
+}
+
+/** What the publish claims; null for nothing. An id wins over the content. */
+function nameOf(
+  { dedupId, isDeduplicatedByContent, destination, ticket }: Wanted,
+  url: string | null,
+) {
+  if (dedupId !== null) return destination.kind === "group" ? `${dedupId} ${url}` : dedupId;
+  return isDeduplicatedByContent ? `content of ${ticket} ${url}` : null;
 }
 
 /** Whether the window may have ended when `operation` was decided on. */

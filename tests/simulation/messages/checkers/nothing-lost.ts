@@ -20,6 +20,8 @@ function checkEnd(scene: Scene): void {
   const { mirror, operations, violate } = scene;
   const open = mirror.all("messages");
   if (open.length > 0) violate(`${open.length} messages have not ended`);
+  const actions = mirror.all("bulkActions").filter(({ state }) => state !== "finished");
+  if (actions.length > 0) violate(`${actions.length} bulk actions have not ended`);
   const moments = new Map<number, string[]>();
   for (const { messageKey, moment } of mirror.all("logs")) {
     if (!FINAL_MOMENTS.includes(moment)) continue;
