@@ -1,7 +1,7 @@
 // Bodies that are too large, no JSON, or JSON of another kind: refused by name, and nothing is stored.
 
 import { describe, expect, test } from "vitest";
-import { deliveryAt, idOf, messageOf, qstash } from "./publisher.ts";
+import { deliveryAt, idsOf, messageOf, qstash } from "./publisher.ts";
 import { sendRaw } from "./raw-http.ts";
 import { type Case, expectRefusals } from "./refusals.ts";
 import { until } from "./until.ts";
@@ -168,7 +168,7 @@ test("keys of prototypes are keys like any other", async () => {
   const headers = `{"destination":"${LATER}","headers":{"upstash-delay":"1h","upstash-forward-__proto__":"v","constructor":"c"}}`;
   const answer = await world.call("POST", "/v2/batch", { body: `[${item},${headers}]` });
   expect(answer.status, answer.text).toBe(200);
-  const [first, second] = (answer.json as readonly unknown[]).map(idOf);
+  const [first, second] = idsOf(answer.json);
   expect(await messageOf(world, first ?? "")).not.toHaveProperty("queueName");
   const shown = await world.call("GET", `/v2/messages/${second}`);
   expect(shown.text).toContain('"__proto__":["v"]');
@@ -179,7 +179,7 @@ test("of two equal keys the last one counts, as in every JSON parser", async () 
   const body = `[{"destination":"ftp://x","destination":"${LATER}","headers":{"upstash-delay":"1h"}}]`;
   const answer = await world.call("POST", "/v2/batch", { body });
   expect(answer.status, answer.text).toBe(200);
-  const [id] = (answer.json as readonly unknown[]).map(idOf);
+  const [id] = idsOf(answer.json);
   expect((await messageOf(world, id ?? "")).url).toBe(LATER);
 });
 

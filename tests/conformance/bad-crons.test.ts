@@ -131,8 +131,7 @@ test("odd expressions that mean something", async () => {
       headers: { "Upstash-Cron": cron },
     });
     expect([cron, answer.status, answer.text]).toEqual([cron, 200, answer.text]);
-    const { scheduleId } = answer.json as { readonly scheduleId: string };
-    const shown = await world.call("GET", `/v2/schedules/${scheduleId}`);
-    expect(shown.json).toMatchObject({ cron: cron.trim() });
+    const shown = await world.call("GET", "/v2/schedules");
+    expect(shown.json).toContainEqual(expect.objectContaining({ cron: cron.trim() }));
   }
 });

@@ -264,7 +264,7 @@ test("a delayed callback is refused, and so is one that leads nowhere", async ()
   ] as const;
   for (const [headers, message] of faults) {
     const answer = await world.call("POST", `/v2/publish/${url}`, {
-      headers: { "Upstash-Delay": "1h", ...headers } as Record<string, string>,
+      headers: { "Upstash-Delay": "1h", ...headers },
     });
     expect([answer.status, answer.json]).toEqual([
       400,

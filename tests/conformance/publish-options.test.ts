@@ -10,9 +10,18 @@ const URL_LATER = "https://example.com/later";
 /** Digits, negative ones in front of the point: a delay counts from the arrival of the request, a little before it is stored. */
 const TOLERANCE = -3;
 
+/** Fields that tell where a message stands. */
+const STANDING = ["state", "waitingFor", "retried", "nextDeliveryTime"];
+
+/** A message without them: what its publisher has given. */
+async function givenOf(messageId: string) {
+  const fields = Object.entries(await messageOf(world, messageId));
+  return Object.fromEntries(fields.filter(([name]) => !STANDING.includes(name)));
+}
+
 test("an option that is not given leaves no field behind", async () => {
   const { messageId } = await qstash(world).publish({ url: URL_LATER, delay: "1d" });
-  const message = await messageOf(world, messageId);
+  const message = await givenOf(messageId);
   expect(message).toEqual({
     messageId,
     url: URL_LATER,
@@ -40,7 +49,7 @@ test("all options of one message", async () => {
     label: ["first", "second"],
     flowControl: { key: "k/1 x", parallelism: 3, rate: 5, period: 5_403 },
   });
-  const message = await messageOf(world, messageId);
+  const message = await givenOf(messageId);
   expect(message).toEqual({
     messageId,
     url: URL_LATER,
@@ -129,12 +138,15 @@ test("not before is Unix time in seconds and wins over a delay; the past is now"
   expect(notBefore).toBe(createdAt);
 });
 
-test.each([
+const DELAYS: readonly (readonly [delay: string | number, delayMs: number])[] = [
   ["1d10h30m", 124_200_000],
   ["10d", 864_000_000],
   ["50s", 50_000],
   [10, 10_000],
-] as const)("a delay of %s is %i ms", async (delay, delayMs) => {
+];
+
+test.each(DELAYS)("a delay of %s is %i ms", async (delay, delayMs) => {
+  // The client's type knows a single unit; what it sends has no such limit.
   const { messageId } = await qstash(world).publish({ url: URL_LATER, delay: delay as "50s" });
   const { notBefore, createdAt } = await messageOf(world, messageId);
   expect(notBefore - createdAt).toBeCloseTo(delayMs, TOLERANCE);

@@ -1,4 +1,9 @@
-import type { DeadMessageResource, LogResource, MessageResource } from "@reprise/protocol";
+import {
+  type DeadMessageResource,
+  isJsonObject,
+  type LogResource,
+  type MessageResource,
+} from "@reprise/protocol";
 import { type PublishRequest, Client as QstashClient } from "@upstash/qstash";
 import { expect } from "vitest";
 import type { Received } from "./app.ts";
@@ -59,14 +64,21 @@ export function deadMessageOf(world: World, messageId: string): Promise<DeadMess
 
 /** The id of the one message that an answer names. */
 export function idOf(answer: unknown): string {
-  const { messageId } = answer as { readonly messageId?: unknown };
+  const messageId = isJsonObject(answer) ? answer.messageId : undefined;
   if (typeof messageId !== "string") throw new Error(`no message id: ${JSON.stringify(answer)}`);
   return messageId;
+}
+
+/** The ids that a list of answers names, those of URL groups in their places. */
+export function idsOf(answer: unknown): readonly string[] {
+  if (!Array.isArray(answer)) throw new Error(`no list: ${JSON.stringify(answer)}`);
+  return answer.flat().map(idOf);
 }
 
 type Body = NonNullable<PublishRequest["body"]>;
 
 /** Bytes as the body of a message: `fetch` takes them, the client's types do not know it. */
 export function bodyOf(bytes: Uint8Array<ArrayBuffer>): Body {
+  // What the types leave out is a view on bytes, which every `fetch` takes.
   return bytes as unknown as Body;
 }

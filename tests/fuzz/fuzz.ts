@@ -26,8 +26,9 @@ export interface FuzzReport {
   readonly slowestMs: number;
 }
 
-/** An answer that takes longer is asked for again; when the second one is as slow, the request hangs the server. */
+/** An answer that takes longer is asked for again, since the machine may have been busy; when none is faster, it is the request. */
 const SLOW_MS = 1_000;
+const ASKED_AGAIN_MAX = 3;
 const CHUNK = 500;
 const FAULTS_MAX = 20;
 
@@ -126,9 +127,11 @@ class FuzzRun {
     { method }: FuzzRequest,
     { durationMs }: Reply | Silence,
   ): Promise<string | null> {
-    if (durationMs <= SLOW_MS) return null;
-    const second = await client.send(bytes, method);
-    return second.durationMs <= SLOW_MS ? null : `twice slower than ${SLOW_MS} ms`;
+    let lastMs = durationMs;
+    for (let count = 0; count < ASKED_AGAIN_MAX && lastMs > SLOW_MS; count += 1) {
+      lastMs = (await client.send(bytes, method)).durationMs;
+    }
+    return lastMs <= SLOW_MS ? null : `again and again slower than ${SLOW_MS} ms`;
   }
 
   /**

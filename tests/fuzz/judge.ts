@@ -1,3 +1,4 @@
+import { isJsonObject } from "@reprise/protocol";
 import type { Reply, Silence } from "./wire-client.ts";
 
 /** What no error may show: code, places in it, queries, tokens. */
@@ -21,8 +22,8 @@ function judgeError(body: string): string | null {
   if (/[\r\n]/.test(body)) return "an error of several lines";
   if (LEAKS.test(body)) return "an error that shows the inside";
   const parsed = parse(body);
-  if (typeof parsed !== "object" || parsed === null) return "an error that is no object";
-  const { error, code, ...rest } = parsed as Readonly<Record<string, unknown>>;
+  if (!isJsonObject(parsed)) return "an error that is no object";
+  const { error, code, ...rest } = parsed;
   if (typeof error !== "string" || error === "" || typeof code !== "string") {
     return "an error without text or code";
   }
