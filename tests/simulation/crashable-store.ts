@@ -9,7 +9,10 @@ export interface CrashableStore {
   kill(): void;
 }
 
-const never = new Promise<never>(() => {});
+/** A promise of its own for each caller: one that is shared would keep everybody who ever waited for it. */
+function never(): Promise<never> {
+  return new Promise(() => {});
+}
 
 /** The store as one process of the server sees it. */
 export function crashableStore(store: Store, point: StorePoint): CrashableStore {
@@ -53,9 +56,9 @@ class Life {
 
   /** Passes a point of the process; a process that dies there never comes back from it. */
   async pass(label: string): Promise<void> {
-    if (this.#isOver) return never;
+    if (this.#isOver) return never();
     await this.#point(label);
-    if (this.#isOver) return never;
+    if (this.#isOver) return never();
   }
 }
 
@@ -96,7 +99,7 @@ async function transact<R>(
   work: (transaction: Transaction) => Promise<R>,
   life: Life,
 ): Promise<R> {
-  if (life.isOver) return never;
+  if (life.isOver) return never();
   let result: R;
   try {
     result = await store.transaction(async (transaction) => {
@@ -109,7 +112,7 @@ async function transact<R>(
       return Promise.race([passing(), life.ended]);
     });
   } catch (error) {
-    if (life.isOver) return never;
+    if (life.isOver) return never();
     throw error;
   }
   await life.pass("committed");
