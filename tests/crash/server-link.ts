@@ -18,7 +18,8 @@ export class ServerLink {
   #client: RawClient | null = null;
   #waiting: ((link: Link) => void)[] = [];
   #inFlight = 0;
-  #onAccept: (() => void) | null = null;
+  /** Told when so many requests more have been accepted. */
+  #awaited: { count: number; readonly tell: () => void } | null = null;
 
   /** Number of the life that is up or about to be. */
   get epoch(): number {
@@ -57,10 +58,10 @@ export class ServerLink {
     this.#client = null;
   }
 
-  /** Resolves when this life has accepted something for the first time. */
-  accepts(): Promise<void> {
+  /** Resolves when this life has accepted so many requests. */
+  accepts(count: number): Promise<void> {
     return new Promise((resolve) => {
-      this.#onAccept = resolve;
+      this.#awaited = { count, tell: resolve };
     });
   }
 
@@ -74,10 +75,16 @@ export class ServerLink {
     this.#inFlight++;
     try {
       const response = await answer;
-      if (request.method !== "GET" && response.status < 300) this.#onAccept?.();
+      if (request.method !== "GET" && response.status < 300) this.#countAccepted();
       return response;
     } finally {
       this.#inFlight--;
     }
+  }
+
+  #countAccepted(): void {
+    if (this.#awaited === null) return;
+    this.#awaited.count--;
+    if (this.#awaited.count === 0) this.#awaited.tell();
   }
 }
