@@ -12,7 +12,6 @@ export interface FuzzOptions {
   readonly connections: number;
   /** Compares what was written before and after each refused request; wants one connection and a target that delivers nothing. */
   readonly isCountingWrites: boolean;
-  readonly onProgress?: (done: number, report: FuzzReport) => void;
 }
 
 export interface FuzzReport {
@@ -74,7 +73,7 @@ class FuzzRun {
   }
 
   async finish(): Promise<void> {
-    const { requests, seed, connections, onProgress } = this.#options;
+    const { requests, seed, connections } = this.#options;
     const clients = Array.from(
       { length: connections },
       () => new WireClient(this.#target.server.port),
@@ -83,7 +82,6 @@ class FuzzRun {
       const numRuns = Math.min(CHUNK, requests - chunk * CHUNK);
       const queue = fc.sample(fuzzRequest, { numRuns, seed: seed + chunk });
       await Promise.all(clients.map((client) => this.#work(client, queue)));
-      onProgress?.(this.#requests, this.report());
       if (this.#faults.length >= FAULTS_MAX) break;
     }
     for (const client of clients) client.close();
