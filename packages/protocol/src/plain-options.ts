@@ -9,6 +9,7 @@ import {
   HEADER,
   isForwardable,
   isHeaderValue,
+  NO_HEADERS,
   quoted,
 } from "./headers.ts";
 import { CRON_CHARS_MAX, DEDUPLICATION_ID_CHARS_MAX, NAME_CHARS_MAX } from "./limits.ts";
@@ -35,7 +36,7 @@ export function parsePlainOptions(headers: FlatHeaders): PlainOptions {
     queueName: readName(headers, HEADER.queueName),
     deduplicationId: readDeduplicationId(headers),
     isContentDeduplicated: readBoolean(headers, HEADER.contentBasedDeduplication),
-    passedHeaders: filterHeaders(headers, (name) => isForwardingAll && isPassed(name)),
+    passedHeaders: isForwardingAll ? filterHeaders(headers, isPassed) : NO_HEADERS,
     cron: readCron(headers),
     scheduleId: readName(headers, HEADER.scheduleId),
   };

@@ -57,10 +57,12 @@ export function parseWorkflowOptions(headers: FlatHeaders): WorkflowOptions {
   };
 }
 
+const NO_FEATURES: ReadonlySet<string> = new Set();
+
 function readFeatures(headers: FlatHeaders): ReadonlySet<string> {
-  const features = new Set(
-    (headers[HEADER.featureSet] ?? "").split(",").map((name) => name.trim()),
-  );
+  const text = headers[HEADER.featureSet];
+  if (text === undefined) return NO_FEATURES;
+  const features = new Set(text.split(",").map((name) => name.trim()));
   features.delete("");
   return features;
 }

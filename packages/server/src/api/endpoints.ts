@@ -138,6 +138,7 @@ export function makesSchedule(
 ): boolean {
   if (endpoint.headers !== "message") return false;
   if (headers.has(HEADER.cron)) return true;
+  if (!rawTarget.includes("?")) return false;
   const query = new URLSearchParams(rawTarget.slice(pathOf(rawTarget).length));
   return [...query.keys()].some((name) => name.toLowerCase() === HEADER.cron);
 }
