@@ -32,8 +32,14 @@ export function earliestOf(attempt: Attempt, scene: Scene): number {
   );
   if (story === null || wanted === null || isReleased) return 0;
   if (retried > 0) {
-    const ends = story.attempts.filter((other) => other.retried === retried - 1);
+    // An attempt whose end nobody knows leads to no retry.
+    const ends = story.attempts.filter(
+      (other) => other.retried === retried - 1 && other.outcome !== null,
+    );
     return Math.min(...ends.map((end) => earliestRetryAt(end, wanted.retryDelay, story.report)));
+  }
+  if (plan.schedules.some((schedule) => schedule.wanted.ticket === story.ticket)) {
+    return notBeforeOf(messageId, scene);
   }
   const isAgain = scene.mirror
     .all("deadMessages")
@@ -41,6 +47,14 @@ export function earliestOf(attempt: Attempt, scene: Scene): number {
   return isAgain || story.ticket === null
     ? 0
     : firstAskedAt(story.ticket, scene) + 1000 * (wanted.delaySeconds ?? 0);
+}
+
+/** Of the message of a schedule; another checker compares it with the ticks. */
+function notBeforeOf(messageId: string, { mirror }: Scene): number {
+  const envelope = mirror.get("envelopes", messageKey(messageId) ?? 0);
+  // Written by the server.
+  const config = JSON.parse(envelope?.config ?? "{}") as { readonly notBefore?: number };
+  return config.notBefore ?? 0;
 }
 
 /** When somebody first asked for this message; 0 for those that nobody asks for one by one. */

@@ -20,6 +20,9 @@ export const scheduleTicks: Checker = {
 /** Behind a crash or a jump of the clock the server may need so long to look at its schedules. */
 const NOTICE_MS = 15_000;
 
+/** Without faults a tick may be late by so much. */
+const LATE_MS_MAX = 250;
+
 interface Tick {
   readonly nominalAt: number;
   readonly createdAt: number;
@@ -87,7 +90,7 @@ class TickLedger {
 
   #noteCommit({ changes }: Commit): void {
     const { scheduleId, everyMinutes, wanted } = this.#schedule;
-    const { violate, mark } = this.#scene;
+    const { violate, mark, isCalm } = this.#scene;
     const retried = new Set(
       changes.map(({ table, after }) =>
         table === "deadMessages" ? (after?.nextMessageKey ?? null) : null,
@@ -109,6 +112,9 @@ class TickLedger {
       if (nominalAt % (60_000 * everyMinutes) !== 0) violate(`${name} has the tick ${nominalAt}`);
       if (after.createdAt < nominalAt)
         violate(`${name} is made ${nominalAt - after.createdAt} ms early`);
+      if (isCalm && after.createdAt > nominalAt + LATE_MS_MAX) {
+        violate(`${name} is made ${after.createdAt - nominalAt} ms late`);
+      }
       const place = `${nominalAt} ${after.url}`;
       if (this.#ticks.has(place)) violate(`${name} is a second message of the tick ${nominalAt}`);
       // The messages to the endpoints of a group share their tick.
