@@ -49,16 +49,13 @@ function misfit(attempt: Attempt, { startedAt, status }: LogRecord, sinks: SinkL
   return answer.status === status ? null : `it was answered with ${answer.status}, not ${status}`;
 }
 
-/** The latest instant at which the attempt can have begun, and the earliest. */
+/** The earliest and the latest instant at which the attempt can have begun: one when its end is recorded, else its life. */
 export function startOf(attempt: Attempt, { recorded, sinks }: Scene): readonly [number, number] {
   const row = recorded.get(attempt);
   if (row !== undefined) return [row.startedAt, row.startedAt];
-  const began = sinks.lives.get(attempt.life)?.beganAt ?? 0;
-  return [Math.max(began, attempt.arrivedAt - TRAVEL_MS_MAX), attempt.arrivedAt];
+  // A busy destination may read a request long after it was sent, even after the death of its sender.
+  return [sinks.lives.get(attempt.life)?.beganAt ?? 0, sinks.arrivalOf(attempt)];
 }
-
-/** Time that a request may take from the server to the ledger of its destination, on a machine with a lot to do. */
-const TRAVEL_MS_MAX = 150;
 
 const TERMINAL = ["delivered", "failed", "canceled", "canceledLate"];
 

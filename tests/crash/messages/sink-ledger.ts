@@ -64,6 +64,11 @@ export class SinkLedger {
     else story.push(attempt);
   }
 
+  /** When it was there, at the latest: a request can be read after the death of its sender. */
+  arrivalOf({ arrivedAt, life }: Attempt): number {
+    return Math.min(arrivedAt, this.lives.get(life)?.endedAt ?? Infinity);
+  }
+
   /** When its connection was over: answered, or broken with its process. */
   endOf({ answer, life }: Attempt): number {
     return Math.min(answer?.at ?? Infinity, this.lives.get(life)?.endedAt ?? Infinity);

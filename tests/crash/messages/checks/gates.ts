@@ -20,7 +20,7 @@ function staysIn(queue: string, { books, sinks }: Scene): readonly Stay[] {
     const { id, key } = envelope;
     const to = sinks.endOf(attempt);
     const stay = stays.get(id);
-    if (stay === undefined) stays.set(id, { id, key, from: attempt.arrivedAt, to });
+    if (stay === undefined) stays.set(id, { id, key, from: sinks.arrivalOf(attempt), to });
     else stay.to = Math.max(stay.to, to);
   }
   return [...stays.values()];
@@ -110,7 +110,7 @@ export function checkParallelism(scene: Scene): readonly string[] {
   }
   for (const [key, limits] of Object.entries<FlowLimits>(FLOW_KEYS)) {
     const spans = attemptsUnder(key, scene).map((attempt) => {
-      return { from: attempt.arrivedAt, to: scene.sinks.endOf(attempt) };
+      return { from: scene.sinks.arrivalOf(attempt), to: scene.sinks.endOf(attempt) };
     });
     const most = mostAtOnce(spans);
     if (most > (limits.parallelism ?? Infinity)) {
