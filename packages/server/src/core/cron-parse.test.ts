@@ -206,12 +206,16 @@ const hostile = [
 
 test("hostile texts are refused at once", () => {
   for (const text of hostile) messageOf(text);
-  const rounds = 50;
+  const rounds = 20;
   for (const text of hostile) {
-    const startedAt = performance.now();
-    for (let round = 0; round < rounds; round++) messageOf(text);
-    // Texts of outside may cost a millisecond; the average keeps a pause of the machine out of the figure.
-    expect((performance.now() - startedAt) / rounds, text.slice(0, 40)).toBeLessThan(1);
+    let leastMs = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < rounds; round++) {
+      const startedAt = performance.now();
+      messageOf(text);
+      leastMs = Math.min(leastMs, performance.now() - startedAt);
+    }
+    // Texts of outside may cost a millisecond; the least of several keeps the pauses of a busy machine out of the figure.
+    expect(leastMs, text.slice(0, 40)).toBeLessThan(1);
   }
 });
 
