@@ -14,15 +14,16 @@ const ACCEPTS_MAX: Readonly<Record<Half, number>> = { workflows: 1, messages: 60
 const LIFE_MS_MIN = 30;
 const LIFE_MS_MAX: Readonly<Record<Half, number>> = { workflows: 330, messages: 800 };
 const ACCEPT_MS_MAX = 5_000;
-/** Share of the kills that hit while the server starts. */
+/** Share of the kills that hit while the server starts; behind one of them, of those that hit the next start too. */
 const EARLY_KILLS = 0.1;
-const EARLY_MS_MAX = 80;
+const EARLY_AGAIN = 0.5;
+const EARLY_MS_MAX = 120;
 const DRAIN_MS_MAX = 60_000;
 /** A server with a planted fault may have forgotten what it would have to finish. */
 const MUTANT_DRAIN_MS_MAX = 2_000;
 const DRAIN_PAUSE_MS = 100;
 /** A run of the harness in which less was in flight has proven nothing. */
-const BUSY_KILLS_SHARE = 0.7;
+const BUSY_KILLS_SHARE = 0.6;
 const PROGRESS_CYCLES = 10;
 
 export interface CrashPlan {
@@ -58,6 +59,7 @@ class Harness {
   /** The process of the next life: loaded ahead, so that a cycle does not wait for it. */
   #next: ServerProcess;
   #port = 0;
+  #isEarly = false;
   /** Kills while requests or deliveries were in flight. */
   #busyKills = 0;
   #passed = 0;
@@ -96,7 +98,8 @@ class Harness {
   async #cycle(cycle: number): Promise<void> {
     const { faults } = this.#load;
     const faultsBefore = faults.length;
-    const isEarly = cycle > 1 && this.#random.chance(EARLY_KILLS);
+    const isEarly = cycle > 1 && this.#random.chance(this.#isEarly ? EARLY_AGAIN : EARLY_KILLS);
+    this.#isEarly = isEarly;
     const server = this.#takeNext();
     const listening = server.open(this.#dataDir, this.#port);
     if (!isEarly) await this.#work(await listening);
