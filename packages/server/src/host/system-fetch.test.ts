@@ -71,6 +71,16 @@ test("header names go out as given, with the URL's host and an explicit empty le
   expect(head.startsWith("POST /a HTTP/1.1\r\n")).toBe(true);
 });
 
+test("dots and quotes of a URL stand in the request line as they were given", async () => {
+  let head = "";
+  const url = await openTcp((socket, received) => {
+    head = received;
+    socket.write("HTTP/1.1 204 No Content\r\n\r\n");
+  });
+  await openClient().fetch(post(`${url}/a/../%2e%2e//b?it's={1}`));
+  expect(head.split("\r\n")[0]).toBe("POST /a/../%2e%2e//b?it's={1} HTTP/1.1");
+});
+
 test("bytes and text are sent as they are", async () => {
   const bodies: string[] = [];
   const url = await openHttp((request, response) => {

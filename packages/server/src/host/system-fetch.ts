@@ -5,6 +5,7 @@ import type { Egress } from "./egress.ts";
 import { toFailure } from "./error-cause.ts";
 import type { OutgoingRequest } from "./host.ts";
 import { createDialer, type Dial, type Resolve, systemResolve } from "./system-dial.ts";
+import { parseTarget, type Target } from "./target.ts";
 
 /**
  * The part of undici that makes deliveries. Its index also loads `fetch`, WebSocket, caches and mocks, which costs a
@@ -34,11 +35,6 @@ const INTERIM_RESPONSES_MAX = 100;
 /** URLs whose parts are remembered, because a workflow is called under one URL again and again. */
 const TARGETS_MAX = 1_000;
 const TIMER_MS_MAX = 2 ** 31 - 1;
-
-interface Target {
-  readonly origin: string;
-  readonly path: string;
-}
 
 interface Origin {
   readonly name: string;
@@ -202,18 +198,6 @@ function openLine(origin: string, dial: Dial): Line {
     allowH2: false,
   });
   return { client, hangUp: () => dialing?.destroy(new Error("the deadline has passed")) };
-}
-
-function parseTarget(url: string): Target | string {
-  const parsed = URL.parse(url);
-  if (parsed === null) return `the URL ${url} does not parse`;
-  if (parsed.protocol !== "http:" && parsed.protocol !== "https:") {
-    return `the URL must start with http:// or https://, got ${parsed.protocol}`;
-  }
-  if (parsed.username !== "" || parsed.password !== "") {
-    return "the URL must not hold credentials; send them as a header";
-  }
-  return { origin: parsed.origin, path: parsed.pathname + parsed.search };
 }
 
 function failed(cause: ErrorCause, message: string): Outcome {
