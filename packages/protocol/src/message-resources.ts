@@ -40,6 +40,34 @@ export interface MessageResource {
   readonly period?: number;
 }
 
+export const OPEN_MESSAGE_STATES = ["SCHEDULED", "WAITING", "ACTIVE", "CANCEL_REQUESTED"] as const;
+
+export type OpenMessageState = (typeof OPEN_MESSAGE_STATES)[number];
+
+/** What a message has only as long as it has not ended. */
+export interface OpenMessageFields {
+  readonly state: OpenMessageState;
+  /** Failed attempts so far. */
+  readonly retried: number;
+  /** Epoch milliseconds of the next attempt; absent when it does not depend on the clock alone. */
+  readonly nextDeliveryTime?: number;
+  /** What the message waits for, in one sentence for people. */
+  readonly waitingFor: string;
+}
+
+export interface OpenMessageResource extends MessageResource, OpenMessageFields {}
+
+/** A page of open messages; no cursor at the end. */
+export interface OpenMessagePage {
+  readonly messages: readonly OpenMessageResource[];
+  readonly cursor?: string;
+}
+
+/** How many messages a list would have. */
+export interface CountAnswer {
+  readonly count: number;
+}
+
 /** A message whose retries are used up. */
 export interface DeadMessageResource extends MessageResource {
   readonly dlqId: string;

@@ -1,4 +1,4 @@
-import { isJsonObject } from "@reprise/protocol";
+import { isJsonObject, messageKey, OPEN_MESSAGE_STATES } from "@reprise/protocol";
 import type { MessageSelection } from "../engine/bulk-runner.ts";
 import type { Condition } from "../store/store.ts";
 import {
@@ -14,11 +14,14 @@ import {
   type Given,
   invalid,
   type Parameters,
+  readIds,
   readList,
+  readOneOf,
   readWhole,
   splitUrls,
 } from "./parameters.ts";
 import { readJson } from "./views/content.ts";
+import { OPEN_STATES } from "./views/waiting.ts";
 
 /** Reads filters of open and dead messages: several values of one are alternatives, several filters all hold. */
 
@@ -42,19 +45,64 @@ export const MESSAGE_FILTERS: readonly string[] = [
 export function messageSelection(parameters: Parameters): MessageSelection {
   return {
     conditions: [
-      { type: "in", column: "kind", values: ["plain", "callback"] },
+      WITHOUT_RUN,
       { type: "in", column: "state", values: ["scheduled", "waiting", "active"] },
-      ...dateCondition<"messages">(parameters),
-      ...anyOf<"messages">("topicName", readList(parameters, "topicName")),
-      ...anyOf<"messages">("queueName", readList(parameters, "queueName")),
-      ...anyOf<"messages">("url", readList(parameters, "url", splitUrls)),
-      ...labelCondition<"messages">(parameters),
-      ...anyOf<"messages">("flowControlKey", readList(parameters, "flowControlKey")),
-      ...anyOf<"messages">("scheduleId", readList(parameters, "scheduleId")),
-      ...anyOf<"messages">("callerIp", lists(parameters, ["callerIp", "callerIP"])),
+      ...givenConditions(parameters),
     ],
     matches: urlParts(parameters),
     countMax: readWhole(parameters, "count", 1),
+  };
+}
+
+const WITHOUT_RUN: Condition<"messages"> = {
+  type: "in",
+  column: "kind",
+  values: ["plain", "callback"],
+};
+
+/** What the filters say that columns hold. */
+function givenConditions(parameters: Parameters): readonly Condition<"messages">[] {
+  return [
+    ...dateCondition<"messages">(parameters),
+    ...anyOf<"messages">("topicName", readList(parameters, "topicName")),
+    ...anyOf<"messages">("queueName", readList(parameters, "queueName")),
+    ...anyOf<"messages">("url", readList(parameters, "url", splitUrls)),
+    ...labelCondition<"messages">(parameters),
+    ...anyOf<"messages">("flowControlKey", readList(parameters, "flowControlKey")),
+    ...anyOf<"messages">("scheduleId", readList(parameters, "scheduleId")),
+    ...anyOf<"messages">("callerIp", lists(parameters, ["callerIp", "callerIP"])),
+  ];
+}
+
+/** Which open messages a list shows. */
+export interface OpenSelection extends Omit<MessageSelection, "countMax"> {
+  /** Asked for by their ids: there are few, wherever they lie. */
+  readonly isNamed: boolean;
+}
+
+/**
+ * Open messages without a run, also those whose last attempt goes on although they have been cancelled. Ids win over every filter.
+ * @throws RepriseError `invalid_query`.
+ */
+export function openSelection(parameters: Parameters): OpenSelection {
+  const ids = readIds(parameters, "messageIds");
+  if (ids !== null) {
+    const keys = ids.map(messageKey).filter((key) => key !== null);
+    const named: Condition<"messages"> = { type: "in", column: "key", values: keys };
+    return { conditions: [WITHOUT_RUN, named], matches: null, isNamed: true };
+  }
+  const states = readOneOf(parameters, "state", OPEN_MESSAGE_STATES) ?? OPEN_MESSAGE_STATES;
+  const values = Object.entries(OPEN_STATES).flatMap(([state, name]) =>
+    states.includes(name) ? [state] : [],
+  );
+  return {
+    conditions: [
+      WITHOUT_RUN,
+      { type: "in", column: "state", values },
+      ...givenConditions(parameters),
+    ],
+    matches: urlParts(parameters),
+    isNamed: false,
   };
 }
 

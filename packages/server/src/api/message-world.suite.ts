@@ -3,9 +3,11 @@ import type {
   BulkActionResource,
   BulkCancelAnswer,
   BulkRetryAnswer,
+  CountAnswer,
   DeadMessagePage,
   DeadMessageResource,
   MessageResource,
+  OpenMessageFields,
   RetryAnswer,
 } from "@reprise/protocol";
 import { deadLetterId, messageId } from "@reprise/protocol";
@@ -18,12 +20,18 @@ import { createWorld, type World } from "./test-world.suite.ts";
 /** The fields of all answers together: a test reads those of the request that it has sent. */
 export type MessageAnswer = DeadMessageResource &
   MessageResource &
+  Omit<OpenMessageFields, "state"> &
+  CountAnswer &
   BulkCancelAnswer &
   BulkRetryAnswer &
   RetryAnswer &
   BulkActionResource &
   BulkActionPage &
-  DeadMessagePage & { readonly error: string; readonly deleted: number };
+  Omit<DeadMessagePage, "messages"> & {
+    readonly messages: readonly (DeadMessageResource & OpenMessageFields)[];
+    readonly error: string;
+    readonly deleted: number;
+  };
 
 export interface MessageReply {
   readonly status: number;

@@ -4,6 +4,7 @@ import type { AdvanceBulkAction, CancelMessage } from "../core/commands.ts";
 import type { BulkActionRow, MessageRow } from "../core/rows.ts";
 import type { Host, Timer } from "../host/host.ts";
 import type { Condition, Reader } from "../store/store.ts";
+import { countMessages } from "./count-messages.ts";
 import type { Engine } from "./engine.ts";
 
 /** Which open messages an action is about. */
@@ -27,8 +28,6 @@ export interface BulkRunnerOptions {
 export const BULK_ACTIONS_MAX = 1000;
 /** Messages that one transaction cancels: about 30 ms of work, for which everything else waits. */
 const CHUNK_MESSAGES = 250;
-/** Keys that one count looks at: other work waits behind it. */
-const COUNT_KEYS = 100_000;
 const RETRY_MS = 1_000;
 
 interface Job {
@@ -132,7 +131,8 @@ export class BulkRunner {
     const selection = readFilter(filter);
     const [newest] = await store.list("messages", { where: [], order: "descending", limit: 1 });
     const afterKey = newest === undefined ? 0 : newest.key + 1;
-    const total = Math.min(await this.#count(selection, afterKey), selection.countMax ?? Infinity);
+    const count = await countMessages(selection, afterKey, this.#options);
+    const total = Math.min(count, selection.countMax ?? Infinity);
     const command = { type: "startBulkAction", kind: "cancel", filter, total, afterKey } as const;
     const [row] = await engine.execute([command]);
     assert(row !== undefined, "every command has an answer");
@@ -227,26 +227,6 @@ export class BulkRunner {
     const [answer] = await this.#options.engine.execute([advance, ...cancels]);
     assert(answer !== undefined && "afterKey" in answer, "the first answer is that of the advance");
     job.row = answer;
-  }
-
-  /** How many messages with keys below `belowKey` are meant; in pieces, because other work waits behind each. */
-  async #count(selection: MessageSelection, belowKey: number): Promise<number> {
-    const { store, host } = this.#options;
-    const { conditions, matches } = selection;
-    let count = 0;
-    for (let afterKey = belowKey; ; await host.nextTurn()) {
-      const found = await this.#list(selection, afterKey, matches === null ? 1 : CHUNK_MESSAGES);
-      const [first] = found;
-      if (first === undefined) return count;
-      if (matches === null) {
-        afterKey = first.key - COUNT_KEYS;
-        const range = { type: "range", column: "key", from: afterKey, to: first.key - 1 } as const;
-        count += 1 + (await store.count("messages", [...conditions, range]));
-      } else {
-        count += found.filter(matches).length;
-        afterKey = found.at(-1)?.key ?? 0;
-      }
-    }
   }
 
   #list({ conditions }: MessageSelection, afterKey: number, limit: number) {

@@ -89,6 +89,11 @@ export class Dispatcher {
     return this.#lines.isFull(origin);
   }
 
+  /** Keys of the messages whose deliveries to this origin have not begun. */
+  waitingKeys(origin: string): ReadonlySet<number> {
+    return this.#lines.waitingKeys(origin);
+  }
+
   /** Takes deliveries that have not begun back. */
   recall(isMeant: (message: MessageRow) => boolean): readonly Delivery[] {
     return this.#take((delivery) => isMeant(delivery.message));

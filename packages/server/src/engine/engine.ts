@@ -108,6 +108,11 @@ export class Engine {
     return this.#dispatcher.inFlightCount;
   }
 
+  /** Keys of active messages to `origin` whose deliveries wait for others there, or for others at all. */
+  waitingKeys(origin: string): ReadonlySet<number> {
+    return this.#dispatcher.waitingKeys(origin);
+  }
+
   get parallelismMax(): number {
     return this.#options.limits.parallelismMax;
   }

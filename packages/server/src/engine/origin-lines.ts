@@ -128,6 +128,13 @@ export class OriginLines {
     return taken;
   }
 
+  /** Keys of the messages whose deliveries wait for this origin. */
+  waitingKeys(name: string): ReadonlySet<number> {
+    const origin = this.#origins.get(name);
+    const waiting = origin?.waiting.slice(origin.next) ?? [];
+    return new Set(waiting.flatMap((delivery) => delivery?.message.key ?? []));
+  }
+
   clear(): void {
     for (const origin of this.#origins.values()) {
       origin.waiting = [];

@@ -1,23 +1,38 @@
-import { type BulkCancelAnswer, messageKey, quoted, RepriseError } from "@reprise/protocol";
+import {
+  type BulkCancelAnswer,
+  type MessageResource,
+  messageKey,
+  type OpenMessageResource,
+  quoted,
+  RepriseError,
+} from "@reprise/protocol";
 import { type Context, Hono } from "hono";
 import type { CancelMessage } from "../../core/commands.ts";
 import type { BulkActionRow } from "../../core/rows.ts";
 import { readBoolean } from "../filters.ts";
+import { listOpenMessages } from "../list-open-messages.ts";
 import { MESSAGE_FILTERS, messageSelection, toFilter } from "../message-filters.ts";
-import { bulkParameters, type Parameters, readIds, refuseUnknown } from "../parameters.ts";
+import {
+  bulkParameters,
+  type Parameters,
+  queryParameters,
+  readIds,
+  refuseUnknown,
+} from "../parameters.ts";
+import { readWaitingFacts } from "../read-waiting.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
 import { bulkActionId } from "../views/bulk-action.ts";
 import { messageFields, viewOf } from "../views/message.ts";
+import { isOpen, openFields } from "../views/waiting.ts";
 
 /** `/v2/messages`: look at messages, cancel them, or send one now that waits. */
 export function messageRoutes(room: ApiRoom): Hono<ApiEnv> {
   return new Hono<ApiEnv>()
+    .get("/v2/messages", async (c) => {
+      return c.json(await listOpenMessages(queryParameters(c.req.raw), room));
+    })
     .get("/v2/messages/:messageId", async (c) => {
-      const id = c.req.param("messageId");
-      const key = messageKey(id);
-      const [row] = key === null ? [] : await room.store.get("envelopes", [key]);
-      if (row === undefined) throw messageNotFound(id);
-      return c.json(messageFields(viewOf(row)));
+      return c.json(await readMessage(c.req.param("messageId"), room));
     })
     .delete("/v2/messages", (c) => cancelMany(c, room))
     .delete("/v2/messages/:messageId", async (c) => {
@@ -34,6 +49,20 @@ export function messageRoutes(room: ApiRoom): Hono<ApiEnv> {
       await room.engine.execute([{ type: "releaseMessage", messageKey: key }]);
       return c.json({});
     });
+}
+
+/** What the message was given, and as long as it is open what it waits for. */
+async function readMessage(
+  id: string,
+  room: ApiRoom,
+): Promise<MessageResource | OpenMessageResource> {
+  const key = messageKey(id);
+  const [row] = key === null ? [] : await room.store.get("envelopes", [key]);
+  if (row === undefined) throw messageNotFound(id);
+  const fields = messageFields(viewOf(row));
+  const [message] = (await room.store.get("messages", [row.key])).filter(isOpen);
+  if (message === undefined) return fields;
+  return { ...fields, ...openFields(message, await readWaitingFacts([message], room)) };
 }
 
 function messageNotFound(id: string): RepriseError {
