@@ -82,16 +82,9 @@ const ATTRIBUTES: Readonly<Record<string, Attribute>> = {
   callerIp: ({ envelope }) => envelope.callerIp,
   callerIP: ({ envelope }) => envelope.callerIp,
   label: ({ envelope }) => envelope.labels,
+  path: ({ row }) => urlOf(row.url)?.pathname,
+  flowControlKey: ({ envelope }) => envelope.flowControl?.key,
 };
-
-/** Their values may hold a comma: the whole text counts as well as its parts. */
-const COMMA_ATTRIBUTES: Readonly<Record<string, readonly [Attribute, Split]>> = {
-  url: [({ row }) => row.url, splitUrls],
-  path: [({ row }) => urlOf(row.url)?.pathname, (text) => text.split(/,\s*(?=\/)/)],
-  flowControlKey: [({ envelope }) => envelope.flowControl?.key, (text) => text.split(",")],
-};
-
-type Split = (text: string) => readonly string[];
 
 function readMatches(parameters: Parameters): LogSelection["matches"] {
   const tests: ((view: MessageView) => boolean)[] = [];
@@ -103,15 +96,9 @@ function readMatches(parameters: Parameters): LogSelection["matches"] {
   for (const [name, attribute] of Object.entries(ATTRIBUTES)) {
     add(attribute, readList(parameters, name));
   }
-  for (const [name, [attribute, split]] of Object.entries(COMMA_ATTRIBUTES)) {
-    add(attribute, readList(parameters, name, wholeAnd(split)));
-  }
+  add(({ row }) => row.url, readList(parameters, "url", splitUrls));
   add(hostsOf, readList(parameters, "host")?.map((host) => host.toLowerCase()) ?? null);
   return tests.length === 0 ? null : (view) => tests.every((test) => test(view));
-}
-
-function wholeAnd(split: Split): Split {
-  return (text) => [text, ...split(text).filter((part) => part.trim() !== "")];
 }
 
 /** The host of a destination, without its port and with it. */

@@ -89,7 +89,7 @@ function toText(name: string, value: unknown): string {
 export function readList(
   parameters: Parameters,
   name: string,
-  split: (text: string) => readonly string[] = splitAtCommas,
+  split: Split = SPLITS[name] ?? splitAtCommas,
 ): readonly string[] | null {
   const given = parameters.get(name);
   if (given === undefined) return null;
@@ -104,13 +104,24 @@ export function readList(
   return unique;
 }
 
+type Split = (text: string) => readonly string[];
+
 function splitAtCommas(text: string): readonly string[] {
   return text.split(",");
 }
 
 /** A comma is allowed within a URL, so only one with another URL behind it separates. */
-export function splitUrls(text: string): readonly string[] {
-  return text.split(/,\s*(?=https?:)/i);
+export const splitUrls: Split = (text) => wholeAnd(text, text.split(/,\s*(?=https?:)/i));
+
+/** Other values that may hold a comma. */
+const SPLITS: Readonly<Record<string, Split | undefined>> = {
+  path: (text) => wholeAnd(text, text.split(/,\s*(?=\/)/)),
+  flowControlKey: (text) => wholeAnd(text, text.split(",")),
+};
+
+/** Nobody can tell one value with a comma from two: the whole text counts as well as its parts. */
+function wholeAnd(text: string, parts: readonly string[]): readonly string[] {
+  return parts.length === 1 ? parts : [text, ...parts.filter((part) => part.trim() !== "")];
 }
 
 /**

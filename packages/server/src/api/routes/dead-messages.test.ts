@@ -196,7 +196,7 @@ describe("filters", () => {
     a: { url: "https://one.example/a,b", labels: ["red", "big"], flowControl: flow("k/1") },
     b: { url: "https://one.example/a", labels: ["blue"], topicName: "t", queueName: "q" },
     c: { url: "https://two.example/", scheduleId: "s", callerIp: "192.0.2.9" },
-    d: { url: "https://two.example/?404", flowControl: flow("k2"), labels: ["bigger"] },
+    d: { url: "https://two.example/?404", flowControl: flow("k,2"), labels: ["bigger"] },
   };
   const cases: readonly (readonly [string, string])[] = [
     ["url=https://one.example/a,b", "a"],
@@ -208,7 +208,8 @@ describe("filters", () => {
     ["callerIP=192.0.2.9", "c"],
     ["label=big", "a"],
     ["label=blue,bigger", "bd"],
-    ["flowControlKey=k/1&flowControlKey=k2", "ad"],
+    ["flowControlKey=k/1&flowControlKey=k,2", "ad"],
+    ["flowControlKey=k,2", "d"],
     ["responseStatus=404", "d"],
     ["responseStatus=404,500", "abcd"],
     ["responseStatus=999", ""],
