@@ -45,6 +45,7 @@ export function toPublish(submission: PlainSubmission, room: ApiRoom): PublishMe
         ? { kind: "url", url: destination.url }
         : { kind: "urlGroup", name: destination.name },
     envelope,
+    ...(options.delayMs === null ? {} : { delayMs: options.delayMs }),
     body,
     dedup: toDedup(plain, envelope, body),
     dedupUntil: room.host.now() + room.settings.dedupWindowMs,

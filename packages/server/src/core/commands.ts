@@ -141,6 +141,8 @@ export interface PublishMessage {
     | { readonly kind: "urlGroup"; readonly name: string };
   /** Without what the URL group adds. */
   readonly envelope: Envelope;
+  /** Counts from the instant of acceptance, and replaces the envelope's `notBefore`. */
+  readonly delayMs?: number;
   readonly body: Uint8Array;
   readonly dedup: Dedup | null;
   /** End of the window in which a second publish is recognised. */

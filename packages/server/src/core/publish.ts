@@ -29,8 +29,12 @@ export function decidePublish(
   command: PublishMessage,
   context: Context,
 ): Transition<Published> {
-  const { destination } = command;
+  const { destination, delayMs } = command;
   const endpoints = endpointsOf(state.group, command);
+  const given =
+    delayMs === undefined
+      ? command.envelope
+      : { ...command.envelope, notBefore: context.now + delayMs };
   const acceptance = new Acceptance(state.gates, context);
   const messages = endpoints.map((endpoint) => {
     const claim = dedupIdOf(command, endpoint.url);
@@ -38,7 +42,7 @@ export function decidePublish(
     if (dedup !== undefined && dedup.expiresAt > context.now) {
       return { messageKey: dedup.messageKey, url: endpoint.url, deduplicated: true };
     }
-    const envelope = envelopeFor(command.envelope, destination, endpoint);
+    const envelope = envelopeFor(given, destination, endpoint);
     const key = acceptance.accept({ url: endpoint.url, envelope, body: command.body }, "plain");
     if (claim !== null) acceptance.claim(claim, key, { dedup, expiresAt: command.dedupUntil });
     return { messageKey: key, url: endpoint.url, deduplicated: false };
