@@ -35,8 +35,9 @@ function forbids(
       const promised = operations.promise(messageId);
       if (promised === null || promised.operation.answeredTurn > askedTurn) return false;
       const wanted = wantedOf(messageId, sinks, plan.wanteds);
+      // Callbacks go on without the queue, also one that was dead and is sent again.
       return act.type === "deleteQueue"
-        ? wanted?.queue === act.queue
+        ? wanted?.queue === act.queue && sinks.story(messageId)?.report == null
         : !act.isAsync && wanted?.label === act.label;
     }
     default:
