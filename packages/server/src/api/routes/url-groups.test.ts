@@ -168,6 +168,28 @@ describe("default headers", () => {
     });
   });
 
+  test("are hidden where messages hide them, and sent as they are", async () => {
+    await patch({
+      "Upstash-Redact-Fields": "header[Authorization]",
+      "Upstash-Forward-Authorization": "secret",
+      "Upstash-Callback": A,
+      "Upstash-Callback-Forward-Authorization": "secret",
+      "Upstash-Forward-X-Group": "orders",
+    });
+    const hidden = [expect.stringMatching(/^REDACTED:[0-9a-f]{64}$/)];
+    expect(await get("orders")).toMatchObject({
+      headers: {
+        "Upstash-Forward-Authorization": hidden,
+        "Upstash-Callback": [A],
+        "Upstash-Callback-Forward-Authorization": hidden,
+        "Upstash-Forward-X-Group": ["orders"],
+      },
+    });
+    expect(await published()).toMatchObject({ headers: { authorization: "secret" } });
+    await patch({ "Upstash-Redact-Fields": "header", "Upstash-Forward-X-Group": "orders" });
+    expect(await get("orders")).toMatchObject({ headers: { "Upstash-Forward-X-Group": hidden } });
+  });
+
   test("are replaced as a whole and taken away by none", async () => {
     await patch({ "Upstash-Retries": "7" });
     await patch({ "Upstash-Label": "a" });

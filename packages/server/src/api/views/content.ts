@@ -72,7 +72,7 @@ export function viewHeaders(
 }
 
 /** The hash tells two values apart without telling what they are. */
-function hidden(content: Uint8Array | string): string {
+export function hidden(content: Uint8Array | string): string {
   return redactedText(hash("sha256", content, "hex"));
 }
 
