@@ -134,8 +134,8 @@ export interface Outcome {
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** What the person answers; nobody is there when it is not given. */
-  readonly answer?: string;
+  /** What the person answers, or does first; nobody is there when it is not given. */
+  readonly answer?: string | (() => Promise<string>);
   /** What standard input has. */
   readonly input?: string;
   /** Gets what the command prints, as it prints it. */
@@ -167,7 +167,7 @@ export async function runCommand(
     isInteractive: options.answer !== undefined,
     ask: async (question) => {
       err += question;
-      return options.answer ?? "";
+      return typeof options.answer === "function" ? options.answer() : (options.answer ?? "");
     },
     readInput: async () => new TextEncoder().encode(options.input ?? ""),
     onStopSignal: (listener) => {

@@ -1,6 +1,6 @@
 // Which filters the API has for what, and how it names them.
 
-import { CALLBACK_STATES, LOG_STATES, RUN_STATES } from "@reprise/protocol";
+import { CALLBACK_STATES, LOG_STATES, OPEN_MESSAGE_STATES, RUN_STATES } from "@reprise/protocol";
 import type { FilterSet } from "./filters.ts";
 
 const SHARED = {
@@ -59,6 +59,15 @@ export const deadMessageFilters: FilterSet = {
 /** Messages that have not ended. */
 export const openMessageFilters: FilterSet = {
   parameters: { ...OF_MESSAGES, ...PARTS_OF_URLS },
+};
+
+/** The list of them has one filter more than their cancel. */
+export const listedMessageFilters: FilterSet = {
+  parameters: { ...openMessageFilters.parameters, state: "state" },
+  state: {
+    description: "in this state: scheduled, waiting, active or requested (its cancel)",
+    states: OPEN_MESSAGE_STATES,
+  },
 };
 
 export const logFilters: FilterSet = {

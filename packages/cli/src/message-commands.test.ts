@@ -1,4 +1,4 @@
-import type { BulkActionResource, MessageResource } from "@reprise/protocol";
+import type { BulkActionResource, MessageResource, OpenMessageResource } from "@reprise/protocol";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { until } from "./failing-app.test.fixture.ts";
 import { type MessageWorld, openMessageWorld } from "./message-target.test.fixture.ts";
@@ -63,6 +63,56 @@ test("an unknown message fails, and an id that is a path is refused", async () =
   }
 });
 
+test("open messages are listed with what each waits for", async () => {
+  const release = world.hold();
+  await world.publish("--queue", "q", "--label", "a");
+  const first = await until("the delivery", () => world.received[0]?.headers ?? null);
+  const waiting = await world.publish("--queue", "q", "--label", "a");
+  const delayed = await later("--label", "b");
+  const { exitCode, out, err } = await world.run(["messages", "list"]);
+  expect([exitCode, err]).toEqual([0, "3 open messages\n"]);
+  const lines = out.trimEnd().split("\n");
+  expect(lines).toEqual([
+    expect.stringMatching(/^message +state +created +destination +waiting for$/),
+    expect.stringMatching(
+      new RegExp(`^${delayed} +SCHEDULED +\\d{4}-\\S+ \\S+Z +${world.url} +delay until \\S+Z$`),
+    ),
+    expect.stringMatching(
+      new RegExp(`^${waiting} .* queue q, place 1 of 1; 1 of 1 place taken by msg_\\w+$`),
+    ),
+    expect.stringMatching(/ ACTIVE .* delivery in flight since \S+Z \(attempt 1 of 4\)$/),
+  ]);
+  expect(first["upstash-message-id"]).toBe(lines[3]?.split(" ")[0]);
+  const shown = await world.run(["messages", "show", waiting]);
+  expect(shown.out).toMatch(/^state +WAITING$/m);
+  expect(shown.out).toMatch(/^waiting for +queue q, place 1 of 1; /m);
+  release();
+});
+
+test("the list takes the filters of a cancel, and a state", async () => {
+  const ids = [await later("--label", "a"), await later("--label", "b"), await later()];
+  const listed = async (...args: string[]) => {
+    const messages = await world.json<readonly OpenMessageResource[]>([
+      "messages",
+      "list",
+      ...args,
+    ]);
+    return messages.map(({ messageId }) => messageId);
+  };
+  expect(await listed()).toEqual(ids.toReversed());
+  expect(await listed("--label", "a", "--label", "b")).toEqual([ids[1], ids[0]]);
+  expect(await listed("--state", "scheduled", "--label", "b")).toEqual([ids[1]]);
+  expect(await listed("--state", "active", "--state", "requested")).toEqual([]);
+  const limited = await world.run(["messages", "list", "--limit", "2"]);
+  expect(limited.err).toBe("2 open messages; there are more, see --limit\n");
+  expect((await world.run(["messages", "list", "--state", "failed"])).exitCode).toBe(2);
+  expect(await world.run(["messages", "list", "--label", "none"])).toEqual({
+    exitCode: 0,
+    out: "",
+    err: "0 open messages\n",
+  });
+});
+
 test("one named message is cancelled without a question", async () => {
   const [first, second] = [await later(), await later()];
   const outcome = await world.run(["messages", "cancel", first]);
@@ -113,6 +163,34 @@ test("filters count what has not ended, and the count is what is cancelled", asy
   ]);
   for (const id of chosen) await awaitState(id, "CANCELED");
   expect(await stateOf(other)).toBe("CREATED");
+});
+
+test("what is in flight and cancelled already is not counted", async () => {
+  const release = world.hold();
+  const id = await world.publish();
+  await until("the delivery", () => world.received[0] ?? null);
+  await later();
+  await world.run(["messages", "cancel", id]);
+  const asked = await world.run(["messages", "cancel", "--all"]);
+  expect(asked.err).toContain("this would cancel 1 message;");
+  release();
+});
+
+test("what arrives while the question is open is left alone", async () => {
+  const counted = await later("--label", "a");
+  const { createdAt } = await world.json<MessageResource>(["messages", "show", counted]);
+  let arrived = "";
+  const outcome = await world.run(["messages", "cancel", "--label", "a", "--json"], {
+    answer: async () => {
+      await until("the next millisecond", () => (Date.now() > createdAt ? true : null));
+      arrived = await later("--label", "a");
+      return "y";
+    },
+  });
+  expect(outcome.err).toContain("cancel 1 message? [y/N] ");
+  expect(JSON.parse(outcome.out)).toMatchObject({ state: "FINISHED", processed: 1 });
+  await awaitState(counted, "CANCELED");
+  expect(await stateOf(arrived)).toBe("CREATED");
 });
 
 test("every filter narrows the choice", async () => {

@@ -1,16 +1,23 @@
-// `reprise messages`: looks at messages, cancels them, or sends one now that waits.
+// `reprise messages`: lists those that are open, looks at one, cancels them, or sends one now that waits.
 
-import type { BulkActionResource, BulkCancelAnswer, MessageResource } from "@reprise/protocol";
+import type {
+  BulkActionResource,
+  BulkCancelAnswer,
+  MessageResource,
+  OpenMessageFields,
+} from "@reprise/protocol";
 import type { Command } from "commander";
-import { addJsonOption, type JsonOption, printAnswer } from "./answer.ts";
+import { addJsonOption, type JsonOption, printAnswer, printDone, printList } from "./answer.ts";
 import { type Api, ask, connectApi } from "./api-client.ts";
 import { awaitBulkAction } from "./bulk-action-commands.ts";
+import { confirm } from "./confirm.ts";
 import { failure } from "./fault.ts";
-import { openMessageFilters } from "./filter-sets.ts";
+import { listedMessageFilters, openMessageFilters } from "./filter-sets.ts";
 import { addFilters, type FilterOptions, toQuery } from "./filters.ts";
+import { addListOptions, type ListOptions } from "./list-options.ts";
 import { listEntries, logTable } from "./log-lists.ts";
 import { formatMessage, section } from "./message-view.ts";
-import { findOpenIds } from "./open-messages.ts";
+import { countOpen, formatOpenTable, listOpen, MESSAGES_PATH } from "./open-messages.ts";
 import { forEachPart, reportOutcomes } from "./parts.ts";
 import { segment } from "./paths.ts";
 import {
@@ -18,16 +25,21 @@ import {
   addActionOptions,
   checkSelection,
   type Selection,
-  select,
+  selectNamed,
 } from "./selection.ts";
 import { note, printJson, type Terminal } from "./terminal.ts";
 import { plural } from "./text.ts";
 
-const PATH = "/v2/messages";
 const NOUN = "message";
 
 export function addMessageCommands(program: Command, terminal: Terminal): void {
   const messages = program.command("messages").description("look at messages and cancel them");
+  const list = messages
+    .command("list")
+    .description("list messages that have not ended and what each waits for, newest first");
+  addListOptions(addFilters(list, terminal, listedMessageFilters)).action(
+    (options: FilterOptions & ListOptions) => listMessages(options, terminal),
+  );
   const show = messages
     .command("show")
     .description("show a message and what has happened to it")
@@ -54,10 +66,19 @@ export function addMessageCommands(program: Command, terminal: Terminal): void {
   );
 }
 
+async function listMessages(
+  options: FilterOptions & ListOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const { items, hasMore } = await listOpen(connectApi(terminal), options);
+  printList(items, { ...options, noun: "open message", hasMore }, formatOpenTable, terminal);
+}
+
 /** As text with its log, as JSON the message alone: `reprise logs --message-id` has the rest. */
 async function showMessage(id: string, options: JsonOption, terminal: Terminal): Promise<void> {
   const api = connectApi(terminal);
-  const message = await ask<MessageResource>(api, { path: `${PATH}/${segment(id, "the id")}` });
+  const path = `${MESSAGES_PATH}/${segment(id, "the id")}`;
+  const message = await ask<MessageResource & Partial<OpenMessageFields>>(api, { path });
   if (options.json === true) return printJson(terminal, message);
   const { items } = await listEntries(api, { messageId: [message.messageId] }, LOG_ENTRIES_MAX);
   const format = () => `${formatMessage(message)}\n\n${section("log", logTable(items))}`;
@@ -66,7 +87,7 @@ async function showMessage(id: string, options: JsonOption, terminal: Terminal):
 
 const LOG_ENTRIES_MAX = 100;
 
-/** A message that is named wins over every filter; whoever agrees in advance needs no list of what is meant. */
+/** The server finds what filters choose; whoever agrees in advance need not be told how many that are. */
 async function cancelMessages(
   ids: readonly string[],
   options: FilterOptions & ActionOptions,
@@ -75,13 +96,17 @@ async function cancelMessages(
   const api = connectApi(terminal);
   const hasFilter = toQuery(options, openMessageFilters).length > 0;
   checkSelection({ ids, hasFilter, options, noun: NOUN });
-  if (ids.length === 0 && options.yes === true) return cancelMatching(api, options, terminal);
-  const find = () => findOpenIds(api, options);
-  const selection = await select(
-    { api, ids, find, hasFilter, options, verb: "cancel", noun: NOUN },
-    terminal,
-  );
-  await cancelChosen(selection, terminal);
+  if (ids.length > 0) {
+    const request = { api, ids, options, verb: "cancel", noun: NOUN };
+    return cancelChosen(await selectNamed(request, terminal), terminal);
+  }
+  if (options.yes === true) return cancelMatching(api, options, terminal);
+  const counted = await countOpen(api, options);
+  const what = plural(counted.count, NOUN);
+  if (counted.count === 0)
+    return printDone({ cancelled: 0 }, options, `cancelled ${what}`, terminal);
+  await confirm(`cancel ${what}`, options, terminal);
+  await cancelMatching(api, { ...options, ...counted.options }, terminal);
 }
 
 /** The most that one request of the wire names. */
@@ -90,7 +115,7 @@ const PART_SIZE_MAX = 500;
 async function cancelChosen({ api, ids, isJson }: Selection, terminal: Terminal): Promise<void> {
   let cancelled = 0;
   const work = async (messageIds: readonly string[]) => {
-    const request = { method: "DELETE", path: PATH, body: { messageIds } } as const;
+    const request = { method: "DELETE", path: MESSAGES_PATH, body: { messageIds } } as const;
     cancelled += (await ask<BulkCancelAnswer>(api, request)).cancelled;
     return messageIds.map(() => null);
   };
@@ -111,12 +136,11 @@ async function cancelMatching(
   const query = [["async", "true"] as const, ...toQuery(options, openMessageFilters)];
   const { actionId = "" } = await ask<BulkCancelAnswer>(api, {
     method: "DELETE",
-    path: PATH,
+    path: MESSAGES_PATH,
     query,
   });
   const action: BulkActionResource = await awaitBulkAction(api, actionId, terminal);
-  if (options.json === true) printJson(terminal, action);
-  note(terminal, `cancelled ${plural(action.processed, NOUN)}`);
+  printDone(action, options, `cancelled ${plural(action.processed, NOUN)}`, terminal);
 }
 
 async function retryMessages(
@@ -127,7 +151,7 @@ async function retryMessages(
   const api = connectApi(terminal);
   const past = "sent";
   const work = async ([id = ""]: readonly string[]) => {
-    const path = `${PATH}/${segment(id, "the id")}/retry`;
+    const path = `${MESSAGES_PATH}/${segment(id, "the id")}/retry`;
     return [await ask<object>(api, { method: "POST", path })];
   };
   const outcomes = await forEachPart({ ids, sizeMax: 1, past, work }, terminal);

@@ -1,12 +1,18 @@
-import type { HeaderMap, MessageResource } from "@reprise/protocol";
+import type { HeaderMap, MessageResource, OpenMessageFields } from "@reprise/protocol";
 import { formatInstant, formatMs } from "./instant.ts";
 import { formatFields, ifGiven, indent, oneLine, plain } from "./text.ts";
 
 type Fact = readonly [name: string, value: string | undefined];
 
-/** A message with all that it was given. */
-export function formatMessage(message: MessageResource): string {
-  const facts = formatFields([["message", message.messageId], ...messageFacts(message)]);
+/** A message with all that it was given, and as long as it is open what it waits for. */
+export function formatMessage(message: MessageResource & Partial<OpenMessageFields>): string {
+  const { messageId, state, waitingFor } = message;
+  const facts = formatFields([
+    ["message", messageId],
+    ["state", state],
+    ["waiting for", ifGiven(waitingFor, (text) => oneLine(text, 2000))],
+    ...messageFacts(message),
+  ]);
   return [
     plain(facts),
     section("headers", formatHeaders(message.header)),

@@ -47,12 +47,22 @@ export interface Selection {
 
 /** Finds what is meant and has it confirmed. */
 export async function select(request: SelectionRequest, terminal: Terminal): Promise<Selection> {
-  const { api, options, verb, noun } = request;
   checkSelection(request);
-  const isNamed = request.ids.length > 0;
-  const ids = isNamed ? namedIds(request) : await findIds(request, terminal);
-  const isBulk = !isNamed || ids.length > 1;
-  if (ids.length > 0 && (isBulk || request.isAlwaysAsked === true)) {
+  if (request.ids.length > 0) return selectNamed(request, terminal);
+  const { api, options, verb, noun } = request;
+  const ids = await findIds(request, terminal);
+  if (ids.length > 0) await confirm(`${verb} ${plural(ids.length, noun)}`, options, terminal);
+  return { api, ids, isJson: options.json === true };
+}
+
+/** Takes what is named; several are asked about. */
+export async function selectNamed(
+  request: Omit<SelectionRequest, "find" | "hasFilter">,
+  terminal: Terminal,
+): Promise<Selection> {
+  const { api, options, verb, noun, isAlwaysAsked } = request;
+  const ids = namedIds(request);
+  if (ids.length > 1 || isAlwaysAsked === true) {
     await confirm(`${verb} ${plural(ids.length, noun)}`, options, terminal);
   }
   return { api, ids, isJson: options.json === true };
@@ -71,7 +81,7 @@ export function checkSelection({ ids, hasFilter, options, noun }: Chosen): void 
   }
 }
 
-function namedIds({ ids: texts, noun }: SelectionRequest): readonly string[] {
+function namedIds({ ids: texts, noun }: Pick<SelectionRequest, "ids" | "noun">): readonly string[] {
   // The wire takes comma lists, so an id never has a comma; split here, or the count would be wrong.
   const ids = texts.flatMap((text) => text.split(",")).map((id) => id.trim());
   if (ids.includes("")) throw usageFault(`an id of a ${noun} must not be empty`);
