@@ -193,6 +193,24 @@ describe("pages", () => {
     },
   );
 
+  test("end early when the search takes long, maybe empty, and the next one goes on", async () => {
+    const { call, publish, world } = await createMessageWorld();
+    const wanted = await publish({ url: "https://wanted.example/", delayMs: 60_000_000 });
+    await Promise.all(Array.from({ length: 600 }, () => publish({ delayMs: 60_000_000 })));
+    const { now } = world.host;
+    let lateMs = 0;
+    // Each look at the clock is so much later than the one before.
+    world.host.now = () => {
+      lateMs += 300;
+      return now() + lateMs;
+    };
+    const first = (await call("/v2/messages?host=wanted.example")).body;
+    expect(first.messages).toEqual([]);
+    const rest = (await call(`/v2/messages?host=wanted.example&cursor=${first.cursor}`)).body;
+    world.host.now = now;
+    expect(rest.messages.map((message) => message.messageId)).toEqual([messageId(wanted)]);
+  });
+
   test("end early when bodies are large, and the next one goes on", async () => {
     const { call, publish } = await createMessageWorld();
     // One read brings twenty of them, which is more than a page may have.
