@@ -152,8 +152,9 @@ async function failRun(): Promise<string> {
 /** The ids in the lists, which the single reads take. */
 async function idsAt(path: string, list: string, id: string): Promise<readonly string[]> {
   const { json } = await world.call("GET", path);
-  const items = list === "" ? json : (json as Record<string, unknown>)[list];
   // The shape is what the tests of the list check.
+  const items = list === "" ? json : (json as Record<string, unknown>)[list];
+  // As above.
   return (items as readonly Record<string, string>[]).map((item) => item[id] ?? "");
 }
 
@@ -198,9 +199,11 @@ test("what is hidden, tokens and signing keys are in no answer and no line of th
   }
   // Proof that the reads have found what was hidden.
   const events = await world.call("GET", "/v2/events");
+  // The shape is what the tests of the log check.
   const bodies = (events.json as { readonly events: { readonly body?: string }[] }).events;
   expect(bodies.some(({ body }) => atob(body ?? "").startsWith("REDACTED:"))).toBe(true);
   await world.close();
+  // The shape is what the tests of tokens check.
   const { token } = created.json as { readonly token: string };
   for (const line of lines) expectSilent("the log", line);
   expect(lines.join("\n")).not.toContain(token);

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { Agent, createServer, request as httpRequest } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
+import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { devServerConfig, type ServerConfig } from "./config.ts";
@@ -138,6 +138,52 @@ test("a port that is taken is named, and the data are free for the next try", as
   await expect(start({ port })).rejects.toMatchObject({ code: "EADDRINUSE", port });
   expect((await fetch(`${(await start()).url}/livez`)).status).toBe(200);
   await new Promise((resolve) => other.close(resolve));
+});
+
+/** A port that nobody has, and somebody may get in a moment: good enough for a test. */
+async function freePort(): Promise<number> {
+  const holder = await openHttpApp();
+  const { port } = new URL(holder.url);
+  await holder.close();
+  return Number(port);
+}
+
+const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
+  addresses?.some(({ address }) => address === "::1"),
+);
+
+describe.skipIf(!hasIpv6)("localhost", () => {
+  const answers = async (host: string, port: number) => {
+    const headers = { authorization: `Bearer ${servers[0]?.token}` };
+    return (await fetch(`http://${host}:${port}/v2/keys`, { headers })).status;
+  };
+
+  test("has two addresses, and a development server answers at both until it is closed", async () => {
+    const port = await freePort();
+    const server = await start({ port });
+    expect([await answers("127.0.0.1", port), await answers("[::1]", port)]).toEqual([200, 200]);
+    await server.close();
+    servers = [];
+    await expect(answers("127.0.0.1", port)).rejects.toThrow();
+    await expect(answers("[::1]", port)).rejects.toThrow();
+  });
+
+  test("belongs to one server: a port that another has at one of them is taken", async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, "::1", resolve));
+    // The server listens at a port, so its address is no path.
+    const { port } = other.address() as AddressInfo;
+    await expect(start({ port })).rejects.toMatchObject({ code: "EADDRINUSE" });
+    await new Promise((resolve) => other.close(resolve));
+    await start({ port });
+  });
+
+  test("is no place for a production server that was told an address", async () => {
+    const port = await freePort();
+    await start({ port, mode: "production" });
+    expect(await answers("127.0.0.1", port)).toBe(200);
+    await expect(answers("[::1]", port)).rejects.toThrow();
+  });
 });
 
 describe("closing", () => {

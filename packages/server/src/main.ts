@@ -1,3 +1,4 @@
+import type { Server } from "node:http";
 import { join } from "node:path";
 import { RepriseError } from "@reprise/protocol";
 import { createApi } from "./api/app.ts";
@@ -113,12 +114,13 @@ async function serve(parts: Parts): Promise<RunningServer> {
       checkEgress: createDestinationCheck(config),
     },
   });
-  const server = createHttpServer(api, host, {
-    ...TRANSPORT_LIMITS,
-    connectionsMax: config.connectionsMax,
-    headerBytesMax: config.headerBytesMax,
-  });
-  const port = await listen(server, config.host, config.port);
+  const openServer = () =>
+    createHttpServer(api, host, {
+      ...TRANSPORT_LIMITS,
+      connectionsMax: config.connectionsMax,
+      headerBytesMax: config.headerBytesMax,
+    });
+  const { servers, port } = await listenAll(openServer, config, host);
   await credentials.keepToken();
   await diskWatch?.start();
   engine.start();
@@ -139,11 +141,42 @@ async function serve(parts: Parts): Promise<RunningServer> {
       await bulkRunner.stop();
       await engine.stop(config.drainMs);
       await sweeper.stop();
-      await closeServer(server, host);
+      await Promise.all(servers.map((server) => closeServer(server, host)));
       await store.close();
       await host.close();
     },
   };
+}
+
+/**
+ * Listens at the host of the configuration, and in development at the other `localhost` as well: the name has two addresses, and some
+ * clients try the IPv6 one alone. A port that the system picks belongs to one address only.
+ */
+async function listenAll(
+  openServer: () => Server,
+  { mode, host: name, port: wanted }: ServerConfig,
+  host: Host,
+): Promise<{ readonly servers: readonly Server[]; readonly port: number }> {
+  const server = openServer();
+  const port = await listen(server, name, wanted);
+  if (mode !== "development" || name !== "127.0.0.1" || wanted === 0) {
+    return { servers: [server], port };
+  }
+  const twin = openServer();
+  try {
+    await listen(twin, "::1", port);
+    return { servers: [server, twin], port };
+  } catch (error) {
+    if (isWithoutIpv6(error)) return { servers: [server], port };
+    // Whoever has the port there would be taken for this server.
+    await closeServer(server, host);
+    throw error;
+  }
+}
+
+function isWithoutIpv6(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : null;
+  return code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT";
 }
 
 /** Judges what a URL itself says: its length, and where it leads to. */
