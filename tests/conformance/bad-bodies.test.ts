@@ -24,7 +24,11 @@ describe("with a limit of 1,000 bytes a message", () => {
     expect(sizes.toSorted((a, b) => a - b)).toEqual([0, 1, 999, 1_000]);
     await until("nothing under way", async () => (await world.store.count("messages", [])) === 0);
     const large = { body: "x".repeat(1_001) };
-    const refusal = { options: large, status: 413, names: /at most 1000 bytes/ };
+    const refusal = {
+      options: large,
+      status: 413,
+      names: /quota maxMessageSize exceeded, current limit: 1000 bytes/,
+    };
     await expectRefusals(world, {
       publish: { path: `/v2/publish/${LATER}`, ...refusal },
       enqueue: { path: `/v2/enqueue/q/${LATER}`, ...refusal },

@@ -125,7 +125,7 @@ describe("a body", () => {
     expect(await post(target, ["Content-Length: 2001"], "x".repeat(10))).toMatchObject({
       status: 413,
       code: "body_too_large",
-      error: "the body must have at most 2000 bytes",
+      error: "quota maxMessageSize exceeded, current limit: 2000 bytes",
     });
   });
 

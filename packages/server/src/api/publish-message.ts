@@ -15,6 +15,7 @@ import {
 import type { Answers, Dedup, PublishMessage } from "../core/commands.ts";
 import type { CallbackTarget, Envelope } from "../core/envelope.ts";
 import type { UrlGroupRow } from "../core/rows.ts";
+import { messageTooLarge } from "./request.ts";
 import type { ApiRoom } from "./room.ts";
 import { readOptions } from "./workflow-message.ts";
 
@@ -54,11 +55,7 @@ export function toPublish(submission: PlainSubmission, room: ApiRoom): PublishMe
 
 /** The body of a request has been measured while it was read, that of an item of a batch has not. */
 function checkSize(body: Uint8Array, { settings: { bodyBytesMax } }: ApiRoom): void {
-  if (body.byteLength <= bodyBytesMax) return;
-  throw new RepriseError("body_too_large", {
-    message: `the body of a message must have at most ${bodyBytesMax} bytes, got ${body.byteLength}`,
-    details: { limit: bodyBytesMax },
-  });
+  if (body.byteLength > bodyBytesMax) throw messageTooLarge(bodyBytesMax);
 }
 
 export interface ReadHeaders {

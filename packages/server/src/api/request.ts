@@ -107,15 +107,20 @@ export function requestHeaders(request: Request, peer: Peer): FlatHeaders {
 
 /**
  * The whole body.
+ * @param tooLarge words the refusal.
  * @throws RepriseError `body_too_large` as soon as more than `bytesMax` are announced or have arrived, or `invalid_request` when
  * the connection ends before the body.
  */
-export async function readBody(request: Request, bytesMax: number): Promise<Uint8Array> {
+export async function readBody(
+  request: Request,
+  bytesMax: number,
+  tooLarge: (bytesMax: number) => RepriseError = bodyTooLarge,
+): Promise<Uint8Array> {
   const announced = request.headers.get("content-length");
-  if (announced !== null && Number(announced) > bytesMax) throw bodyTooLarge(bytesMax);
+  if (announced !== null && Number(announced) > bytesMax) throw tooLarge(bytesMax);
   try {
     return announced === null
-      ? await readChunks(request, bytesMax)
+      ? await readChunks(request, bytesMax, tooLarge)
       : new Uint8Array(await request.arrayBuffer());
   } catch (cause) {
     if (isRepriseError(cause)) throw cause;
@@ -124,16 +129,28 @@ export async function readBody(request: Request, bytesMax: number): Promise<Uint
   }
 }
 
-async function readChunks(request: Request, bytesMax: number): Promise<Uint8Array> {
+async function readChunks(
+  request: Request,
+  bytesMax: number,
+  tooLarge: (bytesMax: number) => RepriseError,
+): Promise<Uint8Array> {
   if (request.body === null) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of request.body) {
     size += chunk.byteLength;
-    if (size > bytesMax) throw bodyTooLarge(bytesMax);
+    if (size > bytesMax) throw tooLarge(bytesMax);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks, size);
+}
+
+/** For bodies that are a message; programs look for these words. */
+export function messageTooLarge(bytesMax: number): RepriseError {
+  return new RepriseError("body_too_large", {
+    message: `quota maxMessageSize exceeded, current limit: ${bytesMax} bytes`,
+    details: { limit: bytesMax },
+  });
 }
 
 function bodyTooLarge(bytesMax: number): RepriseError {

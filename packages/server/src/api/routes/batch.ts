@@ -19,7 +19,7 @@ import type { Answers, PublishMessage, StartRun, SubmitStep } from "../../core/c
 import type { UrlGroupRow } from "../../core/rows.ts";
 import { toPublish, toPublishAnswer, withDefaults } from "../publish-message.ts";
 import { checkQueueQuota } from "../quotas.ts";
-import { callerIp, readBody } from "../request.ts";
+import { callerIp, messageTooLarge, readBody } from "../request.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
 import { readOptions, type Submission, toStartRun, toSubmitStep } from "../workflow-message.ts";
 import { invalidQueueName } from "./queue-name.ts";
@@ -173,12 +173,7 @@ interface Batch {
 function toCommand(item: Item, batch: Batch, room: ApiRoom): ItemCommand | RepriseError {
   const { destination, body, queueName } = item;
   const { bodyBytesMax } = room.settings;
-  if (body.byteLength > bodyBytesMax) {
-    throw new RepriseError("body_too_large", {
-      message: `quota maxMessageSize exceeded, current limit: ${bodyBytesMax} bytes`,
-      details: { limit: bodyBytesMax },
-    });
-  }
+  if (body.byteLength > bodyBytesMax) throw messageTooLarge(bodyBytesMax);
   if (destination.kind === "url" && HEADER.workflowInit in item.headers) {
     const { url } = destination;
     return toWorkflowCommand({ url, headers: item.headers, body, callerIp: batch.ip }, room);

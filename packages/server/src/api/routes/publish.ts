@@ -19,7 +19,7 @@ import {
 } from "../publish-message.ts";
 import { createSchedule } from "../put-schedule.ts";
 import { checkQueueQuota } from "../quotas.ts";
-import { callerIp, readBody, requestHeaders } from "../request.ts";
+import { callerIp, messageTooLarge, readBody, requestHeaders } from "../request.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
 import type { Submission } from "../workflow-message.ts";
 import { isFalse, planGroups, toItemAnswer, toWorkflowCommand } from "./batch.ts";
@@ -96,7 +96,7 @@ export async function readPlainSubmission(
   const destination = parseDestination(target);
   const own = mergeHeaders(destination.config.headers, requestHeaders(c.req.raw, c.env));
   const headers = await withGroupHeaders(destination, own, room);
-  const body = await readBody(c.req.raw, room.settings.bodyBytesMax);
+  const body = await readBody(c.req.raw, room.settings.bodyBytesMax, messageTooLarge);
   return {
     destination,
     headers,
