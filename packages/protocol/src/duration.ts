@@ -4,17 +4,6 @@ import { RepriseError } from "./errors.ts";
 import { HEADER, quoted } from "./headers.ts";
 import { DAY_MS, DURATION_CHARS_MAX, RETRY_DELAY_MS_MAX } from "./limits.ts";
 
-/** Units of requests. A month is 30 days and a year 365 days: a duration has no calendar. */
-const REQUEST_UNIT_MS: ReadonlyMap<string, number> = new Map([
-  ["s", 1000],
-  ["m", 60_000],
-  ["h", 3_600_000],
-  ["d", DAY_MS],
-  ["w", 7 * DAY_MS],
-  ["mo", 30 * DAY_MS],
-  ["y", 365 * DAY_MS],
-]);
-
 /** Units of a Go duration and `d`, which the workflow SDK sends. "µ" also arrives as its UTF-8 bytes read one by one. */
 const RESPONSE_UNIT_MS: ReadonlyMap<string, number> = new Map([
   ["ns", 1e-6],
@@ -30,12 +19,20 @@ const RESPONSE_UNIT_MS: ReadonlyMap<string, number> = new Map([
   ["d", DAY_MS],
 ]);
 
+/** Units of requests: those of answers and longer ones. A month is 30 days and a year 365 days, as a duration has no calendar. */
+const REQUEST_UNIT_MS: ReadonlyMap<string, number> = new Map([
+  ...RESPONSE_UNIT_MS,
+  ["w", 7 * DAY_MS],
+  ["mo", 30 * DAY_MS],
+  ["y", 365 * DAY_MS],
+]);
+
 /** One number with its unit. Sticky, and no part can match in two ways, so a text is read in linear time. */
 const PART = /(\d+(?:\.\d*)?|\.\d+)([a-z\u00b5\u03bc\u00c2\u00ce]+)/y;
 const BARE_NUMBER = /^(?:\d+(?:\.\d*)?|\.\d+)$/;
 
 const ALLOWED =
-  "a number of seconds or numbers with the units s, m, h, d, w, mo, y, such as 30, 10s or 1d10h30m";
+  "a number of seconds or numbers with the units ms, s, m, h, d, w, mo, y, such as 30, 10s or 1d10h30m";
 
 /**
  * Reads a duration of a request; the result is in milliseconds. A bare number is seconds.
