@@ -75,14 +75,17 @@ export function drawMood(random: Random): readonly Behaviour[] {
 
 export function drawWanted(
   ticket: string,
-  surroundings: Surroundings & { readonly mood: readonly Behaviour[] },
+  surroundings: Surroundings & {
+    readonly mood: readonly Behaviour[];
+    readonly hosts: readonly string[];
+  },
   random: Random,
 ): Wanted {
-  const { queues, flows, groups, delaySecondsMax, mood } = surroundings;
+  const { queues, flows, groups, delaySecondsMax, mood, hosts } = surroundings;
   const maybe = <T>(list: readonly T[], probability: number): T | null =>
     list.length > 0 && random.chance(probability) ? random.pick(list) : null;
   const group = maybe(groups, 0.3);
-  const host = random.pick(SINK_HOSTS);
+  const host = random.pick(hosts);
   const url = `http://${host}/${random.pick(mood)}?t=${ticket}`;
   const flow = maybe(flows, 0.6);
   return {

@@ -1,6 +1,7 @@
 import { createRandom, type Random } from "../random.ts";
 import type { Act, ScheduleWanted } from "./acts.ts";
 import {
+  type Behaviour,
   drawMood,
   drawWanted,
   type FlowWanted,
@@ -34,36 +35,39 @@ export interface PlannedAct {
 const MESSAGES_MAX = 30;
 const CONTROLS_MAX = 14;
 const BATCH_MAX = 6;
+const SLOW_MOOD: readonly Behaviour[] = ["slow", "slow", "ok"];
+const NARROW = { perOriginMax: 1, perOriginWaitingMax: 1_000, parallelismMax: 2_000 };
 
 export function drawPlan(seed: number): WorldPlan {
   const random = createRandom(seed, "plan");
   const horizonMs = random.pick([20_000, 120_000, 1_800_000]);
   const names = (prefix: string, max: number) =>
     Array.from({ length: random.integer(0, max) }, (_, index) => `${prefix}-${index + 1}`);
-  const queues = names("queue", 2);
+  // Everybody waits in one short line of memory, where what is paused or cancelled has to be found.
+  const isNarrow = random.chance(0.15);
+  const queues = isNarrow ? ["queue-1", "queue-2"] : names("queue", 2);
   const flows = names("flow", 2).map((key) => drawFlow(key, random));
   const groups = names("group", 1);
   const surroundings = { queues, flows, groups, delaySecondsMax: Math.ceil(horizonMs / 2000) };
-  const wanteds = drawWanteds(surroundings, random);
+  const wanteds = drawWanteds(surroundings, isNarrow, random);
   const schedules = drawSchedules(surroundings, random);
   const acts = [
     ...groups.map((group) => ({ afterMs: 0, act: setEndpoints(group, random) })),
-    ...drawPublishes(wanteds, horizonMs, random),
+    ...drawPublishes(wanteds, isNarrow ? 100 : random.pick([100, 3_000, horizonMs]), random),
     ...schedules.map((schedule) => ({
       afterMs: random.integer(0, horizonMs / 4),
       act: { type: "putSchedule", schedule } as const,
     })),
-    ...drawControls(horizonMs, random),
+    ...drawControls(isNarrow ? 20_000 : random.pick([4_000, horizonMs]), random),
   ];
   const all = [...wanteds, ...schedules.map(({ wanted }) => wanted)];
   const byTicket = new Map(all.map((wanted) => [wanted.ticket, wanted]));
-  const limits = drawLimits(random);
+  const limits = { ...drawLimits(random), ...(isNarrow ? NARROW : {}) };
   return { horizonMs, queues, flows, groups, schedules, wanteds: byTicket, acts, limits };
 }
 
 /** Some people act while most is going on; some come back later. */
-function drawControls(horizonMs: number, random: Random): readonly PlannedAct[] {
-  const spanMs = random.pick([4_000, horizonMs]);
+function drawControls(spanMs: number, random: Random): readonly PlannedAct[] {
   return Array.from({ length: random.integer(0, CONTROLS_MAX) }, () => ({
     afterMs: random.integer(0, spanMs),
     act: null,
@@ -80,20 +84,24 @@ function drawFlow(key: string, random: Random): FlowWanted {
   };
 }
 
-function drawWanteds(surroundings: Surroundings, random: Random): readonly Wanted[] {
-  const mood = drawMood(random);
+function drawWanteds(
+  surroundings: Surroundings,
+  isNarrow: boolean,
+  random: Random,
+): readonly Wanted[] {
+  const mood = isNarrow ? SLOW_MOOD : drawMood(random);
+  const hosts = isNarrow ? SINK_HOSTS.slice(0, 1) : SINK_HOSTS;
   return Array.from({ length: random.integer(1, MESSAGES_MAX) }, (_, index) =>
-    drawWanted(`t${index + 1}`, { ...surroundings, mood }, random),
+    drawWanted(`t${index + 1}`, { ...surroundings, mood, hosts }, random),
   );
 }
 
 /** In a burst, or spread over the whole time; alone or in batches. */
 function drawPublishes(
   wanteds: readonly Wanted[],
-  horizonMs: number,
+  spanMs: number,
   random: Random,
 ): readonly PlannedAct[] {
-  const spanMs = random.pick([100, 3_000, horizonMs]);
   const acts: PlannedAct[] = [];
   for (let index = 0; index < wanteds.length; ) {
     const count = random.chance(0.2) ? random.integer(2, BATCH_MAX) : 1;
@@ -113,7 +121,11 @@ function drawSchedules(surroundings: Surroundings, random: Random): readonly Sch
   return Array.from({ length: random.integer(0, 2) }, (_, index) => {
     const scheduleId = `schedule-${index + 1}`;
     const mood = ["ok", "ok", "flaky"] as const;
-    const wanted = drawWanted(`s${index + 1}`, { ...surroundings, mood }, random);
+    const wanted = drawWanted(
+      `s${index + 1}`,
+      { ...surroundings, mood, hosts: SINK_HOSTS },
+      random,
+    );
     return {
       scheduleId,
       everyMinutes: random.pick([1, 5, 60]),

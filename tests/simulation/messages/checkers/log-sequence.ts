@@ -6,8 +6,12 @@ export const logSequence: Checker = {
   name: "the log tells the whole story",
   promise:
     "the entries of each message are one of the documented sequences, and tell of as many failures as its destination",
-  observe: (scene) => (fact) => {
-    if (fact.kind === "end") checkEnd(scene);
+  observe: (scene) => {
+    let diedAt = Number.NEGATIVE_INFINITY;
+    return (fact) => {
+      if (fact.kind === "serverCrash") diedAt = scene.now();
+      else if (fact.kind === "end") checkEnd(diedAt, scene);
+    };
   },
 };
 
@@ -31,7 +35,8 @@ interface Entry {
   readonly state: string;
 }
 
-function checkEnd(scene: Scene): void {
+/** @param diedAt when a process of the server ended last. */
+function checkEnd(diedAt: number, scene: Scene): void {
   const { operations, sinks, violate, mirror } = scene;
   const states = new Map<string, string[]>();
   for (const { answer } of operations.of("readLog").filter(({ status }) => status === 200)) {
@@ -49,14 +54,19 @@ function checkEnd(scene: Scene): void {
     if (!SEQUENCE.test(text)) violate(`${messageId} has the log ${text}`);
     const story = sinks.story(messageId);
     if (story === null && letters.includes("D")) violate(`${messageId} never reached anybody`);
-    if (story !== null) checkFailures(story, letters, scene);
+    if (story !== null) checkFailures(story, { letters, diedAt }, scene);
   }
 }
 
-/** The log has one failure for each number that failed; the end of an attempt may be lost with its process. */
+interface Told {
+  readonly letters: readonly string[];
+  readonly diedAt: number;
+}
+
+/** The log has one failure for each number that failed; the end of one attempt may be lost with its process. */
 function checkFailures(
   { messageId, attempts }: Story,
-  letters: readonly string[],
+  { letters, diedAt }: Told,
   scene: Scene,
 ): void {
   const errors = letters.filter((letter) => letter === "E").length;
@@ -66,7 +76,9 @@ function checkFailures(
     if (outcome === null) doubtful.add(retried);
     else if (!isSuccess(outcome)) failed.add(retried);
   }
-  const least = failed.size - (isLastInDoubt(attempts) ? 1 : 0);
+  // What a process has heard, and could not keep before it ended, comes again, or never when it is cancelled meanwhile.
+  const isInDoubt = attempts.some(({ endedAt }) => endedAt !== null && endedAt <= diedAt);
+  const least = failed.size - (isInDoubt ? 1 : 0);
   // A cancelled attempt that had to wait for its connection is ended by an error, though nobody has seen it.
   const isCutShort = letters.slice(-3).join("") === "QEX";
   const most = new Set([...failed, ...doubtful]).size + (isCutShort ? 1 : 0);
@@ -75,10 +87,4 @@ function checkFailures(
       `${messageId} has ${errors} errors in its log; its destination knows ${failed.size}`,
     );
   }
-}
-
-/** A failure whose end was lost with its process may be followed by a success under the same number. */
-function isLastInDoubt(attempts: Story["attempts"]): boolean {
-  const generations = new Set(attempts.map(({ generation }) => generation));
-  return generations.size > 1 || attempts.some(({ isCut }) => isCut);
 }
