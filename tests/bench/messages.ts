@@ -326,21 +326,18 @@ async function measurePending(
   const acceptBeside = await acceptRate(stage, 100, options.seconds);
   const deliverBeside = await deliverRate(stage, 100, options.seconds);
   const { rssBytes } = await server.usage();
+  const fact = (what: string, unit: string, [value, ceiling]: readonly [number, number]): Fact => ({
+    name,
+    what: `${what} (ceiling: with none)`,
+    value,
+    unit,
+    ceiling,
+  });
   return [
-    {
-      name,
-      what: `accepted with ${pending} pending (ceiling: with none)`,
-      value: acceptBeside.rate,
-      unit: "/s",
-      ceiling: accept.rate,
-    },
-    {
-      name,
-      what: "delivered with them (ceiling: with none)",
-      value: deliverBeside.rate,
-      unit: "/s",
-      ceiling: deliver.rate,
-    },
+    fact(`accepted with ${pending} pending`, "/s", [acceptBeside.rate, accept.rate]),
+    fact("server CPU of an accept", "us", [acceptBeside.cpuUs, accept.cpuUs]),
+    fact("delivered with them", "/s", [deliverBeside.rate, deliver.rate]),
+    fact("server CPU of a delivered message", "us", [deliverBeside.cpuUs, deliver.cpuUs]),
     {
       name,
       what: "memory of the server with them",
