@@ -220,6 +220,14 @@ describe("a JSON body", () => {
     await expect(parametersOf(body)).rejects.toMatchObject({ status: 400, message });
   });
 
+  test("an empty body in chunks is refused where the query says nothing", async () => {
+    const headers = { "transfer-encoding": "chunked" };
+    const chunked = (search: string) =>
+      bulkParameters(new Request(`http://reprise.test/${search}`, { method: "DELETE", headers }));
+    await expect(chunked("")).rejects.toMatchObject({ code: "invalid_json", status: 400 });
+    expect(readCount(await chunked("?count=5"), 100)).toBe(5);
+  });
+
   test("a parameter in both places is refused", async () => {
     await expect(parametersOf('{"label":"a"}', "?label=b")).rejects.toMatchObject({
       status: 400,

@@ -38,7 +38,9 @@ export function queryParameters(request: Request): Parameters {
 export async function bulkParameters(request: Request): Promise<Parameters> {
   const query = queryParameters(request);
   const body = await readBody(request, BODY_BYTES_MAX);
-  if (body.byteLength === 0) return query;
+  // An empty body in chunks was announced and did not come: it must not mean everything.
+  const isMissing = request.headers.has("transfer-encoding") && query.size === 0;
+  if (body.byteLength === 0 && !isMissing) return query;
   const parameters = new Map(query);
   for (const [name, given] of bodyParameters(body)) {
     if (query.has(name))
