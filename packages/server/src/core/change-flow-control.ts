@@ -62,7 +62,7 @@ export function decidePinFlowControl(
     ...(rate === undefined ? {} : { rate, isPinnedRate: 1 }),
     ...(periodMs === undefined ? {} : { periodMs, isPinnedRate: 1 }),
   };
-  return put(flow, pinned, context, [{ type: "recallBehind", flowControlKey: key }]);
+  return put(flow, pinned, context, [recallIntoNewPeriod(key)]);
 }
 
 /** The numbers stay until a message brings other ones. */
@@ -88,7 +88,11 @@ export function decideResetFlowControlRate(
 ): Transition<null> {
   if (flow === null) return unchanged(null);
   const reset = startPeriod(flow, context);
-  return put(flow, reset, context, [{ type: "recallBehind", flowControlKey: key }]);
+  return put(flow, reset, context, [recallIntoNewPeriod(key)]);
+}
+
+function recallIntoNewPeriod(flowControlKey: string): Effect {
+  return { type: "recallBehind", flowControlKey, isPeriodNew: true };
 }
 
 function startPeriod(flow: FlowControlRow, context: Context): FlowControlRow {

@@ -18,8 +18,14 @@ export type Effect =
   | { readonly type: "wake"; readonly dueAt: number }
   /** This message is not wanted any more in the state in which it was handed to the dispatcher: take it back if it is unsent. */
   | { readonly type: "recall"; readonly messageKey: number }
-  /** As above, for all messages that have passed a gate which is paused now. */
-  | { readonly type: "recallBehind"; readonly queueName?: string; readonly flowControlKey?: string }
+  /** As above, for all messages that have passed a gate which is paused now, or whose period somebody has begun anew. */
+  | {
+      readonly type: "recallBehind";
+      readonly queueName?: string;
+      readonly flowControlKey?: string;
+      /** The new period has counted none of them, so none of them gives a start back. */
+      readonly isPeriodNew?: true;
+    }
   /** Places behind this gate may be free: those who wait there are asked in the same transaction. */
   | { readonly type: "open"; readonly gate: string };
 

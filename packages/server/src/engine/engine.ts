@@ -15,6 +15,7 @@ import {
   type Outbox,
   type Recall,
   runGroup,
+  takenBack,
 } from "./group.ts";
 import { History } from "./history.ts";
 import { Inbox, type Request } from "./inbox.ts";
@@ -303,8 +304,12 @@ export class Engine {
   #recall(recall: Recall): void {
     // A message that was cancelled before its delivery was handed over has nobody else who ends it.
     const isUnknown = recall.type === "recall" && !this.#inFlight.has(recall.messageKey);
-    if (isUnknown) this.#restart(recall.messageKey);
-    else this.#takeBack(this.#dispatcher.recall((message) => isRecalled(recall, message)));
+    if (isUnknown) {
+      this.#restart(recall.messageKey);
+      return;
+    }
+    const recalled = this.#dispatcher.recall((message) => isRecalled(recall, message));
+    this.#takeBack(recalled.map((delivery) => takenBack(recall, delivery)));
   }
 
   #takeBack(deliveries: readonly Delivery[]): void {

@@ -238,6 +238,25 @@ describe("what an operator does", () => {
     expect(await flow()).toMatchObject({ inFlightCount: 0, waitingCount: 1 });
   });
 
+  test.each([
+    { type: "pinFlowControl", key: "k", rate: 1 } as const,
+    { type: "resetFlowControlRate", key: "k" } as const,
+  ])("the new period of $type does not get back what an old one has counted", async (command) => {
+    const { host, engine } = world;
+    const some = limit({ rate: 1, periodMs: 60_000 });
+    await engine.execute([newMessage(host, "old", some)]);
+    await host.advance(60_000);
+    // The first one starts in the old period, and is taken back; the second one starts in the new one.
+    await host.advance(1_000);
+    const both = [newMessage(host, "a", some), command, newMessage(host, "b", some)];
+    await engine.execute<(typeof both)[number]>(both);
+    await host.settle();
+    expect(sent()).toEqual(["old", "b"]);
+    expect(await flow()).toMatchObject({ rateCount: 1, waitingCount: 1 });
+    await host.advance(60_000);
+    expect(sent()).toEqual(["old", "b", "a"]);
+  });
+
   test("the period goes on during a pause", async () => {
     const { host, engine } = world;
     await publish(["a", "b"], { rate: 1, periodMs: 10_000 });

@@ -79,6 +79,12 @@ export function isRecalled(recall: Recall, message: MessageRow): boolean {
   );
 }
 
+/** The delivery as it is taken back: a start that only an older period has counted is not given back to the new one. */
+export function takenBack(recall: Recall, delivery: Delivery): Delivery {
+  const isPeriodNew = recall.type === "recallBehind" && recall.isPeriodNew === true;
+  return isPeriodNew ? { ...delivery, startUntil: null } : delivery;
+}
+
 /** Loads, decides in order of arrival, and saves: one transaction. A refused request is answered and changes nothing. */
 export async function runGroup(group: Group, room: GroupRoom): Promise<Outbox> {
   return room.store.transaction(async (transaction) => {
@@ -241,7 +247,7 @@ function readEffects({
         const { meant = [], others = [] } = Object.groupBy(deliveries, ({ message }) =>
           isRecalled(effect, message) ? "meant" : "others",
         );
-        unsent.push(...meant);
+        unsent.push(...meant.map((delivery) => takenBack(effect, delivery)));
         deliveries = others;
         break;
       }
