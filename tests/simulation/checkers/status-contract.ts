@@ -68,11 +68,13 @@ function isPlanned(body: string, steps: readonly StepRow[]): boolean {
   return !isPlan(record) && recordNamed(steps, `plan ${record.stepId}`) !== null;
 }
 
-/** Whether the run with this id is another one than the record was made for: the step before it is missing. */
+/** Whether the run with this id is another one than the record was made for: its plan, or the step before it, is missing. */
 function isForeign({ body }: { readonly body: string }, steps: readonly StepRow[]): boolean {
   if (body === "") return false;
   const record = parseStep(Buffer.from(body));
   const stepId = isPlan(record) ? (record.targetStep ?? 0) : record.stepId;
+  const isBranch = !isPlan(record) && record.concurrent > 1;
+  if (isBranch) return recordNamed(steps, `plan ${stepId}`) === null;
   const needed = [`plan ${stepId}`, `result ${stepId - 1}`, `plan ${stepId - 1}`];
   return stepId > 1 && needed.every((name) => recordNamed(steps, name) === null);
 }
