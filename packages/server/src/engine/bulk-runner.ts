@@ -48,6 +48,7 @@ export class BulkRunner {
   readonly #running = new Set<Job>();
   #loop: Promise<void> | null = null;
   #pause: { readonly timer: Timer; readonly end: () => void } | null = null;
+  #look: Timer | null = null;
   #isStopped = false;
 
   constructor(options: BulkRunnerOptions) {
@@ -56,6 +57,12 @@ export class BulkRunner {
 
   /** Takes over what an earlier process left unfinished. */
   async start(): Promise<void> {
+    await this.#adopt();
+    this.#pump();
+  }
+
+  /** Actions on disk that nobody works on. */
+  async #adopt(): Promise<void> {
     const { store, host } = this.#options;
     const where = [{ type: "in", column: "state", values: ["inProgress"] } as const];
     const rows = await store.list("bulkActions", {
@@ -64,6 +71,7 @@ export class BulkRunner {
       limit: BULK_ACTIONS_MAX,
     });
     for (const row of rows) {
+      if (this.#jobs.has(row.filter)) continue;
       try {
         const job = this.#toJob(row);
         this.#jobs.set(row.filter, Promise.resolve(job));
@@ -73,7 +81,19 @@ export class BulkRunner {
         host.log("error", "bulk_action_skipped", { key: row.key, cause: String(error) });
       }
     }
-    this.#pump();
+  }
+
+  /** Nobody knows whether an action whose commit failed is on disk: what is there must not lie until the next start. */
+  #lookAgain(): void {
+    const { host } = this.#options;
+    if (this.#isStopped) return;
+    this.#look ??= host.setTimer(host.now() + RETRY_MS, () => {
+      this.#look = null;
+      this.#adopt().then(
+        () => this.#pump(),
+        () => this.#lookAgain(),
+      );
+    });
   }
 
   /**
@@ -101,6 +121,7 @@ export class BulkRunner {
       return job.row;
     } catch (error) {
       this.#jobs.delete(filter);
+      this.#lookAgain();
       throw error;
     }
   }
@@ -121,6 +142,7 @@ export class BulkRunner {
   /** Lets the chunk end that is under way. Those who wait for an action hear how far it has come. */
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#look?.cancel();
     this.#pause?.end();
     await this.#loop;
     for (const job of this.#running) release(job);
