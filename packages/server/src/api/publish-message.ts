@@ -15,7 +15,6 @@ import {
 import type { Answers, Dedup, PublishMessage } from "../core/commands.ts";
 import type { CallbackTarget, Envelope } from "../core/envelope.ts";
 import type { UrlGroupRow } from "../core/rows.ts";
-import { messageTooLarge } from "./request.ts";
 import type { ApiRoom } from "./room.ts";
 import { readOptions } from "./workflow-message.ts";
 
@@ -34,7 +33,6 @@ export interface PlainSubmission {
 /** @throws RepriseError that names the header, its fault and what is allowed. */
 export function toPublish(submission: PlainSubmission, room: ApiRoom): PublishMessage {
   const { destination, headers, body } = submission;
-  checkSize(body, room);
   const options = readOptions(headers, room);
   const plain = parsePlainOptions(headers);
   if (destination.kind === "url") room.settings.checkEgress(destination.url);
@@ -51,11 +49,6 @@ export function toPublish(submission: PlainSubmission, room: ApiRoom): PublishMe
     dedup: toDedup(plain, envelope, body),
     dedupUntil: room.host.now() + room.settings.dedupWindowMs,
   };
-}
-
-/** The body of a request has been measured while it was read, that of an item of a batch has not. */
-function checkSize(body: Uint8Array, { settings: { bodyBytesMax } }: ApiRoom): void {
-  if (body.byteLength > bodyBytesMax) throw messageTooLarge(bodyBytesMax);
 }
 
 export interface ReadHeaders {

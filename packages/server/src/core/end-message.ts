@@ -1,17 +1,16 @@
-import { deadLetterId, RepriseError } from "@reprise/protocol";
+import { deadLetterId } from "@reprise/protocol";
 import { createCallbacks } from "./callback.ts";
-import type { CancelMessage, EndDelivery, ReleaseMessage } from "./commands.ts";
+import type { CancelMessage, EndDelivery } from "./commands.ts";
 import { errorText } from "./end-delivery.ts";
 import type { Envelope } from "./envelope.ts";
 import { GateBook } from "./gate-book.ts";
-import { enter, type Gates, gateChanges, leaveGates, leaveQueue, openings } from "./gates.ts";
+import { type Gates, gateChanges, leaveGates, leaveQueue, openings } from "./gates.ts";
 import { isCurrentAttempt, scheduleRetry } from "./message.ts";
 import { type AttemptEnd, logAttempt, logMoment } from "./message-log.ts";
 import { isSuccess } from "./outcome.ts";
 import { Acceptance } from "./publish.ts";
 import { nextAttempt } from "./retry-schedule.ts";
 import type { DeadMessageRow, EnvelopeRow, FlowControlRow, MessageRow } from "./rows.ts";
-import { deliverOrWake } from "./start-run.ts";
 import { type Context, insert, remove, type Transition, unchanged, update } from "./transition.ts";
 
 /** What becomes of a message with an envelope: its attempts end, or it is cancelled. See docs/state-machines.md#published-message. */
@@ -199,36 +198,6 @@ export function endCanceled(
       logMoment(message, "canceledLate", context, { error: "the attempt was not finished" }),
     ],
     effects: openings(gates, after),
-    answer: null,
-  };
-}
-
-/** Ends the wait for a delay or a retry; the count of attempts goes on as it was. */
-export function decideReleaseMessage(
-  { message, gates }: MessageCommandState,
-  command: ReleaseMessage,
-  context: Context,
-): Transition<null> {
-  if (message === null || message.state !== "scheduled" || !hasEnvelope(message)) {
-    throw new RepriseError("message_not_found", {
-      message: "there is no such message that waits for its delay or for a retry",
-      details: { key: command.messageKey },
-    });
-  }
-  if (message.queueName !== null) {
-    throw new RepriseError("invalid_request", {
-      message: `the message is in the queue ${message.queueName}, which decides when its turn comes; only messages outside queues can be sent now`,
-    });
-  }
-  const entry = enter({ ...message, dueAt: context.now }, gates, context);
-  const isActive = entry.message.state === "active";
-  return {
-    changes: [
-      ...gateChanges(gates, entry.gates),
-      update("messages", message, entry.message),
-      ...(isActive ? [logMoment(entry.message, "active", context)] : []),
-    ],
-    effects: [...(isActive ? [deliverOrWake(entry.message)] : []), ...openings(gates, entry.gates)],
     answer: null,
   };
 }

@@ -1,6 +1,6 @@
 import { describe } from "vitest";
 import { decideDeleteDeadMessage, decideRetryDeadMessage } from "./dead-message.ts";
-import { decideCancelMessage, decideEndMessage, decideReleaseMessage } from "./end-message.ts";
+import { decideCancelMessage, decideEndMessage } from "./end-message.ts";
 import { GateBook } from "./gate-book.ts";
 import { noGates, originGate, originOf } from "./gates.ts";
 import type { Outcome } from "./outcome.ts";
@@ -15,7 +15,7 @@ import {
   response,
 } from "./rows.suite.ts";
 import type { DeadMessageRow, MessageRow, MessageState } from "./rows.ts";
-import { decideStartMessage } from "./start-message.ts";
+import { decideReleaseMessage, decideStartMessage } from "./start-message.ts";
 import { type Cell, orStatus, stateAfter, walk } from "./state-page.suite.ts";
 import { type Context, type Transition, unchanged } from "./transition.ts";
 

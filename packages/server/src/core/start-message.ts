@@ -1,5 +1,6 @@
-import type { StartDelivery } from "./commands.ts";
-import { endCanceled } from "./end-message.ts";
+import { RepriseError } from "@reprise/protocol";
+import type { ReleaseMessage, StartDelivery } from "./commands.ts";
+import { endCanceled, hasEnvelope, type MessageCommandState } from "./end-message.ts";
 import {
   type Entry,
   enter,
@@ -42,8 +43,29 @@ export function decideStartMessage(
   return toTransition(state, pass(message, counted, context), context);
 }
 
+/** Ends the wait for a delay or a retry; the count of attempts goes on as it was. */
+export function decideReleaseMessage(
+  { message, gates }: MessageCommandState,
+  command: ReleaseMessage,
+  context: Context,
+): Transition<null> {
+  if (message === null || message.state !== "scheduled" || !hasEnvelope(message)) {
+    throw new RepriseError("message_not_found", {
+      message: "there is no such message that waits for its delay or for a retry",
+      details: { key: command.messageKey },
+    });
+  }
+  if (message.queueName !== null) {
+    throw new RepriseError("invalid_request", {
+      message: `the message is in the queue ${message.queueName}, which decides when its turn comes; only messages outside queues can be sent now`,
+    });
+  }
+  const entry = enter({ ...message, dueAt: context.now }, gates, context);
+  return toTransition({ message, gates }, entry, context);
+}
+
 function toTransition(
-  { message, gates }: StartMessageState,
+  { message, gates }: Pick<StartMessageState, "message" | "gates">,
   entry: Entry,
   context: Context,
 ): Transition<null> {

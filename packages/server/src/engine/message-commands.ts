@@ -1,16 +1,11 @@
 import type { EndDelivery, PublishMessage, StartDelivery } from "../core/commands.ts";
-import {
-  decideCancelMessage,
-  decideEndMessage,
-  decideReleaseMessage,
-  needsEnvelope,
-} from "../core/end-message.ts";
+import { decideCancelMessage, decideEndMessage, needsEnvelope } from "../core/end-message.ts";
 import { type Envelope, parseEnvelope } from "../core/envelope.ts";
 import { GateBook } from "../core/gate-book.ts";
 import type { Gates } from "../core/gates.ts";
 import { decidePublish, dedupIdOf, endpointsOf } from "../core/publish.ts";
 import type { DedupRow, EnvelopeRow, MessageRow } from "../core/rows.ts";
-import { decideStartMessage } from "../core/start-message.ts";
+import { decideReleaseMessage, decideStartMessage } from "../core/start-message.ts";
 import type { Transition } from "../core/transition.ts";
 import type { DecisionRoom } from "./decide.ts";
 import type { Handlers } from "./handlers.ts";

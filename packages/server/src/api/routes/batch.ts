@@ -16,6 +16,7 @@ import {
 } from "@reprise/protocol";
 import { Hono } from "hono";
 import type { Answers, PublishMessage, StartRun, SubmitStep } from "../../core/commands.ts";
+import { urlGroupNotFound } from "../../core/publish.ts";
 import type { UrlGroupRow } from "../../core/rows.ts";
 import { toPublish, toPublishAnswer, withDefaults } from "../publish-message.ts";
 import { checkQueueQuota } from "../quotas.ts";
@@ -179,9 +180,10 @@ function toCommand(item: Item, batch: Batch, room: ApiRoom): ItemCommand | Repri
     return toWorkflowCommand({ url, headers: item.headers, body, callerIp: batch.ip }, room);
   }
   const group = destination.kind === "url" ? null : batch.groups.get(destination.name);
-  if (group === undefined)
-    return new RepriseError("url_group_not_found", unknownGroup(destination));
-  const headers = withDefaults(group, item.headers);
+  if (destination.kind === "urlGroup" && group === undefined) {
+    return urlGroupNotFound(destination.name);
+  }
+  const headers = withDefaults(group ?? null, item.headers);
   if (HEADER.cron in headers) {
     throw new RepriseError("invalid_header", {
       message: "Upstash-Cron is not allowed in a batch; POST /v2/schedules/{destination} takes it",
@@ -189,11 +191,6 @@ function toCommand(item: Item, batch: Batch, room: ApiRoom): ItemCommand | Repri
     });
   }
   return toPublish({ destination, headers, body, callerIp: batch.ip, queueName }, room);
-}
-
-function unknownGroup(destination: Destination) {
-  const name = destination.kind === "url" ? "" : destination.name;
-  return { message: `topic ${name} not found: there is no URL group of this name` };
 }
 
 /** A message that starts a run or submits to one. */
