@@ -212,21 +212,6 @@ test("notBefore decides when both it and a delay are given", async () => {
   expect(last?.at).toBeGreaterThanOrEqual(future * 1000);
 });
 
-test("S7: the number of retries of the trigger holds for every later step", async () => {
-  const url = world.serve("/late", async (context) => {
-    await context.run("fine", () => 1);
-    await context.run("broken", () => {
-      throw new Error("broken");
-    });
-  });
-  await world.failed(await world.trigger({ url, retries: 2, retryDelay: "10" }));
-  const retried = world.app
-    .at("/late")
-    .slice(0, 4)
-    .map(({ headers }) => headers["upstash-retried"]);
-  expect(retried).toEqual(["0", "0", "1", "2"]);
-});
-
 test("the authorization of the route function is asked again with every delivery, and its refusal fails the run", async () => {
   const url = world.serve("/private", async (context) => {
     if (context.headers.get("authorization") !== "Bearer right") return "refused";

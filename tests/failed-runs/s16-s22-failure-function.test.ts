@@ -1,9 +1,11 @@
-// What happens when the retries are used up: the dead letter, and the failure function.
+// The failure function: what it is told, what it may do, and what becomes of its answer.
 
-import { WorkflowNonRetryableError } from "@upstash/workflow";
 import { expect, test } from "vitest";
-import { until } from "./until.ts";
-import { type ServeOptions, useWorld } from "./world.ts";
+import { Counters } from "../conformance/counters.ts";
+import { until } from "../conformance/until.ts";
+import { type ServeOptions, useWorld } from "../conformance/world.ts";
+import { expectAbout } from "./next-step.ts";
+import { revive } from "./revive.ts";
 
 const world = useWorld({ isOnDisk: true, config: { attemptTimeoutMs: 300 } });
 
@@ -25,123 +27,30 @@ function serveFailing(path: string, failureFunction?: FailureFunction): string {
   );
 }
 
-test("S12: after the last retry the run is failed and in the queue exactly once, under the id that its log shows", async () => {
-  const runId = await world.trigger({ url: serveFailing("/order"), ...retries });
-  const run = await world.failed(runId);
-  expect(run.workflowRunCompletedAt).toBeGreaterThanOrEqual(run.workflowRunCreatedAt);
-  await world.deadLetterIn(runId, null);
-  const { messages } = await world.client.dlq.list();
-  expect(messages.map(({ workflowRunId, dlqId }) => [workflowRunId, dlqId])).toEqual([
-    [runId, run.dlqId],
-  ]);
-});
-
-test("S13, S15: the entry is still there, and whole, when the server comes back", async () => {
-  const runId = await world.trigger({ url: serveFailing("/order"), body: { a: 1 }, ...retries });
-  const before = await world.deadLetterIn(runId, null);
-  await world.restartServer();
-  expect(await world.deadLetter(runId)).toEqual(before);
-  expect((await world.client.dlq.list()).messages).toHaveLength(1);
-});
-
-test("S14: the entry keeps everything that is needed to understand the failure and to go on", async () => {
-  const alarm = world.app.on("/alarm", () => new Response("noted", { status: 202 }));
-  const url = serveFailing("/order");
-  const runId = await world.trigger({
-    url,
-    body: { order: 7 },
-    headers: { authorization: "Bearer user", "x-user": "me" },
-    retries: 1,
-    retryDelay: "1 + retried",
-    label: ["blue", "v2"],
-    flowControl: { key: "tenant", parallelism: 3, rate: 100, period: "2s" },
-    failureUrl: alarm,
-  });
-  const run = await world.failed(runId);
-  const entry = await world.deadLetterIn(runId, "CALLBACK_SUCCESS");
-  expect(entry).toMatchObject({
-    dlqId: run.dlqId,
-    messageId: world.app.at("/order").at(-1)?.headers["upstash-message-id"],
-    url,
-    workflowUrl: url,
-    method: "POST",
-    body: '{"order":7}',
-    maxRetries: 1,
-    retryDelayExpression: "1 + retried",
-    callerIP: "127.0.0.1",
-    workflowRunId: runId,
-    workflowCreatedAt: run.workflowRunCreatedAt,
-    label: "blue",
-    labels: ["blue", "v2"],
-    flowControlKey: "tenant",
-    parallelism: 3,
-    rate: 100,
-    period: 2,
-    responseStatus: 500,
-    failureCallback: alarm,
-    failureFunctionState: "CALLBACK_SUCCESS",
-    failureCallbackInfo: { state: "CALLBACK_SUCCESS", responseStatus: 202, responseBody: "noted" },
-  });
-  expect(entry.header).toMatchObject({ Authorization: ["Bearer user"], "X-User": ["me"] });
-  expect(entry.createdAt).toBe(run.workflowRunCompletedAt);
-  expect(entry.notBefore).toBeGreaterThanOrEqual(run.workflowRunCreatedAt);
-  expect(entry.responseHeader).toMatchObject({ "Upstash-Error-Step-Name": ["broken"] });
-  expect(JSON.parse(entry.responseBody ?? "")).toMatchObject({ message: "database is down" });
-  expect(entry.attempts?.map(({ responseStatus, retried }) => [responseStatus, retried])).toEqual([
-    [500, 0],
-    [500, 1],
-  ]);
-});
-
-test("S14: a payload and a response that are no UTF-8 are kept as base64", async () => {
-  const bytes = Buffer.from(Array.from({ length: 256 }, (_, index) => index));
-  const url = world.app.on("/binary", () => new Response(bytes, { status: 500 }));
-  const headers = { "Upstash-Retries": "0", "content-type": "application/octet-stream" };
-  const answer = await world.call("POST", `/v2/trigger/${url}`, {
-    headers,
-    body: new Uint8Array(bytes),
-  });
-  const { workflowRunId } = answer.json as { workflowRunId: string }; // Or the next line fails.
-  const entry = await world.deadLetter(workflowRunId);
-  expect(entry).toMatchObject({
-    bodyBase64: bytes.toString("base64"),
-    responseBodyBase64: bytes.toString("base64"),
-  });
-  expect([entry.body, entry.responseBody].join("")).toBe("");
-});
-
-test("S15: an entry stays until it is deleted, and then it is gone", async () => {
-  const runId = await world.trigger({ url: serveFailing("/order"), ...retries });
-  const { dlqId } = await world.deadLetterIn(runId, null);
-  expect(await world.client.dlq.delete(dlqId)).toMatchObject({ deleted: 1 });
-  expect(await world.client.dlq.delete(dlqId)).toMatchObject({ deleted: 0 });
-  expect((await world.client.dlq.list()).messages).toEqual([]);
-  const gone = await world.call("GET", `/v2/workflows/dlq/${dlqId}`);
-  expect([gone.status, gone.json]).toEqual([
-    404,
-    { error: expect.any(String), code: "dead_letter_not_found" },
-  ]);
-  expect((await world.log(runId))?.workflowState).toBe("RUN_FAILED");
-});
-
-test("S16, S17: the failure function is told what failed, once, after all retries", async () => {
-  const told: Parameters<FailureFunction>[0][] = [];
-  const url = serveFailing("/order", (failure) => {
-    told.push(failure);
+test("S16: the failure function is called once, after all retries", async () => {
+  let calls = 0;
+  const url = serveFailing("/order", () => {
+    calls += 1;
   });
   const runId = await world.trigger({ url, ...retries });
   await world.deadLetterIn(runId, "CALLBACK_SUCCESS");
   await world.close();
-  expect(told).toHaveLength(1);
-  expect(told[0]).toMatchObject({
-    failStatus: 500,
-    failResponse: "database is down",
-    failHeaders: { "Upstash-Error-Step-Name": ["broken"] },
-    failStack: expect.stringContaining("database is down"),
-  });
-  expect(
-    world.app.at("/order").map(({ headers }) => headers["upstash-workflow-is-failure"]),
-  ).toEqual([undefined, undefined, undefined, "true"]);
+  expect(calls).toBe(1);
+  const kinds = world.app.at("/order").map(({ headers }) => headers["upstash-workflow-is-failure"]);
+  expect(kinds).toEqual([undefined, undefined, undefined, "true"]);
+});
+
+test.each<[keyof Parameters<FailureFunction>[0], unknown]>([
+  ["failStatus", 500],
+  ["failResponse", "database is down"],
+  ["failHeaders", expect.objectContaining({ "Upstash-Error-Step-Name": ["broken"] })],
+  ["failStack", expect.stringContaining("Error: database is down")],
+  ["context", expect.objectContaining({ workflowRunId: expect.stringMatching(/^wfr_/) })],
+])("S17: it is given %s", async (name, expected) => {
+  const told: Parameters<FailureFunction>[0][] = [];
+  const url = serveFailing("/order", (failure) => void told.push(failure));
+  await world.deadLetterIn(await world.trigger({ url, ...retries }), "CALLBACK_SUCCESS");
+  expect(told[0]?.[name]).toEqual(expected);
 });
 
 test("S18: its context has the id, the URL, the payload and the headers of the run", async () => {
@@ -175,6 +84,26 @@ test("S18: a step in the failure function is refused and leaves the results of t
   const run = await world.failed(runId);
   const names = run.steps.flatMap(({ steps }) => steps.map(({ stepName }) => stepName));
   expect(names).toEqual(["init", "fine", "broken"]);
+});
+
+test("S18: a step in the failure function does not take the place of the step that failed", async () => {
+  const counters = new Counters(["only"]);
+  const url = world.serve(
+    "/order",
+    async (context) => context.run("only", counters.step("only", "right")),
+    {
+      failureFunction: async ({ context }) => {
+        // The type hides the steps that the object has.
+        const run = Reflect.get(context, "run") as (name: string, step: () => unknown) => unknown;
+        await run.call(context, "foreign", () => "wrong");
+      },
+    },
+  );
+  const runId = await world.trigger({ url, retries: 0 });
+  await world.deadLetterIn(runId, "CALLBACK_FAIL");
+  counters.heal();
+  const run = await world.succeeded(await revive(world, runId));
+  expect(run.workflowRunResponse).toBe('"right"');
 });
 
 test("S19: a text that the failure function returns is in the logs and in the entry", async () => {
@@ -224,6 +153,24 @@ test("S20: a failure call that somebody forges does not reach the failure functi
   expect([unsigned.status, badlySigned.status]).toEqual([500, 500]);
   expect(await unsigned.text()).toContain("Failed to verify");
   expect(told).toEqual([]);
+});
+
+test("S20: the signature of a real failure call does not open the door for another body", async () => {
+  const told: unknown[] = [];
+  const url = serveFailing("/order", (failure) => void told.push(failure.failResponse));
+  await world.deadLetterIn(await world.trigger({ url, ...retries }), "CALLBACK_SUCCESS");
+  const real = world.app.at("/order").at(-1);
+  const headers = {
+    "upstash-signature": real?.headers["upstash-signature"] ?? "",
+    "upstash-workflow-is-failure": "true",
+    "upstash-workflow-failure-callback": "true",
+    "upstash-workflow-runid": real?.headers["upstash-workflow-runid"] ?? "",
+  };
+  const body = JSON.stringify({ ...JSON.parse(real?.body ?? ""), status: 200 });
+  const forged = await fetch(url, { method: "POST", headers, body });
+  expect(forged.status).toBe(500);
+  expect(await forged.text()).toContain("Failed to verify");
+  expect(told).toEqual(["database is down"]);
 });
 
 test("S20: the authorization of the route function also guards the failure function", async () => {
@@ -288,67 +235,63 @@ test("S22: an app that comes back gets the failure call that it missed", async (
   expect(told).toEqual([0]);
 });
 
-test.each<[string, number, () => Promise<Response> | Response]>([
+/** How the app fails at its step: by an answer, by none, or by cutting the connection. */
+const CAUSES: readonly (readonly [name: string, status: number, fail: Failing])[] = [
+  ["a step that throws", 500, () => new Response("boom", { status: 500 })],
   ["a page of a proxy", 404, () => new Response("<html>", { status: 404 })],
   ["a gateway's timeout", 504, () => new Response("", { status: 504 })],
   ["an answer that never comes", 0, () => new Promise(() => {})],
+  ["a connection that is cut", 0, "cut"],
+  ["an answer that is no HTTP", 0, "noise"],
   [
     "a refusal to retry",
     489,
     () => new Response("", { status: 489, headers: { "upstash-nonretryable-error": "true" } }),
   ],
-])("S22: the failure function is called for every cause: %s", async (_name, status, respond) => {
-  const told: number[] = [];
-  const workflow = world.workflow(
-    async (context) => {
-      await context.run("one", () => 1);
-    },
-    { failureFunction: ({ failStatus }) => void told.push(failStatus) },
-  );
-  const url = world.app.on("/any", (request, { headers }) =>
-    headers["upstash-workflow-is-failure"] === "true" ? workflow(request) : respond(),
-  );
-  await world.trigger({ url, retries: 0 });
-  await until("the failure function", () => told.length > 0);
-  expect(told).toEqual([status]);
-});
+];
 
-test("S74: an endpoint without a failure function leaves the entry without a state", async () => {
-  const runId = await world.trigger({ url: serveFailing("/order"), ...retries });
-  await until(
-    "the failure call",
-    () =>
-      world.app.at("/order").at(-1)?.answerHeaders["upstash-workflow-failure-callback-notfound"],
-  );
-  const entry = await world.deadLetterIn(runId, null);
-  expect(entry.failureCallbackInfo?.state).toBeUndefined();
-  expect((await world.failed(runId)).failureFunction).toBeUndefined();
-});
+type Failing = "cut" | "noise" | (() => Promise<Response> | Response);
 
-test("a branch that fails ends the whole run with one entry and one failure call", async () => {
-  let told = 0;
-  const url = world.serve(
-    "/branches",
-    async (context) => {
-      await Promise.all([
-        context.run("a", () => {
-          throw new WorkflowNonRetryableError("a");
-        }),
-        context.run("b", () => {
-          throw new WorkflowNonRetryableError("b");
-        }),
-        context.sleep("c", "1h"),
-      ]);
-    },
-    {
-      failureFunction: () => {
-        told += 1;
+test.each(CAUSES)(
+  "S22: the failure function is called for every cause: %s",
+  async (_name, status, fail) => {
+    const told: number[] = [];
+    const workflow = world.workflow(
+      async (context) => {
+        await context.run("one", () => 1);
       },
-    },
-  );
-  const runId = await world.trigger({ url });
-  await world.deadLetterIn(runId, "CALLBACK_SUCCESS");
-  expect((await world.client.dlq.list()).messages).toHaveLength(1);
-  await world.close();
-  expect(told).toBe(1);
+      { failureFunction: ({ failStatus }) => void told.push(failStatus) },
+    );
+    const url =
+      typeof fail === "function"
+        ? world.app.on("/any", (request, { headers }) =>
+            headers["upstash-workflow-is-failure"] === "true" ? workflow(request) : fail(),
+          )
+        : world.app.onRaw("/any", ({ socket }) => {
+            // The failure call comes next, and finds the app as it should be.
+            world.app.on("/any", workflow);
+            if (fail === "noise") socket.end("this is no HTTP\r\n\r\n");
+            else socket.destroy();
+          });
+    await world.trigger({ url, retries: 0 });
+    await until("the failure function", () => told.length > 0);
+    expect(told).toEqual([status]);
+  },
+);
+
+test("S22: while the app is down the failure call waits longer and longer, as every delivery does", async () => {
+  const url = serveFailing("/order", () => {});
+  await world.app.stop();
+  const headers = { "Upstash-Retries": "0", "Upstash-Failure-Callback": url };
+  const backoff = { "Upstash-Failure-Callback-Retries": "3" };
+  const answer = await world.call("POST", `/v2/trigger/${url}`, {
+    headers: { ...headers, ...backoff },
+  });
+  const { workflowRunId } = answer.json as { workflowRunId: string }; // Or the next line fails.
+  const call = await until("the planned retry", async () => {
+    const { failureFunction } = await world.failed(workflowRunId);
+    return failureFunction?.nextDeliveryTime === undefined ? null : failureFunction;
+  });
+  expect(call).toMatchObject({ state: "CALLBACK_INPROGRESS", maxRetries: 3 });
+  expectAbout((call.nextDeliveryTime ?? 0) - (call.errors?.[0]?.time ?? 0), 12_000);
 });

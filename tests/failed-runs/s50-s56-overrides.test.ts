@@ -1,14 +1,13 @@
 // What a resume or restart may change, for one entry and for many.
 
-import type { RunAnswer, RunResource } from "@reprise/protocol";
+import type { RunResource } from "@reprise/protocol";
 import { expect, test } from "vitest";
-import { until } from "./until.ts";
-import { type Answer, useWorld } from "./world.ts";
+import { until } from "../conformance/until.ts";
+import { useWorld } from "../conformance/world.ts";
+import { expectAbout, nextOf } from "./next-step.ts";
+import { askToRevive, revivedBy, WAYS, type Way } from "./revive.ts";
 
 const world = useWorld();
-
-const WAYS = ["resume one", "resume many", "restart one", "restart many"] as const;
-type Way = (typeof WAYS)[number];
 
 /** A workflow whose second step fails as long as the app is broken. */
 const app = { isBroken: true };
@@ -36,46 +35,22 @@ async function failOrder(): Promise<string> {
   return runId;
 }
 
-async function send(way: Way, runId: string, headers: Record<string, string>): Promise<Answer> {
-  const { dlqId } = await world.deadLetter(runId);
-  const [mode, number] = way.split(" ");
-  const path = `/v2/workflows/dlq/${mode}`;
-  return world.call("POST", number === "one" ? `${path}/${dlqId}` : `${path}?dlqIds=${dlqId}`, {
-    headers,
-  });
-}
-
 /** Fails a run, brings it back with `headers` in a way, and gives the new run's id. */
 async function revive(way: Way, headers: Record<string, string>): Promise<string> {
-  const answer = await send(way, await failOrder(), headers);
-  expect(answer.status, answer.text).toBe(200);
-  // One answers the run, many a list of runs; the tests of the resume check the shapes.
-  const json = answer.json as RunAnswer & { readonly workflowRuns?: readonly RunAnswer[] };
-  return json.workflowRuns?.[0]?.workflowRunId ?? json.workflowRunId;
+  const runId = await failOrder();
+  return revivedBy(await askToRevive(world, { runId, way, headers }));
 }
 
-function nextOf(run: RunResource | null) {
-  const step = run?.steps.find(({ type }) => type === "next")?.steps[0];
-  // Groups of this type hold nothing else.
-  return step as
-    | Extract<RunResource["steps"][number], { type: "next" }>["steps"][number]
-    | undefined;
-}
-
-async function plannedDelayMs(runId: string, since: (run: RunResource) => number): Promise<number> {
+/** Milliseconds from an instant of the run to the delivery that is planned. */
+async function plannedAfter(runId: string, since: (run: RunResource) => number): Promise<number> {
   return until("the planned delivery", async () => {
     const run = await world.log(runId);
-    const at = nextOf(run)?.nextDeliveryTime;
+    const at = nextOf(run).nextDeliveryTime;
     return run !== null && at !== undefined && at - since(run);
   });
 }
 
-function expectAbout(actualMs: number, expectedMs: number): void {
-  expect(actualMs).toBeGreaterThanOrEqual(expectedMs);
-  expect(actualMs).toBeLessThan(expectedMs + 5_000);
-}
-
-test.each(WAYS)("without overrides every setting of the run is kept: %s", async (way) => {
+test.each(WAYS)("S50-S56: without overrides every setting of the run is kept: %s", async (way) => {
   const runId = await revive(way, {});
   const entry = await world.deadLetter(runId);
   expect(entry).toMatchObject({
@@ -113,12 +88,12 @@ test.each([
   ["1d10h30m", 124_200_000],
 ])("S51: a delay of %s is %i ms", async (delay, expectedMs) => {
   const runId = await revive("resume one", { "Upstash-Delay": delay });
-  expectAbout(await plannedDelayMs(runId, (run) => run.workflowRunCreatedAt), expectedMs);
+  expectAbout(await plannedAfter(runId, (run) => run.workflowRunCreatedAt), expectedMs);
 });
 
 test.each(WAYS)("S52: the remaining retries follow the new retry delay: %s", async (way) => {
   const runId = await revive(way, { "Upstash-Retry-Delay": "60000 * (1 + retried)" });
-  const delayMs = await plannedDelayMs(runId, (run) => nextOf(run)?.errors?.at(-1)?.time ?? 0);
+  const delayMs = await plannedAfter(runId, (run) => nextOf(run).errors?.at(-1)?.time ?? 0);
   expectAbout(delayMs, 60_000);
 });
 
@@ -173,7 +148,7 @@ test.each(WAYS)("S56: a second failure is reported to the new URL: %s", async (w
   expect(JSON.parse(world.app.at("/alarm")[0]?.body ?? "")).toMatchObject({ workflowRunId: runId });
 });
 
-test("several overrides hold at once, also when they come from the official client", async () => {
+test("S50-S56: several overrides hold at once, also when they come from the official client", async () => {
   const { dlqId } = await world.deadLetter(await failOrder());
   const flowControl = { key: "new-key", rate: 9, period: "1m" } as const;
   const { workflowRuns } = await world.client.dlq.resume(dlqId, { retries: 2, flowControl });
@@ -184,11 +159,11 @@ test("several overrides hold at once, also when they come from the official clie
   expect(last).toMatchObject({ maxRetries: 0, flowControlKey: "new-key", rate: 9 });
 });
 
-test("overrides stay with the run when it is resumed again", async () => {
+test("S50-S56: overrides stay with the run when it is resumed again", async () => {
   const first = await revive("resume one", { "Upstash-Retries": "2", "Upstash-Label": "new" });
   await world.failed(first);
-  const answer = await send("restart one", first, {});
-  const entry = await world.deadLetter((answer.json as RunAnswer).workflowRunId); // Or it waits in vain.
+  const answer = await askToRevive(world, { runId: first, way: "restart one" });
+  const entry = await world.deadLetter(revivedBy(answer));
   expect(entry).toMatchObject({ maxRetries: 2, labels: ["new"] });
 });
 
@@ -227,7 +202,7 @@ test.each(FAULTS)(
     const runId = await failOrder();
     const before = await world.deadLetter(runId);
     for (const way of WAYS) {
-      const answer = await send(way, runId, headers);
+      const answer = await askToRevive(world, { runId, way, headers });
       expect([way, answer.status]).toEqual([way, 400]);
       expect(answer.json).toEqual({
         error: expect.stringMatching(named),

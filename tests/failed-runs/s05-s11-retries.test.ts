@@ -1,13 +1,13 @@
-// Attempts that fail: what counts as a failure, what is kept of it, and when the next attempt follows.
+// How often and when a failed attempt of a run is repeated.
 
-import type { AttemptResource, DeadLetterResource, RunResource } from "@reprise/protocol";
 import { WorkflowNonRetryableError, WorkflowRetryAfterError } from "@upstash/workflow";
 import { expect, test } from "vitest";
-import type { Handler } from "./app.ts";
-import { until } from "./until.ts";
-import { useWorld } from "./world.ts";
+import type { Handler } from "../conformance/app.ts";
+import { until } from "../conformance/until.ts";
+import { useWorld } from "../conformance/world.ts";
+import { expectAbout, nextOf, plannedDelayMs } from "./next-step.ts";
 
-const world = useWorld({ config: { attemptTimeoutMs: 400 } });
+const world = useWorld();
 
 /** An answer of a workflow endpoint, so that nothing but its status speaks. */
 const NOW = { "retry-after": "0" };
@@ -24,136 +24,6 @@ function serveBroken(path: string): string {
     });
   });
 }
-
-/** What the run shows as being executed, or as having failed. */
-function nextOf(run: RunResource | null) {
-  const step = run?.steps.find(({ type }) => type === "next")?.steps[0];
-  // Groups of this type hold nothing else.
-  return step as Extract<RunResource["steps"][number], { type: "next" }>["steps"][number];
-}
-
-async function attemptsOf(runId: string): Promise<readonly AttemptResource[]> {
-  const { dlqId } = await world.failed(runId);
-  const answer = await world.call("GET", `/v2/workflows/dlq/${dlqId}`);
-  // The tests of the dead letter queue check the shape.
-  return (answer.json as DeadLetterResource).attempts ?? [];
-}
-
-/** Milliseconds from the failure of attempt `retried` to the next one that is planned. */
-async function plannedDelayMs(runId: string, retried: number): Promise<number> {
-  return until(`the delay behind attempt ${retried}`, async () => {
-    const next = nextOf(await world.log(runId));
-    const error = next?.errors?.[retried];
-    if (error === undefined || next.nextDeliveryTime === undefined) return null;
-    return next.state === "STEP_RETRY" && next.nextDeliveryTime - error.time;
-  });
-}
-
-/** The delay is counted from the commit that records the failure, which is a moment later. */
-function expectAbout(actualMs: number, expectedMs: number): void {
-  expect(actualMs).toBeGreaterThanOrEqual(expectedMs);
-  expect(actualMs).toBeLessThan(expectedMs + 5_000);
-}
-
-test("S1: a step that throws is a failed attempt with status, headers and body", async () => {
-  const runId = await world.trigger({ url: serveBroken("/broken"), retries: 0 });
-  const next = nextOf(await world.failed(runId));
-  expect(next).toMatchObject({ state: "STEP_FAILED", stepName: "broken", retries: 0 });
-  const [error] = next.errors ?? [];
-  expect(error).toMatchObject({ status: 500, error: "500 Internal Server Error" });
-  expect(JSON.parse(error?.body ?? "")).toMatchObject({
-    error: "Error",
-    message: "database is down",
-  });
-  expect(error?.headers).toMatchObject({
-    "Upstash-Workflow-Sdk-Version": ["1"],
-    "Upstash-Error-Step-Name": ["broken"],
-  });
-});
-
-test("S2: an app that refuses connections fails the attempt with the cause and no status", async () => {
-  const url = serveBroken("/broken");
-  await world.app.stop();
-  const runId = await world.trigger({ url, retries: 0 });
-  const next = nextOf(await world.failed(runId));
-  expect(next.errors?.[0]).toMatchObject({
-    status: 0,
-    error: expect.stringContaining("ECONNREFUSED"),
-  });
-  expect(await attemptsOf(runId)).toMatchObject([{ cause: "refused", responseStatus: 0 }]);
-});
-
-test("S2: a connection that is cut before the answer fails the attempt as reset", async () => {
-  const url = world.app.onRaw("/cut", (_request, response) => response.destroy());
-  const runId = await world.trigger({ url, retries: 0 });
-  expect(await attemptsOf(runId)).toMatchObject([{ cause: "reset", responseStatus: 0 }]);
-});
-
-test("S2: an app that does not speak TLS fails the attempt as tls", async () => {
-  const url = world.app.on("/plain", failing(200, {})).replace("http:", "https:");
-  const runId = await world.trigger({ url, retries: 0 });
-  expect(await attemptsOf(runId)).toMatchObject([{ cause: "tls", responseStatus: 0 }]);
-});
-
-test("S2: an answer that is no HTTP fails the attempt as protocol", async () => {
-  const url = world.app.onRaw("/noise", (request) => request.socket.end("this is no HTTP\r\n\r\n"));
-  const runId = await world.trigger({ url, retries: 0 });
-  expect(await attemptsOf(runId)).toMatchObject([{ cause: "protocol", responseStatus: 0 }]);
-});
-
-test("S3: a step that takes longer than the limit fails the attempt as a timeout", async () => {
-  const url = world.app.onRaw("/silent", () => {});
-  const before = Date.now();
-  const runId = await world.trigger({ url, retries: 0 });
-  const next = nextOf(await world.failed(runId));
-  expect(next.errors?.[0]).toMatchObject({
-    status: 0,
-    error: "no complete response within 400 ms",
-  });
-  expect(Date.now() - before).toBeGreaterThanOrEqual(400);
-  expect(await attemptsOf(runId)).toMatchObject([{ cause: "timeout" }]);
-});
-
-test("S3: a trigger over REST can set a shorter limit for each attempt", async () => {
-  const url = world.app.onRaw("/silent", () => {});
-  const headers = { "Upstash-Timeout": "0.1s", "Upstash-Retries": "0" };
-  const answer = await world.call("POST", `/v2/trigger/${url}`, { headers });
-  const { workflowRunId } = answer.json as { workflowRunId: string }; // Or the next line fails.
-  expect(await attemptsOf(workflowRunId)).toMatchObject([
-    { cause: "timeout", error: "no complete response within 100 ms" },
-  ]);
-});
-
-test("S3: a platform that gives up with 504 is a failed attempt with that status", async () => {
-  const url = world.app.on("/platform", failing(504, {}, "FUNCTION_INVOCATION_TIMEOUT"));
-  const runId = await world.trigger({ url, retries: 0 });
-  const next = nextOf(await world.failed(runId));
-  expect(next.errors).toMatchObject([
-    { status: 504, error: "504 Gateway Timeout", body: "FUNCTION_INVOCATION_TIMEOUT" },
-  ]);
-});
-
-test("S4: the page of a tunnel without a tunnel is kept with its headers and its HTML", async () => {
-  const page =
-    '<!DOCTYPE html><html><body data-payload="eyJ4IjoxfQ==">ERR_NGROK_3200 ü</body></html>';
-  const headers = { "content-type": "text/html", "ngrok-error-code": "ERR_NGROK_3200" };
-  const url = world.app.on("/tunnel", failing(404, headers, page));
-  const runId = await world.trigger({ url, retries: 0 });
-  const [error] = nextOf(await world.failed(runId)).errors ?? [];
-  expect(error).toMatchObject({ status: 404, error: "404 Not Found", body: page });
-  expect(error?.headers).toMatchObject({
-    "Content-Type": ["text/html"],
-    "Ngrok-Error-Code": ["ERR_NGROK_3200"],
-  });
-});
-
-test("a redirect is not followed and fails the attempt", async () => {
-  const elsewhere = world.app.on("/elsewhere", failing(200, {}));
-  const url = world.app.on("/moved", failing(307, { location: elsewhere }));
-  const runId = await world.trigger({ url, retries: 0 });
-  expect(nextOf(await world.failed(runId)).errors).toMatchObject([{ status: 307 }]);
-  expect(world.app.at("/elsewhere")).toEqual([]);
-});
 
 test("S5: without configuration a step is delivered four times", async () => {
   const url = world.app.on("/down", failing(500, NOW));
@@ -174,7 +44,7 @@ test.each([
       const isLast = headers["upstash-retried"] === String(retried);
       return new Response("no", { status: 500, headers: isLast ? {} : NOW });
     });
-    expectAbout(await plannedDelayMs(await world.trigger({ url }), retried), expectedMs);
+    expectAbout(await plannedDelayMs(world, await world.trigger({ url }), retried), expectedMs);
   },
 );
 
@@ -186,6 +56,21 @@ test.each([0, 1, 5])("S7: %i retries are made when the trigger asks for them", a
     steps.map((_step, index) => String(index)),
   );
   expect(nextOf(await world.log(runId)).errors).toHaveLength(retries + 1);
+});
+
+test("S7: the number of retries of the trigger holds for every later step", async () => {
+  const url = world.serve("/late", async (context) => {
+    await context.run("fine", () => 1);
+    await context.run("broken", () => {
+      throw new Error("broken");
+    });
+  });
+  await world.failed(await world.trigger({ url, retries: 2, retryDelay: "10" }));
+  const retried = world.app
+    .at("/late")
+    .slice(0, 4)
+    .map(({ headers }) => headers["upstash-retried"]);
+  expect(retried).toEqual(["0", "0", "1", "2"]);
 });
 
 test("S8: a failure that heals before the last retry leaves nothing but its attempts", async () => {
@@ -262,7 +147,7 @@ test.each([
       return new Response("no", { status: 500, headers: isEarlier ? NOW : {} });
     });
     const runId = await world.trigger({ url, retryDelay, retries: 3 });
-    if (expectedMs > 0) expectAbout(await plannedDelayMs(runId, retried), expectedMs);
+    if (expectedMs > 0) expectAbout(await plannedDelayMs(world, runId, retried), expectedMs);
     else expect(nextOf(await world.failed(runId)).errors).toHaveLength(4);
   },
 );
@@ -283,7 +168,7 @@ test.each<[string, Record<string, string>, number]>([
   async (_name, headers, expectedMs) => {
     const url = world.app.on("/busy", failing(429, headers));
     const runId = await world.trigger({ url, retryDelay: "500000" });
-    const delayMs = await plannedDelayMs(runId, 0);
+    const delayMs = await plannedDelayMs(world, runId, 0);
     if (expectedMs > 0) return expectAbout(delayMs, expectedMs);
     // The date was taken when the file was read and has whole seconds.
     expect(delayMs).toBeGreaterThan(3_540_000);
@@ -298,7 +183,7 @@ test("S10: a wait that the SDK asks for is kept and takes one retry", async () =
     });
   });
   const runId = await world.trigger({ url, retries: 2 });
-  expectAbout(await plannedDelayMs(runId, 1), 20_000);
+  expectAbout(await plannedDelayMs(world, runId, 1), 20_000);
   const next = nextOf(await world.log(runId));
   expect(next.errors?.map(({ status }) => status)).toEqual([429, 429]);
   expect(next).toMatchObject({ state: "STEP_RETRY", retries: 2 });
