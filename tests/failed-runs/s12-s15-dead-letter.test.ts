@@ -29,7 +29,15 @@ test("S12: after the last retry the run is failed and in the queue exactly once,
   ]);
 });
 
-test("S13, S15: the entry is still there, and whole, when the server comes back", async () => {
+test("S12: the entry has an id of its own, by which it is found", async () => {
+  const runId = await world.trigger({ url: serveFailing("/order"), ...retries });
+  const { dlqId } = await world.deadLetterIn(runId, null);
+  expect(dlqId).toMatch(/^\d+-\d+$/);
+  const { messages } = await world.client.dlq.list({ filter: { workflowRunId: runId } });
+  expect(messages.map((entry) => entry.dlqId)).toEqual([dlqId]);
+});
+
+test("S15: the entry is still there, and whole, when the server comes back", async () => {
   const runId = await world.trigger({ url: serveFailing("/order"), body: { a: 1 }, ...retries });
   const before = await world.deadLetterIn(runId, null);
   await world.restartServer();
@@ -84,6 +92,19 @@ test("S14: the entry keeps everything that is needed to understand the failure a
     [500, 0],
     [500, 1],
   ]);
+});
+
+test("S14: the run behind the entry keeps the finished steps and the one that failed", async () => {
+  const runId = await world.trigger({ url: serveFailing("/order"), ...retries });
+  const { messageId } = await world.deadLetterIn(runId, null);
+  const run = await world.failed(runId);
+  expect(run.steps.map(({ type, steps }) => [type, steps[0]?.stepName, steps[0]?.state])).toEqual([
+    ["sequential", "init", "STEP_SUCCESS"],
+    ["sequential", "fine", "STEP_SUCCESS"],
+    ["next", "broken", "STEP_FAILED"],
+  ]);
+  expect(run.steps[1]?.steps[0]).toMatchObject({ out: '"kept"' });
+  expect(run.steps[2]?.steps[0]).toMatchObject({ messageId, errors: [{ status: 500 }, {}] });
 });
 
 test("S14: a payload and a response that are no UTF-8 are kept as base64", async () => {
