@@ -29,19 +29,23 @@ export async function serveBare(): Promise<void> {
       response.writeHead(200).end();
       return;
     }
-    const [item] = JSON.parse(text) as readonly Item[]; // The app is this very program.
-    if (item === undefined) throw new Error("a batch has an item");
+    const items = JSON.parse(text) as readonly Item[]; // The app is this very program.
+    const deliveries = items.map(accept);
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify(deliveries.map(({ messageId }) => ({ messageId }))));
+    for (const { url, headers, list } of deliveries) deliver(url, headers, `[${list}]`);
+  });
+
+  function accept({ destination: url, headers, body }: Item) {
     const messageId = `msg_${(messages++).toString(36)}`;
-    const runId = item.headers["upstash-workflow-runid"] ?? "";
-    const body = Buffer.from(item.body).toString("base64");
-    const record = `{"messageId":"${messageId}","body":"${body}","callType":"step"}`;
+    const runId = headers["upstash-workflow-runid"] ?? "";
+    const encoded = Buffer.from(body).toString("base64");
+    const record = `{"messageId":"${messageId}","body":"${encoded}","callType":"step"}`;
     const before = lists.get(runId);
     const list = before === undefined ? record : `${before},${record}`;
     lists.set(runId, list);
-    response.writeHead(200, { "content-type": "application/json" });
-    response.end(`[{"messageId":"${messageId}"}]`);
-    deliver(item.destination, deliveryHeaders(runId, messageId, item.destination), `[${list}]`);
-  });
+    return { url, messageId, list, headers: deliveryHeaders(runId, messageId, url) };
+  }
 
   function deliver(url: string, headers: string[], body: string): void {
     const { origin, pathname: path } = new URL(url);

@@ -4,7 +4,15 @@ import { once } from "node:events";
 /** What a measured process says of itself. */
 export type Report =
   | { readonly type: "listening"; readonly url: string; readonly token: string }
-  | { readonly type: "usage"; readonly cpuUs: number; readonly rssBytes: number };
+  | ({ readonly type: "usage" } & Usage);
+
+export interface Usage {
+  /** User and system, since its start. */
+  readonly cpuUs: number;
+  readonly rssBytes: number;
+  /** The most that it has held since its start. */
+  readonly rssBytesMax: number;
+}
 
 /** What it is asked; everything else is spoken over HTTP. */
 export type Question = "usage" | "stop";
@@ -35,7 +43,7 @@ export class MeasuredProcess {
     return new MeasuredProcess(child, await reportOf(child, "listening"));
   }
 
-  async usage(): Promise<{ readonly cpuUs: number; readonly rssBytes: number }> {
+  async usage(): Promise<Usage> {
     const report = reportOf(this.#child, "usage");
     this.#child.send("usage" satisfies Question);
     return report;
@@ -96,7 +104,12 @@ export function answerParent(
     ) {
       case "usage": {
         const { user, system } = process.cpuUsage();
-        send({ type: "usage", cpuUs: user + system, rssBytes: process.memoryUsage.rss() });
+        send({
+          type: "usage",
+          cpuUs: user + system,
+          rssBytes: process.memoryUsage.rss(),
+          rssBytesMax: process.resourceUsage().maxRSS * 1024,
+        });
         return;
       }
       case "stop":

@@ -14,7 +14,14 @@ export const MESSAGE_BENCH_NAMES = [
 ] as const;
 export type MessageBenchName = (typeof MESSAGE_BENCH_NAMES)[number];
 
-export const BENCH_NAMES = [...STEP_BENCH_NAMES, ...MESSAGE_BENCH_NAMES] as const;
+export const RUN_BENCH_NAMES = ["steps.fanout", "steps.history"] as const;
+export type RunBenchName = (typeof RUN_BENCH_NAMES)[number];
+
+export const BENCH_NAMES = [
+  ...STEP_BENCH_NAMES,
+  ...RUN_BENCH_NAMES,
+  ...MESSAGE_BENCH_NAMES,
+] as const;
 export type BenchName = (typeof BENCH_NAMES)[number];
 
 export interface BenchOptions {
@@ -30,6 +37,8 @@ export interface BenchOptions {
   readonly profileDir: string | null;
   /** Messages that wait in `messages.pending`. */
   readonly pending: number;
+  /** Steps of the run in `steps.history`. */
+  readonly steps: number;
 }
 
 /** Reads the command line; throws an Error that names the fault. */
@@ -44,6 +53,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
       concurrency: { type: "string", default: "1,10,200" },
       profile: { type: "string" },
       pending: { type: "string", default: "1000000" },
+      steps: { type: "string", default: "10000" },
     },
   });
   return {
@@ -56,6 +66,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     jsonFile: values.json ?? null,
     profileDir: values.profile ?? null,
     pending: readNumber("--pending", values.pending, 10_000_000),
+    steps: readNumber("--steps", values.steps, 10_000),
   };
 }
 

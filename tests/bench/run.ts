@@ -1,19 +1,23 @@
 import { writeFileSync } from "node:fs";
-import { DEV_IDENTITY } from "@reprise/protocol";
+import { measureFanOut } from "./fan-out.ts";
 import { type App, Load } from "./load.ts";
+import { measureHistory } from "./long-history.ts";
 import { MeasuredProcess } from "./measured-process.ts";
 import { measureMessages } from "./messages.ts";
 import { startOfficialApp } from "./official-app.ts";
 import {
   type BenchName,
   type BenchOptions,
+  RUN_BENCH_NAMES,
+  type RunBenchName,
   STEP_BENCH_NAMES,
   type StepBenchName,
 } from "./options.ts";
 import { startRawApp } from "./raw-app.ts";
 import { type Fact, type Measurement, printFacts, printStartUp, printTable } from "./report.ts";
+import { withMeasuredServer } from "./stage.ts";
 import { measureStartUp } from "./start-up.ts";
-import { isTemporaryDirectoryInMemory, withTemporaryDirectory } from "./temporary-directory.ts";
+import { isTemporaryDirectoryInMemory } from "./temporary-directory.ts";
 
 /** Time that a load has been running before it is measured. */
 const SETTLE_MS = 1_000;
@@ -28,6 +32,7 @@ export async function runBench(options: BenchOptions): Promise<void> {
   const facts: Fact[] = [];
   for (const name of options.names) {
     if (isStepBench(name)) measurements.push(...(await measure(name, options)));
+    else if (isRunBench(name)) facts.push(...(await measureRuns(name, options)));
     else facts.push(...(await measureMessages(name, options)));
   }
   if (measurements.length > 0) printTable(measurements);
@@ -42,6 +47,19 @@ function isStepBench(name: BenchName): name is StepBenchName {
   return STEP_BENCH_NAMES.some((known) => known === name);
 }
 
+function isRunBench(name: BenchName): name is RunBenchName {
+  return RUN_BENCH_NAMES.some((known) => known === name);
+}
+
+function measureRuns(name: RunBenchName, options: BenchOptions): Promise<readonly Fact[]> {
+  switch (name) {
+    case "steps.fanout":
+      return measureFanOut(options.profileDir);
+    case "steps.history":
+      return measureHistory(options.steps, options.profileDir);
+  }
+}
+
 /** A server with its app and the load that drives both. */
 interface Stage {
   readonly server: MeasuredProcess;
@@ -53,10 +71,7 @@ async function measure(
   name: StepBenchName,
   options: BenchOptions,
 ): Promise<readonly Measurement[]> {
-  return withTemporaryDirectory(async (directory) => {
-    const profile = options.profileDir;
-    const execArgv = profile === null ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
-    const server = await MeasuredProcess.start(["--serve-real", directory], execArgv);
+  return withMeasuredServer(options.profileDir, async (server) => {
     const app = await startApp(name, server);
     const real: Stage = { server, app, load: new Load(app) };
     const bareServer = await MeasuredProcess.start(["--serve-bare"]);
@@ -76,10 +91,7 @@ function startApp(name: StepBenchName, server: MeasuredProcess): Promise<App> {
     case "steps.classic":
       return startRawApp(server);
     case "steps.official":
-      return startOfficialApp(server, {
-        current: DEV_IDENTITY.currentSigningKey,
-        next: DEV_IDENTITY.nextSigningKey,
-      });
+      return startOfficialApp(server);
   }
 }
 

@@ -76,25 +76,57 @@ function template(text: string): Template {
   return (runId) => parts.join(runId);
 }
 
-/** The body of `POST /v2/batch` that triggers a run. */
-export function triggerTemplate(appUrl: string): Template {
-  const headers = itemHeaders(RUN_ID_MARK, appUrl, true);
-  return template(JSON.stringify([{ destination: appUrl, headers, body: PAYLOAD }]));
+/** The body of `POST /v2/batch` that triggers a run; `more` are headers that configure it. */
+export function triggerTemplate(appUrl: string, more: object = {}): Template {
+  return template(JSON.stringify([triggerItem(appUrl, RUN_ID_MARK, more)]));
+}
+
+/** One item of the above, for several runs in one batch. */
+export function triggerItem(appUrl: string, runId: string, more: object = {}): object {
+  const headers = { ...itemHeaders(runId, appUrl, true), ...more };
+  return { destination: appUrl, headers, body: PAYLOAD };
 }
 
 /** The bodies of `POST /v2/batch` that submit the result of step 1, 2, ... of a run. */
 export function stepTemplates(appUrl: string): readonly Template[] {
+  return Array.from({ length: STEPS_PER_RUN }, (_, index) =>
+    recordsTemplate(appUrl, [resultRecord(index + 1)]),
+  );
+}
+
+/** The body of `POST /v2/batch` that submits records of a run together. */
+export function recordsTemplate(appUrl: string, records: readonly StepRecord[]): Template {
   const headers = itemHeaders(RUN_ID_MARK, appUrl, false);
-  return Array.from({ length: STEPS_PER_RUN }, (_, index) => {
-    const record = {
-      stepId: index + 1,
-      stepName: `step-${index + 1}`,
-      stepType: "Run",
-      out: JSON.stringify(STEP_RESULT),
-      concurrent: 1,
-    };
-    const body = JSON.stringify(record);
-    return template(JSON.stringify([{ destination: appUrl, headers, body }]));
+  const items = records.map((record) => {
+    return { destination: appUrl, headers, body: JSON.stringify(record) };
+  });
+  return template(JSON.stringify(items));
+}
+
+/** What an app submits, in the order of the SDK. */
+export interface StepRecord {
+  /** 0 in a plan. */
+  readonly stepId: number;
+  readonly stepName: string;
+  readonly stepType: "Run";
+  readonly out?: string;
+  readonly concurrent: number;
+  /** The step that a plan is for. */
+  readonly targetStep?: number;
+}
+
+/** `concurrent` is the size of the parallel group. */
+export function resultRecord(stepId: number, concurrent = 1): StepRecord {
+  const out = JSON.stringify(STEP_RESULT);
+  return { stepId, stepName: `step-${stepId}`, stepType: "Run", out, concurrent };
+}
+
+/** The plan of a parallel group that begins with the first step. */
+export function planRecords(concurrent: number): readonly StepRecord[] {
+  return Array.from({ length: concurrent }, (_, index) => {
+    const targetStep = index + 1;
+    const stepName = `step-${targetStep}`;
+    return { stepId: 0, stepName, stepType: "Run", concurrent, targetStep };
   });
 }
 
@@ -112,8 +144,19 @@ export function answerBody(runId: string): string {
 const ITEM_MARK = '"callType":';
 
 /** Number of records in a delivery's list. The rest is base64 and ids, in which a quote cannot stand. */
-export function countItems(list: string): number {
+export function countItems(list: string | Buffer): number {
   let count = 0;
   for (let at = list.indexOf(ITEM_MARK); at >= 0; at = list.indexOf(ITEM_MARK, at + 1)) count++;
   return count;
+}
+
+const LAST_BODY_MARK = '"body":"';
+
+/** The record that a delivery is about: the last one of its list. Null is the payload, which stands alone. */
+export function lastRecord(list: Buffer): StepRecord | null {
+  const start = list.lastIndexOf(LAST_BODY_MARK) + LAST_BODY_MARK.length;
+  const body = list.toString("latin1", start, list.indexOf('"', start));
+  // An app of this very program wrote it, and its payload has no such field.
+  const record = JSON.parse(Buffer.from(body, "base64").toString("utf8")) as Partial<StepRecord>;
+  return record.stepId === undefined ? null : (record as StepRecord);
 }
