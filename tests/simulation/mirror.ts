@@ -39,6 +39,8 @@ export class Mirror {
     flowControls: new Map(),
     schedules: new Map(),
     bulkActions: new Map(),
+    waits: new Map(),
+    events: new Map(),
   };
   readonly #stepsOfRun = new Map<number, StepRow[]>();
   readonly #openMessages = new Map<number, Set<number>>();

@@ -6,6 +6,7 @@ import type { MessageConfig, RunConfig } from "./run-config.ts";
 import type { ScheduleAnswers, ScheduleCommand } from "./schedule-command.ts";
 import type { StepFacts } from "./step.ts";
 import type { UrlGroupAnswers, UrlGroupCommand } from "./url-group-command.ts";
+import type { WaitAnswers, WaitCommand } from "./wait-command.ts";
 
 /** Wishes addressed to rows. The engine loads what a command names; the core decides; nothing else changes a row. */
 export type Command =
@@ -15,6 +16,7 @@ export type Command =
   | SubmitStep
   | FinishRun
   | CancelRun
+  | WaitCommand
   | StartDelivery
   | EndDelivery
   | ReviveRun
@@ -258,8 +260,18 @@ export interface ResetFlowControlRate {
   readonly key: string;
 }
 
+export type {
+  EndWait,
+  InvokeRun,
+  NotifyEvent,
+  NotifyRun,
+  RegisterCall,
+  RegisterWait,
+  Woken,
+} from "./wait-command.ts";
+
 /** What each command answers. */
-export interface Answers extends ScheduleAnswers, UrlGroupAnswers {
+export interface Answers extends ScheduleAnswers, UrlGroupAnswers, WaitAnswers {
   readonly startRun: StartRunAnswer;
   readonly submitStep: SubmitStepAnswer;
   readonly finishRun: { readonly wasLive: boolean };

@@ -1,31 +1,43 @@
 import { RepriseError } from "@reprise/protocol";
+import { dropWaits } from "./answer-wait.ts";
 import type { DeleteDeadLetter } from "./commands.ts";
+import { GateBook } from "./gate-book.ts";
 import type { Change, DeadLetterRow, DeadLetterState, MessageRow } from "./rows.ts";
+import { dropScheduled, type Leftovers } from "./run.ts";
+import { type RunGates, withGates } from "./run-gates.ts";
 import { type Context, remove, type Transition, update } from "./transition.ts";
 
 /** A dead letter is `open` until it is resumed, restarted or deleted; a closed one is history. See docs/state-machines.md#dead-letter. */
 
-export interface DeadLetterCommandState {
+export interface DeadLetterCommandState extends RunGates {
   readonly deadLetter: DeadLetterRow | null;
   readonly failedMessage: MessageRow | null;
+  /** What the run has left behind for its resume. */
+  readonly leftovers: Leftovers;
 }
 
 export function decideDeleteDeadLetter(
-  { deadLetter, failedMessage }: DeadLetterCommandState,
+  { deadLetter, failedMessage, leftovers, flows }: DeadLetterCommandState,
   command: DeleteDeadLetter,
   context: Context,
 ): Transition<null> {
   if (deadLetter?.state !== "open") throw deadLetterNotFound(command.deadLetterKey);
-  return {
-    changes: closeDeadLetter(
-      deadLetter,
-      failedMessage,
-      { state: "deleted", nextRunKey: null },
-      context,
-    ),
-    effects: [],
-    answer: null,
-  };
+  const end = { state: "deleted", nextRunKey: null } as const;
+  const book = new GateBook(null, flows ?? []);
+  const changes = [
+    ...closeDeadLetter(deadLetter, failedMessage, end, context),
+    ...dropLeftovers(leftovers, book, context),
+  ];
+  return withGates({ changes, effects: [], answer: null }, book);
+}
+
+/** Nobody will resume the run: its calls that have not begun do not begin, and its waits are over. */
+export function dropLeftovers(
+  leftovers: Leftovers,
+  book: GateBook,
+  context: Context,
+): readonly Change[] {
+  return [...dropScheduled(leftovers.openMessages, book), ...dropWaits(leftovers, context)];
 }
 
 /** Takes the entry out of the queue, together with the failed message that it kept. */

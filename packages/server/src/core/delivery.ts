@@ -30,6 +30,7 @@ export function deliveryHeaders({
 }: DeliverySource): Record<string, string> {
   const headers: Record<string, string> = { [HEADER.userAgent]: DELIVERY_USER_AGENT };
   const isFailureCall = message.kind === "failureCall";
+  if (message.kind === "call") return callHeaders({ message, run, config, own }, headers);
   if (!isFailureCall) {
     for (const name in config.forward) {
       if (isPersistable(name)) headers[name] = config.forward[name] ?? "";
@@ -53,5 +54,20 @@ export function deliveryHeaders({
   headers[HEADER.retried] = String(message.retried);
   headers[HEADER.callerIp] = run.callerIp;
   headers["x-forwarded-proto"] = message.url.startsWith("https:") ? "https" : "http";
+  return headers;
+}
+
+/** What a service is sent: the step's own headers. Those of the run are for its workflow alone; they often hold a secret. */
+function callHeaders(
+  { message, run, own }: DeliverySource,
+  headers: Record<string, string>,
+): Record<string, string> {
+  for (const name in own.forward) {
+    if (isForwardable(name)) headers[name] = own.forward[name] ?? "";
+  }
+  headers[HEADER.contentType] = own.contentType ?? "application/json";
+  headers[HEADER.messageId] = messageId(message.key);
+  headers[HEADER.retried] = String(message.retried);
+  headers[HEADER.callerIp] = run.callerIp;
   return headers;
 }

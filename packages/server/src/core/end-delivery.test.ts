@@ -35,6 +35,8 @@ function decide(
       config: runConfig(),
       step: message?.stepPosition === 0 ? initialStep : stepRow(),
       hasContinuation: false,
+      wait: null,
+      invoker: null,
       openMessages: message === null ? [] : [message],
       initialStep,
       deadLetter: null,
@@ -239,7 +241,7 @@ describe("attempts", () => {
   });
 
   test("that succeed end their message", () => {
-    const transition = decide(response(200));
+    const transition = decide(response(200, sdk));
     expect(insertsInto(transition, "attempts")).toMatchObject([
       { number: 0, status: 200, error: null, move: "delivered" },
     ]);
@@ -253,12 +255,29 @@ describe("attempts", () => {
     [304, false],
     [199, false],
   ])("with status %d succeed: %s", (status, isDelivered) => {
-    const transition = decide(response(status));
+    const transition = decide(response(status, sdk));
     expect(deletesFrom(transition, "messages").length > 0).toBe(isDelivered);
   });
 
   test("with a status that has no name show the number", () => {
     expect(insertsInto(decide(response(599)), "attempts")).toMatchObject([{ error: "599" }]);
+  });
+});
+
+describe("a success that no SDK has sent", () => {
+  test("is a failed attempt: the run would hang for ever", () => {
+    const transition = decide(response(200));
+    expect(insertsInto(transition, "attempts")).toMatchObject([
+      { status: 200, error: expect.stringContaining("does not come from a workflow") },
+    ]);
+    expect(updateOf(transition, "messages")).toMatchObject({ state: "scheduled", retried: 1 });
+  });
+
+  test.each([
+    ["behind which the run goes on", { hasContinuation: true }],
+    ["of a run that asked for no check", { config: runConfig({ isDetecting: false }) }],
+  ] satisfies [string, Partial<EndDeliveryState>][])("%s is a success", (_name, state) => {
+    expect(deletesFrom(decide(response(200), state), "messages")).toEqual([3]);
   });
 });
 
@@ -319,11 +338,12 @@ describe("settings of the retries", () => {
 });
 
 test("only the success of a later step is decided without a look at the run", () => {
-  expect(needsRun(messageRow(), response(200))).toBe(false);
+  expect(needsRun(messageRow(), response(200, sdk))).toBe(false);
+  expect(needsRun(messageRow(), response(200))).toBe(true);
   expect(needsRun(messageRow(), response(500))).toBe(true);
   expect(needsRun(first, response(200))).toBe(true);
   expect(needsRun(messageRow({ kind: "hop" }), response(200))).toBe(true);
   expect(needsRun(messageRow({ kind: "failureCall" }), response(200))).toBe(true);
-  const transition = decide(response(200), { run: null, config: null, step: null });
+  const transition = decide(response(200, sdk), { run: null, config: null, step: null });
   expect(deletesFrom(transition, "messages")).toEqual([3]);
 });

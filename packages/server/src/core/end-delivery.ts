@@ -1,17 +1,20 @@
 import { HEADER } from "@reprise/protocol";
+import type { Recipient } from "./answer-wait.ts";
 import { toAttempt } from "./attempt.ts";
+import { decideEndCall } from "./call.ts";
 import type { EndDelivery } from "./commands.ts";
 import { failRun } from "./fail-run.ts";
 import { decideEndFailureCall } from "./failure-call.ts";
 import { GateBook } from "./gate-book.ts";
 import { isCurrentAttempt, scheduleRetry } from "./message.ts";
-import { isSuccess, type Outcome, responseHeader } from "./outcome.ts";
+import { isSuccess, type Outcome, type ResponseOutcome, responseHeader } from "./outcome.ts";
 import { nextAttempt } from "./retry-schedule.ts";
 import type { DeadLetterRow, MessageRow, RunRow, StepRow } from "./rows.ts";
-import { effectiveConfig, parseMessageConfig, type RunConfig } from "./run-config.ts";
+import { parseMessageConfig, type RunConfig, settingsOf } from "./run-config.ts";
 import { type RunGates, withGates } from "./run-gates.ts";
 import { STATUS_TEXT } from "./status-text.ts";
 import { type Context, insert, remove, type Transition, unchanged, update } from "./transition.ts";
+import type { WaitRow } from "./wait-rows.ts";
 
 export interface EndDeliveryState extends RunGates {
   readonly message: MessageRow | null;
@@ -21,11 +24,15 @@ export interface EndDeliveryState extends RunGates {
   readonly step: StepRow | null;
   /** True when the work of this delivery has been accepted already. */
   readonly hasContinuation: boolean;
+  /** Of a call and its result. */
+  readonly wait: WaitRow | null;
   /** The run's messages that are not delivered yet, this one included. Loaded when the attempt has failed. */
   readonly openMessages: readonly MessageRow[];
+  /** The step that has invoked this run. Loaded when the attempt has failed. */
+  readonly invoker: Recipient | null;
   /** The run's first record. Loaded when the attempt has failed. */
   readonly initialStep: StepRow | null;
-  /** What a `failureCall` reports about. */
+  /** The run's, for a call; for a `failureCall` the one that it reports about. */
   readonly deadLetter: DeadLetterRow | null;
 }
 
@@ -52,7 +59,14 @@ export type Verdict =
 
 /** Whether the decision needs more than the message: everything but the success of a later step does. */
 export function needsRun(message: MessageRow, outcome: Outcome): boolean {
-  return message.kind !== "step" || message.stepPosition === 0 || !isSuccess(outcome);
+  if (!isSuccess(outcome)) return true;
+  if (message.kind === "callResult") return false;
+  return message.kind !== "step" || message.stepPosition === 0 || !isFromSdk(outcome);
+}
+
+/** Every answer of an SDK says so; a tunnel's page, a proxy and another app do not. */
+function isFromSdk(outcome: ResponseOutcome): boolean {
+  return responseHeader(outcome, HEADER.workflowSdkVersion) !== null;
 }
 
 /** Decides what an attempt's outcome means for its message and its run. See docs/state-machines.md#message. */
@@ -81,6 +95,9 @@ function endAttempt(state: EndedAttempt, command: EndDelivery, context: Context)
   }
   if (message.kind === "failureCall") {
     return decideEndFailureCall({ message, deadLetter }, command, context);
+  }
+  if (message.kind === "call") {
+    return decideEndCall({ ...state, message, book }, command, context);
   }
   if (!needsRun(message, command.outcome)) {
     return settle(message, command, { type: "delivered", error: null, move: "delivered" });
@@ -112,6 +129,7 @@ function judge(delivery: LiveDelivery, context: Context): Verdict {
   if (isSuccess(outcome)) {
     const fault = firstDeliveryFault(delivery);
     if (fault !== null) return { type: "failed", error: fault, move: `failed: ${fault}` };
+    if (isSilentStall(delivery)) return judgeFailure(delivery, NOT_FROM_SDK, context);
     if (message.kind === "hop" && delivery.config.hop === "pending") {
       return judgeFailure(
         delivery,
@@ -140,7 +158,8 @@ function judgeFailure(
   context: Context,
 ): Verdict {
   const own = parseMessageConfig(state.step?.config ?? message.config);
-  const { retryDelay } = effectiveConfig(config, own, context.attemptTimeoutMs);
+  const settings = { run: config, own };
+  const { retryDelay } = settingsOf(message.kind, settings, context.attemptTimeoutMs);
   return judgeAttempt({ message, retryDelay, outcome: command.outcome, error }, context.now);
 }
 
@@ -167,10 +186,26 @@ const NOT_A_WORKFLOW =
   "detected a non-workflow destination for trigger/invoke. make sure you are sending the request to the correct endpoint";
 const SDK_TOO_OLD = "trigger rest api is only usable with sdk versions after v1.0.0 major version";
 
+const NOT_FROM_SDK =
+  "the answer does not come from a workflow: it lacks the header Upstash-Workflow-Sdk-Version, and the step has not been recorded (another app, a tunnel or a proxy may answer under this URL)";
+
+/** A success behind which nothing follows, from somebody who is no SDK: left at that, the run would hang for ever. */
+function isSilentStall({ config, command, message, state }: LiveDelivery): boolean {
+  const { outcome } = command;
+  const isLater = message.kind === "step" && message.stepPosition !== 0;
+  return (
+    isLater &&
+    config.isDetecting &&
+    isSuccess(outcome) &&
+    !isFromSdk(outcome) &&
+    !state.hasContinuation
+  );
+}
+
 /** What is wrong with the first 2xx of a run: it must come from a workflow, and over REST from a new enough SDK. */
 function firstDeliveryFault({ config, command, message }: LiveDelivery): string | null {
   const { outcome } = command;
-  if (outcome.type !== "response") return null;
+  if (outcome.type !== "response" || message.stepPosition !== 0) return null;
   if (config.requiresSdkHeader && message.kind !== "hop") {
     const version = responseHeader(outcome, HEADER.workflowSdk);
     if (version !== null || responseHeader(outcome, HEADER.workflowSdkVersion) !== null) {
@@ -189,7 +224,11 @@ function isVersionOne(version: string | null): boolean {
 }
 
 /** The attempt is recorded and the message is done. */
-function settle(message: MessageRow, command: EndDelivery, verdict: Verdict): Transition<null> {
+export function settle(
+  message: MessageRow,
+  command: EndDelivery,
+  verdict: Verdict,
+): Transition<null> {
   return {
     changes: [
       insert("attempts", toAttempt(message, command, verdict)),

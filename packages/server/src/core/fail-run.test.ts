@@ -27,6 +27,8 @@ function fail(state: Partial<EndDeliveryState> = {}, outcome: Outcome = response
       config: runConfig(),
       step: stepRow(),
       hasContinuation: false,
+      wait: null,
+      invoker: null,
       openMessages: [spent],
       initialStep,
       deadLetter: null,

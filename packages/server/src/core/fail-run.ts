@@ -1,10 +1,11 @@
+import { answerInvoker } from "./answer-wait.ts";
 import { toAttempt } from "./attempt.ts";
 import type { LiveDelivery, Verdict } from "./end-delivery.ts";
 import { createFailureCall } from "./failure-call.ts";
 import { failMessage } from "./message.ts";
-import type { DeadLetterRow, RunRow } from "./rows.ts";
+import type { DeadLetterRow } from "./rows.ts";
 import { dropScheduled } from "./run.ts";
-import { effectiveConfig, parseMessageConfig } from "./run-config.ts";
+import { parseMessageConfig, settingsOf } from "./run-config.ts";
 import { announce } from "./start-run.ts";
 import { type Context, insert, type Transition, update } from "./transition.ts";
 
@@ -19,11 +20,12 @@ export function failRun(
 ): Transition<null> {
   const { message, run, config, state, command, book } = delivery;
   const own = parseMessageConfig(state.step?.config ?? message.config);
-  const { failureCallback } = effectiveConfig(config, own, context.attemptTimeoutMs);
+  const settings = { run: config, own };
+  const { failureCallback } = settingsOf(message.kind, settings, context.attemptTimeoutMs);
   const deadLetter = toDeadLetter(delivery, verdict, context);
-  const failed: RunRow = {
+  const failed = {
     ...run,
-    state: "failed",
+    state: "failed" as const,
     completedAt: context.now,
     deadLetterKey: deadLetter.key,
   };
@@ -40,7 +42,11 @@ export function failRun(
           },
           context,
         );
-  const others = state.openMessages.filter((open) => open.key !== message.key);
+  // Calls go on: their answers are kept for the resume.
+  const others = state.openMessages.filter(
+    ({ key, kind }) => key !== message.key && kind !== "call",
+  );
+  const told = answerInvoker(state.invoker, failed, book, context);
   return {
     changes: [
       insert("attempts", toAttempt(message, command, verdict)),
@@ -54,8 +60,9 @@ export function failRun(
         callbackMessageKey: call?.key ?? null,
       }),
       ...(call === null ? [] : [insert("messages", call)]),
+      ...told.changes,
     ],
-    effects: call === null ? [] : announce(call),
+    effects: [...(call === null ? [] : announce(call)), ...told.effects],
     answer: null,
   };
 }

@@ -171,6 +171,8 @@ function end(outcome: Outcome, fields: Partial<DeadLetterRow> = {}, retried = 0)
       config: runConfig(),
       step: null,
       hasContinuation: false,
+      wait: null,
+      invoker: null,
       openMessages: [message],
       initialStep,
       deadLetter: deadLetterRow({

@@ -9,11 +9,11 @@ import { isSuccess, responseHeader } from "./outcome.ts";
 import type { CallbackState, DeadLetterRow, MessageRow, RunRow, StepRow } from "./rows.ts";
 import { runAnswer } from "./run.ts";
 import {
-  effectiveConfig,
   type FailureCallback,
   type MessageConfig,
   parseMessageConfig,
   type RunConfig,
+  settingsOf,
 } from "./run-config.ts";
 import { admitMessage, type RunGates, withGates } from "./run-gates.ts";
 import { announce } from "./start-run.ts";
@@ -64,7 +64,8 @@ export function createFailureCall(call: FailureCall, context: Context): MessageR
 
 /** What the call does not bring itself, it takes from the message that failed. */
 function callConfig({ failureCallback, source }: FailureCall, context: Context): MessageConfig {
-  const { retryDelay } = effectiveConfig(source.config, source.own, context.attemptTimeoutMs);
+  const settings = { run: source.config, own: source.own };
+  const { retryDelay } = settingsOf(source.message.kind, settings, context.attemptTimeoutMs);
   return retryDelay === null ? failureCallback.config : { retryDelay, ...failureCallback.config };
 }
 
@@ -176,7 +177,8 @@ export function decideRetryCallback(
     throw deadLetterNotFound(command.deadLetterKey);
   }
   const own = parseMessageConfig(failedStep?.config ?? failedMessage.config);
-  const { failureCallback } = effectiveConfig(config, own, context.attemptTimeoutMs);
+  const settings = { run: config, own };
+  const { failureCallback } = settingsOf(failedMessage.kind, settings, context.attemptTimeoutMs);
   if (deadLetter.callbackState !== "CALLBACK_FAIL" || failureCallback === null) {
     throw new RepriseError("callback_not_retryable", {
       message: `the failure callback can be called again only after it has failed; its state is ${deadLetter.callbackState ?? "none"}`,

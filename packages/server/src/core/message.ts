@@ -21,6 +21,7 @@ export const noPlaces = {
   topicName: null,
   scheduleId: null,
   callerIp: null,
+  waitKey: null,
 } as const satisfies Partial<MessageRow>;
 
 export type NewMessage = Omit<

@@ -8,6 +8,7 @@ import {
   deletesFrom,
   initialStep,
   insertsInto,
+  leftovers,
   messageRow,
   NOW,
   runConfig,
@@ -33,6 +34,7 @@ function decide(
       config: runConfig(),
       steps,
       failedMessage: messageRow({ state: "failed", retried: 3 }),
+      leftovers: leftovers(),
       ...state,
     },
     {

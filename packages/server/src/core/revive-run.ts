@@ -1,9 +1,9 @@
 import { HEADER } from "@reprise/protocol";
 import type { Overrides, ReviveRun, RunAnswer } from "./commands.ts";
-import { closeDeadLetter, deadLetterNotFound } from "./dead-letter.ts";
+import { closeDeadLetter, deadLetterNotFound, dropLeftovers } from "./dead-letter.ts";
 import { GateBook } from "./gate-book.ts";
 import type { DeadLetterRow, MessageRow, RunRow, StepRow } from "./rows.ts";
-import { runAnswer } from "./run.ts";
+import { type Leftovers, runAnswer } from "./run.ts";
 import {
   effectiveConfig,
   type FailureCallback,
@@ -12,7 +12,8 @@ import {
 } from "./run-config.ts";
 import { admitMessage, flowControlOf, type RunGates, withGates } from "./run-gates.ts";
 import { announce, type FirstMessage, firstMessage, labelColumn } from "./start-run.ts";
-import { INITIAL_SLOT, isPlanSlot } from "./step.ts";
+import { INITIAL_SLOT, nextStepIdOf, openSteps } from "./step.ts";
+import { noneTaken, type Taken, takeOver } from "./take-over.ts";
 import { type Context, insert, type Transition } from "./transition.ts";
 
 export interface ReviveRunState extends RunGates {
@@ -22,12 +23,14 @@ export interface ReviveRunState extends RunGates {
   /** Every record of the run, in order of position; for a restart the first is enough. */
   readonly steps: readonly StepRow[];
   readonly failedMessage: MessageRow | null;
+  /** What the run has left open, waits that are over included. */
+  readonly leftovers: Leftovers;
 }
 
 /**
- * Makes a new run out of a dead one. A resume keeps every recorded result and delivers what was open: each plan without a
- * result, or else the last record. A restart keeps the payload alone. The dead letter closes in the same transaction, so two
- * people who press the button get one run and one refusal.
+ * Makes a new run out of a dead one. A resume keeps every recorded result, takes over what others are to complete, and delivers the
+ * rest: each plan without a result, or else the last record. A restart keeps the payload alone. The dead letter closes in the same
+ * transaction, so two people who press the button get one run and one refusal.
  */
 export function decideReviveRun(
   state: ReviveRunState,
@@ -43,9 +46,11 @@ export function decideReviveRun(
   const revived = toRun({ run, config: revivedConfig, kept }, command, context);
   const steps = kept.map((step) => copyStep(step, revived, command, context));
   const book = new GateBook(null, state.flows ?? []);
-  const messages = openSteps(steps).map((step) =>
-    toMessage({ run: revived, config: revivedConfig, step, book }, command.overrides, context),
-  );
+  const to = { run: revived, config: revivedConfig, book };
+  const taken = command.mode === "resume" ? takeOver(state, to, command, context) : noneTaken;
+  const messages = stepsToDeliver(steps, taken)
+    .map((step) => toMessage({ ...to, step }, command.overrides, context))
+    .concat(taken.messages);
   const end = {
     state: command.mode === "resume" ? "resumed" : "restarted",
     nextRunKey: revived.key,
@@ -57,6 +62,8 @@ export function decideReviveRun(
       insert("runConfigs", { key: revived.key, config: JSON.stringify(revivedConfig) }),
       ...steps.map((step) => insert("steps", step)),
       ...messages.map((message) => insert("messages", message)),
+      ...taken.changes,
+      ...(command.mode === "restart" ? dropLeftovers(state.leftovers, book, context) : []),
     ],
     effects: messages.flatMap(announce),
     answer: runAnswer(revived),
@@ -87,7 +94,7 @@ function withOverrides(
 }
 
 /** The app reads its labels from a header that goes with every delivery. */
-function withLabels(
+export function withLabels(
   forward: Readonly<Record<string, string>>,
   { labels }: Overrides,
 ): Readonly<Record<string, string>> {
@@ -141,11 +148,9 @@ function withStepLabels(config: string, overrides: Overrides): string {
   return JSON.stringify({ ...own, forward: withLabels(own.forward, overrides) });
 }
 
-/** What has to be delivered for the run to go on: every plan whose result is missing, else the last record. */
-function openSteps(steps: readonly StepRow[]): readonly StepRow[] {
-  const slots = new Set(steps.map((step) => step.slot));
-  const openPlans = steps.filter((step) => isPlanSlot(step.slot) && !slots.has(step.slot + 1));
-  return openPlans.length > 0 ? openPlans : steps.slice(-1);
+/** Nothing is delivered for a step that others are about to complete: the app has registered it already. */
+function stepsToDeliver(steps: readonly StepRow[], { stepIds }: Taken): readonly StepRow[] {
+  return openSteps(steps).filter((step) => !stepIds.has(nextStepIdOf(step)));
 }
 
 /** A sleep that was pending keeps its remaining time; a delay asked for by the caller is the least wait. */

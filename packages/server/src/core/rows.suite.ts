@@ -13,6 +13,7 @@ import type {
   TableName,
   Tables,
 } from "./rows.ts";
+import type { Leftovers } from "./run.ts";
 import type { RunConfig } from "./run-config.ts";
 import type { Context, Transition } from "./transition.ts";
 
@@ -279,4 +280,9 @@ export function deletesFrom({ changes }: Transition<unknown>, table: TableName):
   return changes.flatMap((change) =>
     change.type === "delete" && change.table === table ? [change.key] : [],
   );
+}
+
+/** Nothing but these messages stands open. */
+export function leftovers(openMessages: readonly MessageRow[] = []): Leftovers {
+  return { openMessages, waits: [], events: [] };
 }

@@ -1,7 +1,6 @@
-/**
- * The rows that the core decides about and the store keeps. Every table has one integer `key`; public ids encode it.
- * Instants are epoch milliseconds. Bodies are bytes. `null` means "known to be absent".
- */
+import type { EventRow, WaitRow } from "./wait-rows.ts";
+
+/** What the core decides about and the store keeps. Keys are integers; public ids encode them. Instants are epoch ms; null is absent. */
 
 /** Where a run stands; the wire names are `RUN_STARTED`, `RUN_SUCCESS`, `RUN_FAILED`, `RUN_CANCELED`. */
 export type RunState = "started" | "succeeded" | "failed" | "canceled";
@@ -63,10 +62,17 @@ export interface StepRow {
 export type MessageState = "scheduled" | "waiting" | "active" | "canceling" | "failed";
 
 /**
- * `step`: the run so far, to the workflow; `hop`: first contact with an unknown SDK; `failureCall`: the failure callback of a run;
- * `plain`: a published message; `callback`: the report about one. The unchanging part of these two is their {@link EnvelopeRow}.
+ * `step`: the run so far, to the workflow; `hop`: first contact with an unknown SDK; `call`: to a service; `callResult`: its answer;
+ * `failureCall`: the failure callback of a run; `plain`: a published message; `callback`: the report about one. See {@link EnvelopeRow}.
  */
-export type MessageKind = "step" | "hop" | "failureCall" | "plain" | "callback";
+export type MessageKind =
+  | "step"
+  | "hop"
+  | "call"
+  | "callResult"
+  | "failureCall"
+  | "plain"
+  | "callback";
 
 /** A promised HTTP request that is not done yet. Delivered and cancelled messages leave this table. */
 export interface MessageRow {
@@ -88,7 +94,7 @@ export interface MessageRow {
   readonly url: string;
   /** JSON of {@link MessageConfig}; null for `step`, whose step row holds it. */
   readonly config: string | null;
-  /** Null for `step` and `hop`, whose body is the run's list of steps, and for messages with an envelope, which holds it. */
+  /** Null for all whose body stands elsewhere: in the run's list of steps, in the wait of a call, in the envelope. */
   readonly body: Uint8Array | null;
   /** What `waiting` waits for: `queue:<name>`, `flow:<key>` or `origin:<scheme and authority>`; else null. */
   readonly gate: string | null;
@@ -106,6 +112,8 @@ export interface MessageRow {
   readonly topicName: string | null;
   readonly scheduleId: string | null;
   readonly callerIp: string | null;
+  /** Of a `call` and its `callResult`: the wait that they serve. */
+  readonly waitKey: number | null;
 }
 
 /** The unchanging part of a message without a run, under the same key. It outlives the message: logs and dead letters refer to it. */
@@ -369,6 +377,8 @@ export interface Tables {
   readonly flowControls: FlowControlRow;
   readonly schedules: ScheduleRow;
   readonly bulkActions: BulkActionRow;
+  readonly waits: WaitRow;
+  readonly events: EventRow;
 }
 
 export type TableName = keyof Tables;

@@ -1,4 +1,5 @@
 import { type FlowControl, RETRIES_DEFAULT, type Redaction } from "@reprise/protocol";
+import type { MessageKind } from "./rows.ts";
 
 /**
  * What a run and its messages were started with. Both are stored as JSON and never searched; columns that filters need
@@ -91,5 +92,32 @@ export function effectiveConfig(
     retryDelay: message.retryDelay ?? null,
     timeoutMs: message.timeoutMs ?? timeoutMsDefault,
     failureCallback: message.failureCallback ?? null,
+  };
+}
+
+/**
+ * The settings of one message of a run. Calls of services and failure calls live by what they bring along; the answer of a call takes
+ * from the run what it does not bring.
+ */
+export function settingsOf(
+  kind: MessageKind,
+  config: { readonly run: RunConfig; readonly own: MessageConfig },
+  timeoutMsDefault: number,
+): Effective {
+  const { run, own } = config;
+  const given = {
+    retries: own.retries ?? RETRIES_DEFAULT,
+    retryDelay: own.retryDelay ?? null,
+    timeoutMs: own.timeoutMs ?? timeoutMsDefault,
+    failureCallback: null,
+  };
+  if (kind === "call" || kind === "failureCall") return given;
+  const effective = effectiveConfig(run, own, timeoutMsDefault);
+  if (kind !== "callResult") return effective;
+  return {
+    retries: own.retries ?? effective.retries,
+    retryDelay: own.retryDelay ?? effective.retryDelay,
+    timeoutMs: own.timeoutMs ?? effective.timeoutMs,
+    failureCallback: run.failureCallback ?? effective.failureCallback,
   };
 }

@@ -6,6 +6,7 @@ import {
   deadLetterRow,
   endDelivery,
   initialStep,
+  leftovers,
   messageRow,
   NOW,
   response,
@@ -29,7 +30,7 @@ test("finishing keeps what the route function returned and drops what has not be
   const active = messageRow({ key: 6, state: "active" });
   const call = messageRow({ key: 7, state: "scheduled", kind: "failureCall" });
   const transition = decideFinishRun(
-    { live: runRow(), openMessages: [scheduled, active, call] },
+    { live: runRow(), leftovers: leftovers([scheduled, active, call]), invoker: null },
     { ...finish, response: answer },
     contextAt(),
   );
@@ -46,7 +47,11 @@ test("finishing keeps what the route function returned and drops what has not be
 });
 
 test("cancelling leaves no dead letter, no failure call and no response", () => {
-  const transition = decideCancelRun({ live: runRow(), openMessages: [] }, cancel, contextAt());
+  const transition = decideCancelRun(
+    { live: runRow(), leftovers: leftovers(), invoker: null },
+    cancel,
+    contextAt(),
+  );
   expect(transition).toEqual({
     changes: [
       { type: "update", table: "runs", key: 1, set: { state: "canceled", completedAt: NOW } },
@@ -57,7 +62,7 @@ test("cancelling leaves no dead letter, no failure call and no response", () => 
 });
 
 test("a cancel that means another run of the same id changes nothing", () => {
-  const state = { live: runRow({ key: 9 }), openMessages: [] };
+  const state = { live: runRow({ key: 9 }), leftovers: leftovers(), invoker: null };
   const none = { changes: [], effects: [], answer: { wasLive: false } };
   expect(decideCancelRun(state, { ...cancel, runKey: 8 }, contextAt())).toEqual(none);
   expect(decideCancelRun(state, { ...cancel, runKey: 9 }, contextAt()).answer.wasLive).toBe(true);
@@ -65,8 +70,12 @@ test("a cancel that means another run of the same id changes nothing", () => {
 
 test("the end of an unknown or ended run is no error", () => {
   const none = { changes: [], effects: [], answer: { wasLive: false } };
-  expect(decideFinishRun({ live: null, openMessages: [] }, finish, contextAt())).toEqual(none);
-  expect(decideCancelRun({ live: null, openMessages: [] }, cancel, contextAt())).toEqual(none);
+  expect(
+    decideFinishRun({ live: null, leftovers: leftovers(), invoker: null }, finish, contextAt()),
+  ).toEqual(none);
+  expect(
+    decideCancelRun({ live: null, leftovers: leftovers(), invoker: null }, cancel, contextAt()),
+  ).toEqual(none);
 });
 
 const anyEnded = fc
@@ -101,6 +110,7 @@ const anyCommand = fc.oneof(
       deadLetter: deadLetterRow(),
       recorded: null,
       plan: null,
+      wait: null,
     };
     try {
       return decideSubmitStep(state, submitStep(), contextAt());
@@ -109,13 +119,24 @@ const anyCommand = fc.oneof(
     }
   }),
   // The engine offers live runs alone to these two.
-  fc.constant(() => decideFinishRun({ live: null, openMessages: [] }, finish, contextAt())),
-  fc.constant(() => decideCancelRun({ live: null, openMessages: [] }, cancel, contextAt())),
+  fc.constant(() =>
+    decideFinishRun({ live: null, leftovers: leftovers(), invoker: null }, finish, contextAt()),
+  ),
+  fc.constant(() =>
+    decideCancelRun({ live: null, leftovers: leftovers(), invoker: null }, cancel, contextAt()),
+  ),
   fc.record({ message: anyMessage, isOrphan: fc.boolean() }).map(
     ({ message, isOrphan }) =>
       (run: RunRow) =>
         decideStartDelivery(
-          { message, run, config: runConfig(), step: stepRow(), hasContinuation: false },
+          {
+            message,
+            run,
+            config: runConfig(),
+            step: stepRow(),
+            wait: null,
+            hasContinuation: false,
+          },
           { type: "startDelivery", messageKey: 3, isOrphan },
           contextAt(),
         ),
@@ -130,6 +151,8 @@ const anyCommand = fc.oneof(
             config: runConfig({ requiresSdkHeader: true }),
             step: stepRow(),
             hasContinuation: false,
+            wait: null,
+            invoker: null,
             openMessages: [message],
             initialStep,
             deadLetter: null,

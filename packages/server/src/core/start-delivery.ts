@@ -3,16 +3,24 @@ import { GateBook } from "./gate-book.ts";
 import { enter, reenter, withoutStart } from "./gates.ts";
 import { startAttempt } from "./message.ts";
 import type { MessageRow, RunRow, StepRow } from "./rows.ts";
-import { effectiveConfig, parseMessageConfig, type RunConfig } from "./run-config.ts";
+import {
+  type MessageConfig,
+  parseMessageConfig,
+  type RunConfig,
+  settingsOf,
+} from "./run-config.ts";
 import { type RunGates, withGates } from "./run-gates.ts";
 import { announce } from "./start-run.ts";
 import { type Context, remove, type Transition, unchanged, update } from "./transition.ts";
+import type { WaitRow } from "./wait-rows.ts";
 
 export interface StartDeliveryState extends RunGates {
   readonly message: MessageRow | null;
   readonly run: RunRow | null;
   readonly config: RunConfig | null;
   readonly step: StepRow | null;
+  /** Of a call and its result. */
+  readonly wait: WaitRow | null;
   /** True when the work of this delivery has been accepted already. */
   readonly hasContinuation: boolean;
 }
@@ -27,22 +35,17 @@ export function decideStartDelivery(
   command: StartDelivery,
   context: Context,
 ): Transition<null> {
-  const { message, run, config, step, hasContinuation } = state;
+  const { message, config, step, hasContinuation } = state;
   if (message === null || message.state === "failed") return unchanged(null);
   const isInFlight = message.state === "active" || message.state === "canceling";
   if (isInFlight && !command.isOrphan) return unchanged(null);
   if (message.state === "scheduled" && message.dueAt > context.now) {
     return { changes: [], effects: [{ type: "wake", dueAt: message.dueAt }], answer: null };
   }
-  if (hasContinuation || (message.kind !== "failureCall" && run?.state !== "started")) {
-    return drop(message, state);
-  }
+  if (hasContinuation || !isWanted(message, state)) return drop(message, state);
   if (message.state === "canceling") return drop(message, state);
   const own = parseMessageConfig(step?.config ?? message.config);
-  const timeoutMs =
-    config === null || message.kind === "failureCall"
-      ? (own.timeoutMs ?? context.attemptTimeoutMs)
-      : effectiveConfig(config, own, context.attemptTimeoutMs).timeoutMs;
+  const timeoutMs = timeoutOf(message, { config, own }, context.attemptTimeoutMs);
   if (message.flowControlKey !== null) {
     const counted = { ...context, attemptTimeoutMs: timeoutMs };
     return startAtGates({ ...state, message }, command, counted);
@@ -53,6 +56,26 @@ export function decideStartDelivery(
     effects: [{ type: "deliver", messageKey: active.key, leaseToken: active.leaseToken }],
     answer: null,
   };
+}
+
+/** Whether somebody still asks for the delivery: a call serves its wait, whatever has become of the run. */
+export function isWanted(
+  { kind }: MessageRow,
+  { run, wait }: { readonly run: RunRow | null; readonly wait: WaitRow | null },
+): boolean {
+  if (kind === "failureCall") return true;
+  if (kind === "call") return wait?.state === "open";
+  return run?.state === "started" && (kind !== "callResult" || wait?.state === "answered");
+}
+
+/** Limit of one attempt. */
+export function timeoutOf(
+  { kind }: MessageRow,
+  { config, own }: { readonly config: RunConfig | null; readonly own: MessageConfig },
+  timeoutMsDefault: number,
+): number {
+  if (config === null) return own.timeoutMs ?? timeoutMsDefault;
+  return settingsOf(kind, { run: config, own }, timeoutMsDefault).timeoutMs;
 }
 
 /** Nobody asks for this delivery any more. */

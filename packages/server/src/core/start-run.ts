@@ -24,7 +24,7 @@ export function decideStartRun(
   if (live === null) {
     if (command.isTriggeredBySdk) throw runEnded(command.runId);
     const book = new GateBook(null, state.flows ?? []);
-    return withGates(start(command, book, context), book);
+    return withGates(startRun(command, book, context), book);
   }
   if (command.isTriggeredBySdk && liveConfig?.hop === "pending" && initialStep !== null) {
     const book = new GateBook(null, state.flows ?? []);
@@ -37,7 +37,12 @@ export function decideStartRun(
   });
 }
 
-function start(command: StartRun, book: GateBook, context: Context): Transition<StartRunAnswer> {
+/** The rows of a new run and of its first message. */
+export function startRun(
+  command: StartRun,
+  book: GateBook,
+  context: Context,
+): Transition<StartRunAnswer> {
   const runKey = context.newKey();
   const stepKey = context.newKey();
   const run: RunRow = {

@@ -9,6 +9,7 @@ import {
   deadLetterRow,
   endDelivery,
   initialStep,
+  leftovers,
   messageRow,
   NOW,
   response,
@@ -52,6 +53,7 @@ describe("message", () => {
         run: runRow(),
         config: runConfig(),
         step: stepRow(),
+        wait: null,
         hasContinuation,
       },
       { type: "startDelivery", messageKey: 3, isOrphan },
@@ -69,6 +71,8 @@ describe("message", () => {
           config: runConfig(),
           step: stepRow(),
           hasContinuation: false,
+          wait: null,
+          invoker: null,
           openMessages: row === null ? [] : [row],
           initialStep,
           deadLetter: null,
@@ -97,7 +101,11 @@ describe("message", () => {
       // Both commands name the run alone; the other fields are not read here.
       const decideIt = decideEnd as typeof decideFinishRun;
       return stateAfter(
-        decideIt({ live: runRow(), openMessages }, command, contextAt()),
+        decideIt(
+          { live: runRow(), leftovers: leftovers(openMessages), invoker: null },
+          command,
+          contextAt(),
+        ),
         "messages",
         3,
       );
@@ -116,7 +124,7 @@ describe("message", () => {
     "lease orphaned": (state) => stateAfter(start(message(state), true), "messages", 3),
     "orphaned, continuation accepted": (state) =>
       stateAfter(start(message(state), true, true), "messages", 3),
-    "2xx": end(response(200)),
+    "2xx": end(response(200, { "upstash-workflow-sdk-version": ["1"] })),
     "failed, retry left": end(response(500)),
     "failed, none left": spent(response(500)),
     "non-retryable": end(response(489, { "upstash-nonretryable-error": ["true"] })),
@@ -146,6 +154,7 @@ describe("run", () => {
             run: run(state),
             config: runConfig(),
             deadLetter: state === "failed" ? deadLetterRow() : null,
+            wait: null,
             recorded,
             plan: null,
           },
@@ -162,12 +171,12 @@ describe("run", () => {
     "step of a taken slot": submit(stepRow({ slot: 5 })),
     finish: (state) => {
       const command = { type: "finishRun", runId: "wfr_test", response: null } as const;
-      const room = { live: live(state), openMessages: [] };
+      const room = { live: live(state), leftovers: leftovers(), invoker: null };
       return stateAfter(decideFinishRun(room, command, contextAt()), "runs", 1);
     },
     cancel: (state) => {
       const command = { type: "cancelRun", runId: "wfr_test" } as const;
-      const room = { live: live(state), openMessages: [] };
+      const room = { live: live(state), leftovers: leftovers(), invoker: null };
       return stateAfter(decideCancelRun(room, command, contextAt()), "runs", 1);
     },
     "trigger with its id": (state) => {
@@ -192,6 +201,8 @@ describe("run", () => {
           config: runConfig(),
           step: stepRow(),
           hasContinuation: false,
+          wait: null,
+          invoker: null,
           openMessages: [message],
           initialStep,
           deadLetter: null,
@@ -218,6 +229,7 @@ describe("dead letter", () => {
     failedStep: stepRow(),
     initialStep,
     callbackMessage: null,
+    leftovers: leftovers(),
   };
   const revive =
     (mode: "resume" | "restart"): Cell =>
@@ -293,6 +305,8 @@ describe("failure call", () => {
           config: runConfig(),
           step: null,
           hasContinuation: false,
+          wait: null,
+          invoker: null,
           openMessages: [],
           initialStep,
           deadLetter: letter(state),

@@ -20,10 +20,22 @@ export interface StepFacts {
   readonly isPlan: boolean;
   /** Size of the parallel group; 1 when sequential. */
   readonly concurrent: number;
+  /** The answer of a call, which the app got as a delivery of its own. */
+  readonly isCallResult?: true;
 }
 
 export function slotOf(facts: StepFacts): number {
   return facts.isPlan ? planSlot(facts.stepId) : resultSlot(facts.stepId);
+}
+
+/** The id in the slot of a plan or a result; null for the initial payload. */
+export function stepIdInSlot(slot: number): number | null {
+  return slot === INITIAL_SLOT ? null : Math.floor(slot / 2);
+}
+
+/** The step whose result or plan follows the delivery of `step`; its wait proves as much as its record. */
+export function nextStepIdOf(step: Pick<StepRow, "slot" | "nextStepId">): number {
+  return isPlanSlot(step.slot) ? step.slot / 2 : step.nextStepId;
 }
 
 export function isPlanSlot(slot: number): boolean {
@@ -38,4 +50,11 @@ export function continuationSlots(step: Pick<StepRow, "slot" | "nextStepId">): r
   return isPlanSlot(step.slot)
     ? [step.slot + 1]
     : [resultSlot(step.nextStepId), planSlot(step.nextStepId)];
+}
+
+/** What has to be delivered for a run to go on: every plan whose result is missing, else the last record. In order of position. */
+export function openSteps(steps: readonly StepRow[]): readonly StepRow[] {
+  const slots = new Set(steps.map((step) => step.slot));
+  const openPlans = steps.filter((step) => isPlanSlot(step.slot) && !slots.has(step.slot + 1));
+  return openPlans.length > 0 ? openPlans : steps.slice(-1);
 }

@@ -26,6 +26,7 @@ const live: SubmitStepState = {
   deadLetter: null,
   recorded: null,
   plan: null,
+  wait: null,
 };
 
 function decide(state: Partial<SubmitStepState> = {}, command: Partial<SubmitStep> = {}) {
@@ -75,9 +76,9 @@ describe("the record", () => {
   });
 
   test("needs its own slot, and the plan's when it is a result in a group", () => {
-    expect(neededSlots(submitStep({ facts: result(4) }))).toEqual([9]);
-    expect(neededSlots(submitStep({ facts: plan(4) }))).toEqual([8]);
-    expect(neededSlots(submitStep({ facts: result(4, 2) }))).toEqual([9, 8]);
+    expect(neededSlots(result(4))).toEqual([9]);
+    expect(neededSlots(plan(4))).toEqual([8]);
+    expect(neededSlots(result(4, 2))).toEqual([9, 8]);
   });
 });
 

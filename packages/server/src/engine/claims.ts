@@ -42,6 +42,9 @@ export async function takeDue(group: Group, taking: Taking): Promise<Taken> {
   const ticksMax = Math.min(TICKS_MAX, room.claimMax);
   const ticks = await transaction.claimDue("schedules", now, ticksMax);
   for (const { id } of ticks) requests.push(quietly({ type: "tickSchedule", scheduleId: id }));
+  const waits = await transaction.claimDue("waits", now, room.claimMax);
+  taking.work.addLoaded("waits", [], waits);
+  for (const { key } of waits) requests.push(quietly({ type: "endWait", waitKey: key }));
   const flows = await transaction.claimDue("flowControls", now, room.claimMax);
   for (const flow of flows) {
     taking.work.addNamed("flowControls", [], [flow]);
@@ -49,7 +52,7 @@ export async function takeDue(group: Group, taking: Taking): Promise<Taken> {
     taking.work.apply([update("flowControls", flow, rolled)]);
     gates.push(flowGate(flow.name));
   }
-  const isFull = [due, flows].some((rows) => rows.length === room.claimMax);
+  const isFull = [due, flows, waits].some((rows) => rows.length === room.claimMax);
   const hasMore = isFull || ticks.length === ticksMax;
   return { requests, gates, hasMore };
 }

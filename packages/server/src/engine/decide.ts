@@ -5,15 +5,24 @@ import { decideEndDelivery, type EndDeliveryState, needsRun } from "../core/end-
 import { hasEnvelope } from "../core/end-message.ts";
 import { decideCancelCallback, decideRetryCallback } from "../core/failure-call.ts";
 import { decideReviveRun } from "../core/revive-run.ts";
-import type { DeadLetterRow, MessageRow, StepRow } from "../core/rows.ts";
+import type { DeadLetterRow, MessageRow } from "../core/rows.ts";
 import { decideCancelRun, decideFinishRun } from "../core/run.ts";
 import { decideStartDelivery } from "../core/start-delivery.ts";
 import { decideStartRun } from "../core/start-run.ts";
-import { continuationSlots, INITIAL_SLOT, planSlot, slotOf } from "../core/step.ts";
+import {
+  continuationSlots,
+  INITIAL_SLOT,
+  nextStepIdOf,
+  planSlot,
+  resultSlot,
+  slotOf,
+} from "../core/step.ts";
 import { decideSubmitStep } from "../core/submit-step.ts";
 import type { Context, Transition } from "../core/transition.ts";
 import { handlerOf } from "./handlers.ts";
+import { leftoversOf, noLeftovers } from "./leftovers.ts";
 import { endMessage, startMessage } from "./message-commands.ts";
+import { invokerOf } from "./recipients.ts";
 import { runFlows } from "./run-flows.ts";
 import type { WorkingSet } from "./working-set.ts";
 
@@ -49,6 +58,10 @@ export function decide(command: Command, room: DecisionRoom): Transition<Answers
           run === null || !isParallelResult
             ? null
             : work.stepInSlot(run.key, planSlot(facts.stepId)),
+        wait:
+          run === null || !facts.isCallResult
+            ? null
+            : (work.group("waitOfStep", run.key, facts.stepId)[0] ?? null),
       };
       return decideSubmitStep(state, command, context);
     }
@@ -60,7 +73,7 @@ export function decide(command: Command, room: DecisionRoom): Transition<Answers
       const message = work.get("messages", command.messageKey);
       if (message !== null && hasEnvelope(message)) return startMessage(message, command, room);
       const own = belongings(message, room);
-      const hasContinuation = own.run !== null && isContinued(own.step, own.run.key, work);
+      const hasContinuation = isContinued(message, own, work);
       const state = { message, ...own, hasContinuation, ...runFlows(command, work) };
       return decideStartDelivery(state, command, context);
     }
@@ -90,7 +103,7 @@ function decideAboutDeadLetter(
   switch (command.type) {
     case "reviveRun": {
       const steps = deadLetter === null ? [] : work.allSteps(deadLetter.runKey);
-      const state = { ...deadLetterState(deadLetter, room), steps, ...runFlows(command, work) };
+      const state = { ...withLeftovers(deadLetter, room), steps, ...runFlows(command, work) };
       return decideReviveRun(state, command, context);
     }
     case "retryCallback":
@@ -98,14 +111,22 @@ function decideAboutDeadLetter(
     case "cancelCallback":
       return decideCancelCallback(callbackState(deadLetter, command, room), command);
     case "deleteDeadLetter":
-      return decideDeleteDeadLetter(deadLetterState(deadLetter, room), command, context);
+      return decideDeleteDeadLetter(
+        { ...withLeftovers(deadLetter, room), ...runFlows(command, work) },
+        command,
+        context,
+      );
   }
 }
 
 function endRunState(command: FinishRun | CancelRun, work: WorkingSet) {
   const live = work.liveRun(command.runId);
-  const openMessages = live === null ? [] : work.openMessages(live.key);
-  return { live, openMessages, ...runFlows(command, work) };
+  return {
+    live,
+    leftovers: live === null ? noLeftovers : leftoversOf(live.key, work),
+    invoker: invokerOf(live, work),
+    ...runFlows(command, work),
+  };
 }
 
 /** The run, configuration and record of a message, as far as they were loaded. */
@@ -115,6 +136,7 @@ function belongings(message: MessageRow | null, { work }: DecisionRoom) {
     run: runKey === null ? null : work.peek("runs", runKey),
     config: runKey === null ? null : work.config(runKey),
     step: message?.kind === "step" ? work.peek("steps", message.key) : null,
+    wait: message?.waitKey == null ? null : work.get("waits", message.waitKey),
   };
 }
 
@@ -125,25 +147,42 @@ function endDeliveryState(
 ): EndDeliveryState {
   const { work } = room;
   const own = belongings(message, room);
-  const { run, step } = own;
+  const { run } = own;
   const runKey = run?.key ?? null;
-  const isKnown = message !== null && runKey !== null && needsRun(message, command.outcome);
+  const ownKey = message?.kind === "call" ? run?.deadLetterKey : message?.deadLetterKey;
+  const deadLetterKey = ownKey ?? null;
+  const isKnown =
+    message !== null &&
+    message.kind !== "call" &&
+    runKey !== null &&
+    needsRun(message, command.outcome);
   return {
     message,
     ...own,
     ...runFlows(command, work),
-    hasContinuation: isKnown && isContinued(step, runKey, work),
+    hasContinuation: isKnown && isContinued(message, own, work),
+    invoker: isKnown ? invokerOf(run, work) : null,
     openMessages: isKnown ? work.openMessages(runKey) : [],
     initialStep: isKnown ? work.stepInSlot(runKey, INITIAL_SLOT) : null,
-    deadLetter:
-      message?.deadLetterKey == null ? null : work.get("deadLetters", message.deadLetterKey),
+    deadLetter: deadLetterKey === null ? null : work.get("deadLetters", deadLetterKey),
   };
 }
 
-/** Whether what the delivery of `step` asks for has been recorded. */
-function isContinued(step: StepRow | null, runKey: number, work: WorkingSet): boolean {
+/** Whether what the delivery asks for has been recorded, or registered with somebody else. */
+function isContinued(
+  message: MessageRow | null,
+  { run, step, wait }: ReturnType<typeof belongings>,
+  work: WorkingSet,
+): boolean {
+  if (run === null) return false;
+  if (message?.kind === "callResult") {
+    return wait !== null && work.stepInSlot(run.key, resultSlot(wait.stepId)) !== null;
+  }
   if (step === null) return false;
-  return continuationSlots(step).some((slot) => work.stepInSlot(runKey, slot) !== null);
+  const isRecorded = continuationSlots(step).some(
+    (slot) => work.stepInSlot(run.key, slot) !== null,
+  );
+  return isRecorded || work.group("waitOfStep", run.key, nextStepIdOf(step)).length > 0;
 }
 
 function deadLetterState(deadLetter: DeadLetterRow | null, { work }: DecisionRoom) {
@@ -153,6 +192,11 @@ function deadLetterState(deadLetter: DeadLetterRow | null, { work }: DecisionRoo
     config: deadLetter === null ? null : work.config(deadLetter.runKey),
     failedMessage: deadLetter === null ? null : work.get("messages", deadLetter.messageKey),
   };
+}
+
+function withLeftovers(deadLetter: DeadLetterRow | null, room: DecisionRoom) {
+  const leftovers = deadLetter === null ? noLeftovers : leftoversOf(deadLetter.runKey, room.work);
+  return { ...deadLetterState(deadLetter, room), leftovers };
 }
 
 function callbackState(

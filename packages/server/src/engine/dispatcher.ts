@@ -6,7 +6,7 @@ import { parseEnvelope } from "../core/envelope.ts";
 import { originOf } from "../core/gates.ts";
 import type { Outcome } from "../core/outcome.ts";
 import { plainDeliveryHeaders } from "../core/plain-delivery.ts";
-import type { EnvelopeRow, MessageRow } from "../core/rows.ts";
+import type { EnvelopeRow, MessageKind, MessageRow } from "../core/rows.ts";
 import type { Host } from "../host/host.ts";
 import type { Reader } from "../store/store.ts";
 import type { History } from "./history.ts";
@@ -230,11 +230,19 @@ export class Dispatcher {
   }
 
   async #body({ message, run, config, own }: RunDelivery): Promise<Uint8Array | string> {
+    if (message.waitKey !== null) return this.#waitBody(message.kind, message.waitKey);
     if (message.stepPosition === null) return message.body ?? "";
     const list = await this.#options.history.listUntil(run.key, message.stepPosition);
     const isFetching =
       config.featureSet.includes("LazyFetch") && HEADER.workflowSdkVersion in own.forward;
     return isFetching && list.length > this.#options.limits.inlineCharsMax ? "" : list;
+  }
+
+  /** What a call sends, or what the app is told of its answer. */
+  async #waitBody(kind: MessageKind, waitKey: number): Promise<Uint8Array> {
+    const [wait] = await this.#options.store.get("waits", [waitKey]);
+    const body = kind === "call" ? wait?.body : wait?.answer;
+    return body ?? new Uint8Array();
   }
 }
 

@@ -3,7 +3,8 @@ import type { Command, EndDelivery } from "../core/commands.ts";
 import { hasEnvelope } from "../core/end-message.ts";
 import { GateBook } from "../core/gate-book.ts";
 import type { Change, MessageRow, StepRow } from "../core/rows.ts";
-import { effectiveConfig, parseMessageConfig, type RunConfig } from "../core/run-config.ts";
+import { parseMessageConfig, type RunConfig } from "../core/run-config.ts";
+import { isWanted, timeoutOf } from "../core/start-delivery.ts";
 import { type Context, type Effect, remove } from "../core/transition.ts";
 import type { Store } from "../store/store.ts";
 import { findNextDue, isInFlight, type Taking, takeDue } from "./claims.ts";
@@ -140,8 +141,10 @@ function keysNeeded(commands: readonly Command[], work: WorkingSet): number {
     count += handler === null ? KEYS_PER_COMMAND : handler.keysNeeded(command, work);
     if (command.type !== "reviveRun") continue;
     const deadLetter = work.peek("deadLetters", command.deadLetterKey);
+    if (deadLetter === null) continue;
     // The copies, a first contact, and the places in line of those that are open.
-    if (deadLetter !== null) count += 3 * work.allSteps(deadLetter.runKey).length;
+    count += 3 * work.allSteps(deadLetter.runKey).length;
+    count += 3 * work.group("waitsOfRun", deadLetter.runKey).length;
   }
   return count;
 }
@@ -187,7 +190,8 @@ function dropEnded(effects: Effect[], work: WorkingSet): void {
     if (effect.type !== "deliver") continue;
     const message = work.peek("messages", effect.messageKey);
     if (message === null || message.kind === "failureCall" || message.runKey === null) continue;
-    if (work.get("runs", message.runKey)?.state === "started") continue;
+    const wait = message.waitKey === null ? null : work.get("waits", message.waitKey);
+    if (isWanted(message, { run: work.peek("runs", message.runKey), wait })) continue;
     const flow =
       message.flowControlKey === null ? null : work.named("flowControls", message.flowControlKey);
     const book = new GateBook(null, [flow]);
@@ -297,10 +301,7 @@ function toDelivery(messageKey: number, work: WorkingSet, room: GroupRoom): Deli
   if (run === null || config === null) return null;
   const step = message.kind === "step" ? work.peek("steps", message.key) : null;
   const own = parseMessageConfig(step?.config ?? message.config);
-  const timeoutMs =
-    message.kind === "failureCall"
-      ? (own.timeoutMs ?? room.context.attemptTimeoutMs)
-      : effectiveConfig(config, own, room.context.attemptTimeoutMs).timeoutMs;
+  const timeoutMs = timeoutOf(message, { config, own }, room.context.attemptTimeoutMs);
   return {
     kind: "run",
     message,

@@ -8,6 +8,7 @@ import { messageHandlers } from "./message-commands.ts";
 import { queueHandlers } from "./queue-commands.ts";
 import { scheduleHandlers } from "./schedule-commands.ts";
 import { urlGroupHandlers } from "./url-group-commands.ts";
+import { waitHandlers } from "./wait-commands.ts";
 import type { Wants } from "./wants.ts";
 import type { WorkingSet } from "./working-set.ts";
 
@@ -36,6 +37,7 @@ const handlers: Handlers = {
   ...bulkActionHandlers,
   ...scheduleHandlers,
   ...urlGroupHandlers,
+  ...waitHandlers,
 };
 
 /** Null for the commands of runs, which `load.ts` and `decide.ts` serve themselves. */

@@ -2,13 +2,16 @@ import type { Command } from "../core/commands.ts";
 import { needsRun } from "../core/end-delivery.ts";
 import { hasEnvelope } from "../core/end-message.ts";
 import type { DeadLetterRow, MessageRow } from "../core/rows.ts";
-import { continuationSlots, INITIAL_SLOT } from "../core/step.ts";
+import { continuationSlots, INITIAL_SLOT, nextStepIdOf, resultSlot } from "../core/step.ts";
 import { neededSlots } from "../core/submit-step.ts";
 import type { Transaction } from "../store/store.ts";
 import type { LookupName } from "../store/tables.ts";
 import type { ConfigCache } from "./config-cache.ts";
 import { handlerOf } from "./handlers.ts";
+import { wantLeftovers } from "./leftovers.ts";
 import { wantCallbackFlows, wantMessage, wantMessageEnd } from "./message-commands.ts";
+import { loadHeirs, loadRecipients } from "./recipients.ts";
+import { GROUPS } from "./row-groups.ts";
 import { NAME_LOOKUPS } from "./row-names.ts";
 import { wantRunFlows } from "./run-flows.ts";
 import { Wants } from "./wants.ts";
@@ -24,6 +27,7 @@ export interface Loading {
 export async function loadFor(commands: readonly Command[], loading: Loading): Promise<void> {
   await loadRuns(commands, loading);
   await loadNamed(commands, loading);
+  await loadHeirs(commands, loading, fetchWants);
   const wants = new Wants();
   for (const command of commands) wantReferred(command, loading.work, wants);
   await fetchWants(wants, loading);
@@ -34,6 +38,7 @@ export async function loadFor(commands: readonly Command[], loading: Loading): P
     handlerOf(command)?.wantRest?.(command, loading.work, rest);
   }
   await fetchWants(rest, loading);
+  await loadRecipients(commands, loading, fetchWants);
 }
 
 async function loadRuns(
@@ -41,7 +46,10 @@ async function loadRuns(
   { work, transaction }: Loading,
 ): Promise<void> {
   const ids = new Set<string>();
-  for (const command of commands) if ("runId" in command) ids.add(command.runId);
+  for (const command of commands) {
+    if ("runId" in command) ids.add(command.runId);
+    if (command.type === "invokeRun") ids.add(command.start.runId);
+  }
   if (ids.size === 0) return;
   const live = await transaction.find(
     "runs",
@@ -51,7 +59,7 @@ async function loadRuns(
   work.addLiveRuns(ids, live);
   const ended = new Set<string>();
   for (const command of commands) {
-    if (command.type === "submitStep" && work.liveRun(command.runId) === null)
+    if ("runId" in command && isForEnded(command) && work.liveRun(command.runId) === null)
       ended.add(command.runId);
   }
   if (ended.size === 0) return;
@@ -61,6 +69,17 @@ async function loadRuns(
       "byId",
       Array.from(ended, (id) => [id]),
     ),
+  );
+}
+
+/** Whether a command may also mean a run that has ended: a failed one still takes results. */
+function isForEnded({ type }: Command): boolean {
+  return (
+    type === "submitStep" ||
+    type === "registerWait" ||
+    type === "registerCall" ||
+    type === "invokeRun" ||
+    type === "notifyRun"
   );
 }
 
@@ -92,14 +111,15 @@ function wantReferred(command: Command, work: WorkingSet, wants: Wants): void {
       const run = work.newestRun(command.runId);
       if (run === null) return;
       wants.configs.add(run.key);
-      wants.slotsOf(run.key, neededSlots(command));
+      wants.slotsOf(run.key, neededSlots(command.facts));
+      if (command.facts.isCallResult) wants.group("waitOfStep", run.key, command.facts.stepId);
       if (run.deadLetterKey !== null) wants.deadLetters.add(run.deadLetterKey);
       return;
     }
     case "finishRun":
     case "cancelRun": {
       const live = work.liveRun(command.runId);
-      if (live !== null) wants.openMessages.add(live.key);
+      if (live !== null) wantLeftovers(live.key, wants);
       return;
     }
     case "startDelivery": {
@@ -114,7 +134,8 @@ function wantReferred(command: Command, work: WorkingSet, wants: Wants): void {
         wantMessageEnd(message, command, wants);
         return;
       }
-      if (message !== null && needsRun(message, command.outcome)) wantFailure(message, wants);
+      if (message?.kind === "call") wantStart(message, wants);
+      else if (message !== null && needsRun(message, command.outcome)) wantFailure(message, wants);
       return;
     }
     case "reviveRun":
@@ -130,13 +151,14 @@ function wantStart(message: MessageRow | null, wants: Wants): void {
   wants.runs.add(message.runKey);
   wants.configs.add(message.runKey);
   if (message.kind === "step") wants.steps.add(message.key);
+  if (message.waitKey !== null) wants.waits.add(message.waitKey);
 }
 
 function wantFailure(message: MessageRow, wants: Wants): void {
   wantStart(message, wants);
   if (message.deadLetterKey !== null) wants.deadLetters.add(message.deadLetterKey);
   if (message.runKey === null) return;
-  wants.openMessages.add(message.runKey);
+  wantLeftovers(message.runKey, wants);
   wants.slot(message.runKey, INITIAL_SLOT);
 }
 
@@ -147,6 +169,7 @@ function wantDeadLetter(
 ): void {
   if (deadLetter === null) return;
   wants.messages.add(deadLetter.messageKey);
+  if (type === "deleteDeadLetter" || type === "reviveRun") wantLeftovers(deadLetter.runKey, wants);
   if (type === "deleteDeadLetter") return;
   wants.runs.add(deadLetter.runKey);
   wants.configs.add(deadLetter.runKey);
@@ -167,10 +190,18 @@ function wantContinuations(command: Command, work: WorkingSet, wants: Wants): vo
     if (command.type === "endDelivery") wantCallbackFlows(message, work, wants);
     return;
   }
-  if (message?.kind !== "step" || message.runKey === null) return;
+  if (message === null || message.runKey === null) return;
+  if (message.kind === "callResult") {
+    const stepId = work.get("waits", message.waitKey ?? -1)?.stepId;
+    if (stepId !== undefined) wants.slot(message.runKey, resultSlot(stepId));
+    return;
+  }
+  if (message.kind !== "step") return;
   if (command.type === "endDelivery" && !needsRun(message, command.outcome)) return;
   const step = work.get("steps", message.key);
-  if (step !== null) wants.slotsOf(message.runKey, continuationSlots(step));
+  if (step === null) return;
+  wants.slotsOf(message.runKey, continuationSlots(step));
+  wants.group("waitOfStep", message.runKey, nextStepIdOf(step));
 }
 
 /** Reads what is wanted and not known yet. */
@@ -178,6 +209,7 @@ export async function fetchWants(wants: Wants, loading: Loading): Promise<void> 
   await fetchByKey(wants, loading);
   await fetchByName(wants, loading);
   await fetchByRun(wants, loading);
+  await fetchGroups(wants, loading);
   await fetchQueueMembers(wants, loading);
 }
 
@@ -190,6 +222,7 @@ const KEYED_TABLES = [
   "deadMessages",
   "schedules",
   "bulkActions",
+  "waits",
 ] as const;
 
 async function fetchByKey(wants: Wants, { work, transaction, configs }: Loading): Promise<void> {
@@ -221,17 +254,22 @@ async function fetchByRun(wants: Wants, { work, transaction }: Loading): Promise
     const steps = await transaction.find("steps", "bySlot", Array.from(wants.slots.values()));
     work.addSlots(wants.slots.keys(), steps);
   }
-  if (wants.openMessages.size > 0) {
-    const runKeys = Array.from(wants.openMessages);
-    const messages = await transaction.find(
-      "messages",
-      "byRun",
-      runKeys.map((key) => [key]),
-    );
-    work.addOpenMessages(runKeys, messages);
-  }
   for (const runKey of wants.allSteps) {
     work.addAllSteps(runKey, await transaction.find("steps", "byRun", [[runKey]]));
+  }
+}
+
+async function fetchGroups(wants: Wants, { work, transaction }: Loading): Promise<void> {
+  const byName = Map.groupBy(wants.groups, ([name]) => name);
+  for (const [name, groups] of byName) {
+    const values = groups
+      .map(([, value]) => value)
+      .filter((value) => !work.isGroupKnown(name, value));
+    if (values.length === 0) continue;
+    const { table, lookup } = GROUPS[name];
+    // Each group has a lookup of its own table; the compiler cannot follow the union back.
+    const rows = await transaction.find(table, lookup as never, values);
+    work.addGroups(name, values, rows as never);
   }
 }
 

@@ -2,6 +2,7 @@ import type { Command } from "../core/commands.ts";
 import { hasEnvelope } from "../core/end-message.ts";
 import type { FlowControlRow, MessageRow } from "../core/rows.ts";
 import { type MessageConfig, parseMessageConfig, type RunConfig } from "../core/run-config.ts";
+import { flowKeysOfWait, recipientFlowKeys } from "./recipients.ts";
 import type { Wants } from "./wants.ts";
 import type { WorkingSet } from "./working-set.ts";
 
@@ -14,12 +15,13 @@ export function wantRunFlows(command: Command, work: WorkingSet, wants: Wants): 
   for (const key of keysOf(command, work)) wants.named("flowControls", key);
 }
 
-/** The rows that the decision gets; none when there is nothing to know. */
+/** The rows that the decision gets, once all has been loaded; none when there is nothing to know. */
 export function runFlows(
   command: Command,
   work: WorkingSet,
 ): { readonly flows?: readonly FlowControlRow[] } {
-  const keys = new Set(keysOf(command, work).filter((key) => typeof key === "string"));
+  const all = [...keysOf(command, work), ...recipientFlowKeys(command, work)];
+  const keys = new Set(all.filter((key) => typeof key === "string"));
   if (keys.size === 0) return {};
   const flows = Array.from(keys, (key) => work.named("flowControls", key));
   return { flows: flows.filter((flow) => flow !== null) };
@@ -57,7 +59,15 @@ function keysOf(command: Command, work: WorkingSet): readonly Key[] {
         command.overrides.flowControl?.key,
         ...keysOfConfig(config, last),
         own.flowControl?.key,
+        ...keysOfOpen(deadLetter.runKey, work),
+        ...work
+          .group("waitsOfRun", deadLetter.runKey)
+          .flatMap((wait) => flowKeysOfWait(wait, work)),
       ];
+    }
+    case "deleteDeadLetter": {
+      const deadLetter = work.get("deadLetters", command.deadLetterKey);
+      return deadLetter === null ? [] : keysOfOpen(deadLetter.runKey, work);
     }
     case "retryCallback":
     case "cancelCallback": {

@@ -1,3 +1,4 @@
+import { type GroupName, type GroupValues, groupId } from "./row-groups.ts";
 import type { NamedTable } from "./row-names.ts";
 import { slotKey } from "./row-names.ts";
 
@@ -8,12 +9,13 @@ export class Wants {
   readonly steps = new Set<number>();
   readonly messages = new Set<number>();
   readonly deadLetters = new Set<number>();
-  readonly openMessages = new Set<number>();
   readonly allSteps = new Set<number>();
   readonly envelopes = new Set<number>();
   readonly deadMessages = new Set<number>();
   readonly schedules = new Set<number>();
   readonly bulkActions = new Set<number>();
+  readonly waits = new Set<number>();
+  readonly #groups = new Map<string, readonly [GroupName, GroupValues]>();
   /** Places in queues whose sharers are asked for. */
   readonly tickets = new Set<number>();
   /** Queues whose messages behind a key are asked for: name -> that key. */
@@ -32,6 +34,15 @@ export class Wants {
     const known = this.#names.get(table);
     if (known === undefined) this.#names.set(table, new Set([name]));
     else known.add(name);
+  }
+
+  get groups(): Iterable<readonly [GroupName, GroupValues]> {
+    return this.#groups.values();
+  }
+
+  /** Rows that are found together. */
+  group(name: GroupName, ...values: GroupValues): void {
+    this.#groups.set(groupId(name, values), [name, values]);
   }
 
   slot(runKey: number, slot: number): void {

@@ -20,7 +20,7 @@ function loaded(): WorkingSet {
   work.addLiveRuns(["wfr_a", "wfr_b"], [run]);
   work.addSlots([slotKey(1, 3), slotKey(1, 4)], []);
   work.addAllSteps(1, [first]);
-  work.addOpenMessages([1], [message]);
+  work.addGroups("messagesOfRun", [[1]], [message]);
   work.addLoaded("deadLetters", [7], []);
   return work;
 }
@@ -130,7 +130,7 @@ test("a run that was started and taken back is unknown again", () => {
   work.apply([insert("runs", other), insert("steps", stepRow({ key: 12, runKey: 10 }))]);
   work.takeBack(mark);
   expect(() => work.stepInSlot(10, 0)).toThrow(/slot 0 of run 10 must be loaded/);
-  expect(() => work.openMessages(10)).toThrow(/messages of run 10 must be loaded/);
+  expect(() => work.openMessages(10)).toThrow(/messagesOfRun 10 must be loaded/);
   expect(work.config(10)).toBeNull();
 });
 
@@ -141,7 +141,7 @@ test("asking for what was not loaded is a bug, not an absence", () => {
   expect(() => work.newestRun("wfr_c")).toThrow(/run wfr_c must be loaded/);
   expect(() => work.stepInSlot(1, 5)).toThrow(/slot 5 of run 1 must be loaded/);
   expect(() => work.allSteps(99)).toThrow(/steps of run 99 must be loaded/);
-  expect(() => work.openMessages(99)).toThrow(/messages of run 99 must be loaded/);
+  expect(() => work.openMessages(99)).toThrow(/messagesOfRun 99 must be loaded/);
   const unknown = messageRow({ key: 99 });
   expect(() => work.apply([update("messages", unknown, { ...unknown, retried: 1 })])).toThrow(
     /messages 99 must be loaded/,
@@ -155,7 +155,7 @@ test("what is loaded again does not hide what the group has changed", () => {
   work.addLoaded("runs", [1], [run]);
   work.addLiveRuns(["wfr_a"], [run]);
   work.addSlots([slotKey(1, 3)], []);
-  work.addOpenMessages([1], [message]);
+  work.addGroups("messagesOfRun", [[1]], [message]);
   expect(work.get("runs", 1)?.state).toBe("canceled");
   expect(work.liveRun("wfr_a")).toBeNull();
   expect(work.stepInSlot(1, 3)).toEqual(second);

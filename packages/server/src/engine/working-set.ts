@@ -3,13 +3,16 @@ import type { QueueMembers } from "../core/delete-queue.ts";
 import type { Change, MessageRow, RunRow, StepRow, TableName, Tables } from "../core/rows.ts";
 import { parseRunConfig, type RunConfig } from "../core/run-config.ts";
 import type { ConfigCache } from "./config-cache.ts";
+import { QueuePlaces } from "./queue-places.ts";
+import {
+  belongsTo,
+  GROUPS,
+  type GroupName,
+  type GroupTable,
+  type GroupValues,
+  RowGroups,
+} from "./row-groups.ts";
 import { type NamedTable, nameOf, slotKey } from "./row-names.ts";
-
-/** Keys of some messages of a queue, ascending. */
-interface ListedMembers {
-  readonly keys: ReadonlySet<number>;
-  readonly nextAfterKey: number | null;
-}
 
 /**
  * The rows that one group of commands works on. A later command sees what an earlier one changed; a refused request takes
@@ -23,9 +26,7 @@ export class WorkingSet {
     schedules: new Map(),
     dedups: new Map(),
   };
-  /** Ticket -> keys of messages that have shared it. */
-  readonly #tickets = new Map<number, Set<number>>();
-  readonly #queueMembers = new Map<string, ListedMembers>();
+  readonly #places = new QueuePlaces();
   readonly #rows: { readonly [T in TableName]: Map<number, Tables[T] | null> } = {
     runs: new Map(),
     runConfigs: new Map(),
@@ -43,12 +44,14 @@ export class WorkingSet {
     flowControls: new Map(),
     schedules: new Map(),
     bulkActions: new Map(),
+    waits: new Map(),
+    events: new Map(),
   };
   readonly #liveRuns = new Map<string, number | null>();
   readonly #newestRuns = new Map<string, number>();
   readonly #slots = new Map<number, number | null>();
   readonly #allSteps = new Map<number, readonly number[]>();
-  readonly #openMessages = new Map<number, Set<number>>();
+  readonly #groups = new RowGroups();
   /** Runs that were started in this group: whatever is not in the working set does not exist. */
   readonly #newRuns = new Set<number>();
   readonly #configs: ConfigCache;
@@ -108,14 +111,26 @@ export class WorkingSet {
     );
   }
 
-  addOpenMessages(runKeys: Iterable<number>, messages: readonly MessageRow[]): void {
-    this.addLoaded("messages", [], messages);
-    for (const runKey of runKeys) {
-      if (!this.#openMessages.has(runKey)) this.#openMessages.set(runKey, new Set());
-    }
-    for (const { key, runKey } of messages) {
-      if (runKey !== null) this.#openMessages.get(runKey)?.add(key);
-    }
+  isGroupKnown(name: GroupName, values: GroupValues): boolean {
+    return this.#groups.isKnown(name, values);
+  }
+
+  addGroups<G extends GroupName>(
+    name: G,
+    values: readonly GroupValues[],
+    rows: readonly Tables[GroupTable<G>][],
+  ): void {
+    // The rows are of the table that the group is about; the compiler cannot follow the union back.
+    this.addLoaded(GROUPS[name].table, [], rows as readonly Tables[TableName][] as never);
+    this.#groups.addLoaded(name, values, rows);
+  }
+
+  group<G extends GroupName>(name: G, ...values: GroupValues): readonly Tables[GroupTable<G>][] {
+    const { table } = GROUPS[name];
+    const keys = this.#groups.keys(name, values, this.#isNewRun);
+    const rows = keys.map((key) => this.get(table, key));
+    const members = rows.filter((row) => row !== null && belongsTo(name, values, row));
+    return members as unknown as readonly Tables[GroupTable<G>][]; // As above.
   }
 
   isNameKnown(table: NamedTable, name: string): boolean {
@@ -140,48 +155,33 @@ export class WorkingSet {
     return key === null ? null : this.get(table, key);
   }
 
-  /** Notes some messages of a queue; `nextAfterKey` is null when there are no more behind them. */
   addQueueMembers(
     name: string,
     messages: readonly MessageRow[],
     nextAfterKey: number | null,
   ): void {
     this.addLoaded("messages", [], messages);
-    const keys = new Set(messages.map(({ key }) => key));
-    this.#queueMembers.set(name, { keys, nextAfterKey });
+    this.#places.addMembers(name, messages, nextAfterKey);
   }
 
   queueMembers(name: string): QueueMembers {
-    const members = this.#queueMembers.get(name);
-    assert(
-      members !== undefined,
-      `messages of queue ${name} must be loaded before they are asked for`,
-    );
-    const messages = Array.from(members.keys, (key) => this.get("messages", key));
-    return {
-      messages: messages.filter((message) => message !== null),
-      nextAfterKey: members.nextAfterKey,
-    };
+    const { keys, nextAfterKey } = this.#places.members(name);
+    const messages = Array.from(keys, (key) => this.get("messages", key));
+    return { messages: messages.filter((message) => message !== null), nextAfterKey };
   }
 
   isTicketKnown(ticketKey: number): boolean {
-    return this.#tickets.has(ticketKey);
+    return this.#places.isTicketKnown(ticketKey);
   }
 
   addTickets(ticketKeys: readonly number[], messages: readonly MessageRow[]): void {
     this.addLoaded("messages", [], messages);
-    for (const key of ticketKeys) {
-      if (!this.#tickets.has(key)) this.#tickets.set(key, new Set());
-    }
-    for (const { key, ticketKey } of messages) {
-      if (ticketKey !== null) this.#tickets.get(ticketKey)?.add(key);
-    }
+    this.#places.addTickets(ticketKeys, messages);
   }
 
   /** Open messages that share a place in a queue. */
   sharers(ticketKey: number): readonly MessageRow[] {
-    const keys = this.#tickets.get(ticketKey) ?? new Set<number>();
-    const messages = Array.from(keys, (key) => this.get("messages", key));
+    const messages = this.#places.sharers(ticketKey).map((key) => this.get("messages", key));
     return messages.filter((message): message is MessageRow => message?.ticketKey === ticketKey);
   }
 
@@ -231,21 +231,11 @@ export class WorkingSet {
   }
 
   hasOpenMessages(runKey: number): boolean {
-    return this.#openMessages.has(runKey);
+    return this.#groups.isKnown("messagesOfRun", [runKey]) || this.#newRuns.has(runKey);
   }
 
   openMessages(runKey: number): readonly MessageRow[] {
-    const keys = this.#openMessages.get(runKey);
-    assert(
-      keys !== undefined,
-      `messages of run ${runKey} must be loaded before they are decided on`,
-    );
-    const open: MessageRow[] = [];
-    for (const key of keys) {
-      const message = this.get("messages", key);
-      if (message !== null && message.state !== "failed") open.push(message);
-    }
-    return open;
+    return this.group("messagesOfRun", runKey).filter(({ state }) => state !== "failed");
   }
 
   apply(changes: readonly Change[]): void {
@@ -270,6 +260,8 @@ export class WorkingSet {
     this.#undo = [];
     this.#changes.length = mark;
   }
+
+  readonly #isNewRun = (runKey: number) => this.#newRuns.has(runKey);
 
   #applyOne(change: Change): void {
     this.#changes.push(change);
@@ -328,15 +320,14 @@ export class WorkingSet {
         return;
       }
       case "messages": {
-        const { key, runKey, ticketKey, queueName } = row as MessageRow; // As above.
-        if (ticketKey !== null) this.#indexTicket(ticketKey, key);
-        if (queueName !== null) this.#indexQueueMember(queueName, key);
-        const open = runKey === null ? undefined : this.#openMessages.get(runKey);
-        if (open === undefined || open.has(key)) return;
-        open.add(key);
-        this.#undo.push(() => open.delete(key));
+        this.#undo.push(...this.#places.note(row as MessageRow)); // As above.
+        this.#undo.push(...this.#groups.note(table, row, this.#isNewRun));
         return;
       }
+      case "waits":
+      case "events":
+        this.#undo.push(...this.#groups.note(table, row, this.#isNewRun));
+        return;
       case "queues":
       case "urlGroups":
       case "flowControls":
@@ -349,26 +340,6 @@ export class WorkingSet {
     }
   }
 
-  /** Messages that this group has put into the queue are not among the listed ones, but behind them. */
-  #indexQueueMember(name: string, key: number): void {
-    const members = this.#queueMembers.get(name);
-    if (members === undefined || members.keys.has(key) || members.nextAfterKey !== null) return;
-    const nextAfterKey = Math.max(0, ...members.keys);
-    this.#put(this.#queueMembers, name, { ...members, nextAfterKey });
-  }
-
-  /** Whoever takes a place is the first to have it; callbacks join a set that was loaded for the decision that made them. */
-  #indexTicket(ticketKey: number, key: number): void {
-    const sharers = this.#tickets.get(ticketKey);
-    if (sharers === undefined) {
-      if (ticketKey === key) this.#put(this.#tickets, ticketKey, new Set([key]));
-      return;
-    }
-    if (sharers.has(key)) return;
-    sharers.add(key);
-    this.#undo.push(() => sharers.delete(key));
-  }
-
   #indexRun(run: RunRow): void {
     if (run.state !== "started") {
       if (this.#liveRuns.get(run.id) === run.key) this.#put(this.#liveRuns, run.id, null);
@@ -379,7 +350,6 @@ export class WorkingSet {
   }
 
   #addNewRun(runKey: number): void {
-    this.#put(this.#openMessages, runKey, new Set());
     this.#newRuns.add(runKey);
     this.#undo.push(() => this.#newRuns.delete(runKey));
   }

@@ -66,6 +66,7 @@ export const columnTypes: {
     topicName: "TEXT",
     scheduleId: "TEXT",
     callerIp: "TEXT",
+    waitKey: "INTEGER",
   },
   attempts: {
     key: "INTEGER",
@@ -219,6 +220,29 @@ export const columnTypes: {
     total: "INTEGER",
     processed: "INTEGER",
     afterKey: "INTEGER",
+  },
+  waits: {
+    key: "INTEGER",
+    runKey: "INTEGER",
+    stepId: "INTEGER",
+    kind: "TEXT",
+    state: "TEXT",
+    createdAt: "INTEGER",
+    endedAt: "INTEGER",
+    dueAt: "INTEGER",
+    eventId: "TEXT",
+    requestKey: "INTEGER",
+    childRunKey: "INTEGER",
+    config: "TEXT",
+    body: "BLOB",
+    answer: "BLOB",
+  },
+  events: {
+    key: "INTEGER",
+    runKey: "INTEGER",
+    eventId: "TEXT",
+    createdAt: "INTEGER",
+    body: "BLOB",
   },
 };
 

@@ -26,12 +26,16 @@ const PENDING_PARTS: Readonly<Record<DueTable, readonly string[]>> = {
   ),
   schedules: ["dueAt IS NOT NULL"],
   flowControls: ["dueAt IS NOT NULL"],
+  waits: ["dueAt IS NOT NULL"],
 };
 
 /** What a lookup asks beside its columns. */
 export const lookupConditions: Readonly<Record<string, string>> = {
   "runs.liveById": "state = 'started'",
   "messages.pendingByState": IS_PENDING_MESSAGE,
+  "waits.openByEvent": "state = 'open'",
+  "waits.openByEventOfRun": "state = 'open'",
+  "waits.openByChild": "state = 'open'",
 };
 
 /** Jumps from one gate to the next in the index, however many messages wait at each. */
@@ -108,12 +112,15 @@ export class SqliteStatements {
       flowControls: prepareTable(database, "flowControls"),
       schedules: prepareTable(database, "schedules"),
       bulkActions: prepareTable(database, "bulkActions"),
+      waits: prepareTable(database, "waits"),
+      events: prepareTable(database, "events"),
     };
     this.#nextDueAt = prepare(database, NEXT_DUE_AT);
     this.#claimDue = {
       messages: prepareClaim(database, "messages"),
       schedules: prepareClaim(database, "schedules"),
       flowControls: prepareClaim(database, "flowControls"),
+      waits: prepareClaim(database, "waits"),
     };
     this.#claimWaiting = prepare(
       database,

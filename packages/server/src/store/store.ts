@@ -58,9 +58,9 @@ export interface Transaction extends Reader {
 }
 
 /** The tables whose rows become due. */
-export type DueTable = "messages" | "schedules" | "flowControls";
+export type DueTable = "messages" | "schedules" | "flowControls" | "waits";
 
-export const DUE_TABLES: readonly DueTable[] = ["messages", "schedules", "flowControls"];
+export const DUE_TABLES: readonly DueTable[] = ["messages", "schedules", "flowControls", "waits"];
 
 export type LookupValue = readonly (string | number)[];
 

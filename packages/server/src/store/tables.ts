@@ -18,6 +18,14 @@ export const lookups = {
   flowControls: { byName: ["name"] },
   schedules: { byId: ["id"] },
   bulkActions: {},
+  waits: {
+    byRun: ["runKey"],
+    byStep: ["runKey", "stepId"],
+    openByEvent: ["eventId"],
+    openByEventOfRun: ["eventId", "runKey"],
+    openByChild: ["childRunKey"],
+  },
+  events: { byRun: ["runKey"], byEvent: ["runKey", "eventId"] },
 } as const satisfies {
   readonly [T in TableName]: Readonly<Record<string, readonly (keyof Tables[T])[]>>;
 };
@@ -42,4 +50,6 @@ export const uniqueColumns: Readonly<Record<TableName, readonly string[]>> = {
   flowControls: ["name"],
   schedules: ["id"],
   bulkActions: [],
+  waits: ["runKey", "stepId"],
+  events: [],
 };

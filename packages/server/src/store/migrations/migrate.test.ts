@@ -95,6 +95,7 @@ const newMessageColumns = {
   topicName: null,
   scheduleId: null,
   callerIp: null,
+  waitKey: null,
 };
 
 test("a database of the first schema keeps every row", async () => {
