@@ -3,7 +3,7 @@
 type Fields = Readonly<Record<string, unknown>>;
 
 /** A dictionary of an answer. */
-function dict(value: unknown): Fields {
+export function dict(value: unknown): Fields {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new TypeError(`not a dict: ${JSON.stringify(value)}`);
   }
@@ -12,18 +12,18 @@ function dict(value: unknown): Fields {
 }
 
 /** `response["name"]`, which throws when the name is missing. */
-function present(fields: Fields, name: string): unknown {
+export function present(fields: Fields, name: string): unknown {
   if (!(name in fields)) throw new ReferenceError(`KeyError: ${name}`);
   return fields[name];
 }
 
-function text(fields: Fields, name: string): string {
+export function text(fields: Fields, name: string): string {
   const value = present(fields, name);
   if (typeof value === "string") return value;
   throw new TypeError(`${name} is no str: ${JSON.stringify(value)}`);
 }
 
-function whole(fields: Fields, name: string): number {
+export function whole(fields: Fields, name: string): number {
   const value = present(fields, name);
   if (typeof value === "number" && Number.isInteger(value)) return value;
   throw new TypeError(`${name} is no int: ${JSON.stringify(value)}`);
@@ -52,7 +52,7 @@ function optional<T>(
   return fields[name] === undefined ? undefined : read(fields, name);
 }
 
-const listOf = <T>(value: unknown, read: (item: unknown) => T): readonly T[] => {
+export const listOf = <T>(value: unknown, read: (item: unknown) => T): readonly T[] => {
   if (!Array.isArray(value)) throw new TypeError("not a list");
   return value.map(read);
 };

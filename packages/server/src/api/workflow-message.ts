@@ -12,6 +12,7 @@ import {
   RepriseError,
   type StepRecord,
   WORKFLOW_PROTOCOL_VERSION,
+  type WorkflowOptions,
 } from "@reprise/protocol";
 import type { StartRun, SubmitStep } from "../core/commands.ts";
 import { parseRetryDelay } from "../core/retry-delay.ts";
@@ -50,7 +51,7 @@ export function toStartRun(
     isPersistent,
     forward: pick(forwardHeaders, isPersistable),
     failureCallback: toFailureCallback(options, room),
-    featureSet: [...workflow.features],
+    featureSet: toFeatureSet(workflow),
     isDetecting: workflow.features.has(FEATURE.detectTrigger),
     requiresSdkHeader: false,
     hop: "none",
@@ -113,6 +114,11 @@ export function toRestStartRun(
     dueAt: options.dueAt,
     isTriggeredBySdk: false,
   };
+}
+
+/** The SDK that names no protocol version says that it can fetch the steps itself, and cannot. */
+function toFeatureSet({ features, sdkVersion }: WorkflowOptions): readonly string[] {
+  return [...features].filter((name) => sdkVersion !== null || name !== FEATURE.lazyFetch);
 }
 
 function commonConfig(options: MessageOptions, room: ApiRoom) {
