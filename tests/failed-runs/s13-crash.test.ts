@@ -1,6 +1,6 @@
 // The moment between the last failed attempt and its entry: the store fails, or the process dies.
 
-import { type ChildProcess, fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,6 +11,7 @@ import { afterEach, expect, test } from "vitest";
 import { App } from "../conformance/app.ts";
 import { until } from "../conformance/until.ts";
 import { World } from "../conformance/world.ts";
+import { endChild, order, startChild } from "./child.ts";
 import type { Death, Listening, Order } from "./dying-server.ts";
 import { watchFailures } from "./failure-commit.ts";
 
@@ -47,23 +48,10 @@ function heardBy(app: App) {
 }
 
 /** Starts a server process on a directory; it dies when it is told to, or at the end of the test. */
-async function startProcess(order: Order): Promise<{ child: ChildProcess; at: Listening }> {
-  // The process runs from the sources, like the tests; it needs no loader.
-  const child = fork(new URL("./dying-server.ts", import.meta.url), {
-    execArgv: ["--conditions=source", "--disable-warning=ExperimentalWarning"],
-  });
-  const exit = once(child, "exit");
-  ends.push(async () => {
-    child.kill("SIGKILL");
-    await exit;
-  });
-  const listening = once(child, "message");
-  child.send(order);
-  const [at] = await Promise.race([
-    listening,
-    exit.then(() => Promise.reject(new Error("the server did not start"))),
-  ]);
-  return { child, at: at as Listening }; // Its only message.
+async function startProcess(what: Order): Promise<{ child: ChildProcess; at: Listening }> {
+  const child = startChild("./dying-server.ts");
+  ends.push(() => endChild(child));
+  return { child, at: await order<Listening>(child, what) };
 }
 
 test.each<[Death, readonly string[]]>([
