@@ -3,6 +3,7 @@ import { isRepriseError } from "@reprise/protocol";
 import { Command, CommanderError } from "commander";
 import { addBulkActionCommands } from "./bulk-action-commands.ts";
 import { addDeadLetterCommands } from "./dead-letter-commands.ts";
+import { addEventCommands } from "./event-commands.ts";
 import { EXIT_FAILED, EXIT_OK, EXIT_USAGE } from "./fault.ts";
 import { addFlowControlCommands } from "./flow-control-commands.ts";
 import { HINTS } from "./hints.ts";
@@ -45,6 +46,7 @@ const groups = [
   addMessageCommands,
   addLogCommands,
   addRunCommands,
+  addEventCommands,
   addDeadLetterCommands,
   addQueueCommands,
   addScheduleCommands,

@@ -19,14 +19,17 @@ import {
   listNewestDead,
 } from "./dead-letter-lists.ts";
 import { formatDeadLetter, formatDeadMessage, formatDeadTable } from "./dead-letter-view.ts";
+import { usageFault } from "./fault.ts";
 import { deadMessageFilters, deadRunFilters } from "./filter-sets.ts";
 import { addFilters, type FilterOptions, type FilterSet, joinFilters, toQuery } from "./filters.ts";
-import { addListOptions, type ListOptions } from "./list-options.ts";
+import { addListOptions, type ListOptions, parseCount } from "./list-options.ts";
 import { addOverrides, toOverrideHeaders } from "./message-options.ts";
+import { afterDeadLetter, noteNextSteps } from "./next-steps.ts";
+import { takeFirst } from "./pages.ts";
 import { type ActionOptions, addActionOptions, type Selection, select } from "./selection.ts";
 import type { Terminal } from "./terminal.ts";
 
-type Options = FilterOptions & ActionOptions & KindOptions;
+type Options = FilterOptions & ActionOptions & KindOptions & { readonly limit?: number };
 
 const bothFilters = joinFilters(deadRunFilters, deadMessageFilters);
 
@@ -71,6 +74,7 @@ async function showDeadLetter(
   const answer = await getDead(connectApi(terminal), dlqId);
   const format = () => (isOfRun(answer) ? formatDeadLetter(answer) : formatDeadMessage(answer));
   printAnswer(answer, options, format, terminal);
+  if (options.json !== true) noteNextSteps(afterDeadLetter(answer), terminal);
 }
 
 interface ActionText {
@@ -85,8 +89,13 @@ function addAction(dlq: Command, text: ActionText, terminal: Terminal): Command 
     .command(text.name)
     .description(text.description)
     .argument("[dlqId...]", "dead letters; without them the filters choose");
+  const filtered = addFilters(command, terminal, text.filters).option(
+    "--limit <number>",
+    "at most this many of those that the filters leave, the oldest",
+    parseCount,
+  );
   return addActionOptions(
-    addFilters(command, terminal, text.filters),
+    filtered,
     "every dead letter that the filters leave, without any filter the whole queue",
   );
 }
@@ -157,6 +166,9 @@ interface Plan {
 
 function selectDead(plan: Plan, terminal: Terminal): Promise<Selection> {
   const { ids, options, verb, kinds, isAlwaysAsked = false } = plan;
+  if (ids.length > 0 && options.limit !== undefined) {
+    throw usageFault("--limit is for filters; of dead letters that are named, all are meant");
+  }
   const state = options.state ?? (plan.state === undefined ? undefined : [plan.state]);
   const narrowed = state === undefined ? options : { ...options, state };
   const api = connectApi(terminal);
@@ -164,7 +176,7 @@ function selectDead(plan: Plan, terminal: Terminal): Promise<Selection> {
     {
       api,
       ids,
-      find: () => findDeadIds(api, kinds, narrowed),
+      find: () => takeFirst(findDeadIds(api, kinds, narrowed), options.limit),
       hasFilter: toQuery(options, bothFilters).length > 0,
       options,
       verb,

@@ -2,7 +2,7 @@ import type { AttemptResource, DeadLetterResource, DeadMessageResource } from "@
 import { type DeadResource, failedAt, isOfRun } from "./dead-letter-lists.ts";
 import { formatInstant, formatMs } from "./instant.ts";
 import { bodyOf, flowControlOf, formatHeaders, messageFacts, section } from "./message-view.ts";
-import { describeBody } from "./run-view.ts";
+import { describeBody } from "./step-view.ts";
 import { formatFields, formatTable, ifGiven, indent, oneLine, plain } from "./text.ts";
 
 export function formatDeadTable(letters: readonly DeadResource[]): string {

@@ -9,9 +9,11 @@ import type { Terminal } from "./terminal.ts";
 
 export interface FilterOptions {
   readonly url?: readonly string[];
+  readonly urlPrefix?: readonly string[];
   readonly host?: readonly string[];
   readonly path?: readonly string[];
   readonly runId?: readonly string[];
+  readonly createdAt?: readonly string[];
   readonly messageId?: readonly string[];
   readonly label?: readonly string[];
   readonly queue?: readonly string[];
@@ -23,6 +25,7 @@ export interface FilterOptions {
   readonly state?: readonly string[];
   readonly from?: number;
   readonly to?: number;
+  readonly stuck?: true;
 }
 
 export type FilterName = keyof FilterOptions;
@@ -37,9 +40,11 @@ export interface FilterSet {
 
 const FLAGS: Readonly<Record<FilterName, readonly [flag: string, description: string]>> = {
   url: ["--url <url>", "to this URL, which is the workflow's for runs"],
+  urlPrefix: ["--url-prefix <url>", "to a URL that begins like this"],
   host: ["--host <host>", "to a URL of this host"],
   path: ["--path <path>", "to a URL with this path"],
-  runId: ["--run-id <id>", "of this run"],
+  runId: ["--run, --run-id <id>", "of this run"],
+  createdAt: ["--created-at <when>", "of a run made in this millisecond, for ids that came twice"],
   messageId: ["--message-id <id>", "of this message"],
   label: ["--label <label>", "with this label"],
   queue: ["--queue <name>", "of this queue"],
@@ -51,32 +56,36 @@ const FLAGS: Readonly<Record<FilterName, readonly [flag: string, description: st
   state: ["--state <state>", "in this state"],
   from: ["--from <when>", "from then on: 2h (ago), 2026-01-31T10:00Z, epoch ms"],
   to: ["--to <when>", "up to then"],
+  stuck: ["--stuck", "that nothing open can wake any more"],
 };
 
 /** Adds the filters of `set` to `command`. */
 export function addFilters(command: Command, terminal: Terminal, set: FilterSet): Command {
-  const append = (text: string, before: readonly string[] = []) => [...before, text];
-  const appendState = (text: string, before?: readonly string[]) =>
-    append(parseState(text, set.state?.states ?? []), before);
-  const appendStatus = (text: string, before?: readonly string[]) =>
-    append(parseStatus(text), before);
-  const instant = (text: string) => parseInstant(text, terminal.now());
   for (const name of namesOf(set)) {
     const [flag, description] = FLAGS[name];
-    if (name === "from" || name === "to") {
-      command.option(flag, description, instant);
-    } else if (name === "state") {
-      command.option(flag, `${set.state?.description} (repeatable)`, appendState);
+    if (name === "stuck") {
+      command.option(flag, description);
+    } else if (name === "from" || name === "to") {
+      command.option(flag, description, (text) => parseInstant(text, terminal.now()));
     } else {
-      command.option(
-        flag,
-        `${description} (repeatable)`,
-        name === "status" ? appendStatus : append,
-      );
+      const told = name === "state" ? (set.state?.description ?? description) : description;
+      command.option(flag, `${told} (repeatable)`, appendWith(parserOf(name, set)));
     }
   }
   return command;
 }
+
+type Parser = (text: string) => string;
+
+function parserOf(name: FilterName, { state }: FilterSet): Parser {
+  if (name === "state") return (text) => parseState(text, state?.states ?? []);
+  if (name === "status") return parseStatus;
+  return name === "createdAt" ? parseMillisecond : (text) => text;
+}
+
+const appendWith =
+  (parse: Parser) =>
+  (text: string, before: readonly string[] = []): readonly string[] => [...before, parse(text)];
 
 function namesOf({ parameters }: FilterSet): readonly FilterName[] {
   // The record has exactly the filters as its keys.
@@ -97,13 +106,19 @@ function parseStatus(text: string): string {
   throw new InvalidArgumentError("It must be a status such as 404, or 0.");
 }
 
+/** An instant to the millisecond: it names a run together with its id, so "two hours ago" would name none. */
+function parseMillisecond(text: string): string {
+  if (/^\d{4}-\d{2}-\d{2}T|^\d+$/.test(text)) return String(parseInstant(text, 0));
+  throw new InvalidArgumentError("Allowed are epoch milliseconds and 2026-01-31T10:00:00.123Z.");
+}
+
 /** The parameters on the wire; what `set` does not know is left out. */
 export function toQuery(options: FilterOptions, set: FilterSet): Query {
   return namesOf(set).flatMap((name) => {
     const parameter = set.parameters[name] ?? name;
     const given = options[name];
     if (given === undefined) return [];
-    const values = typeof given === "number" ? [given] : given;
+    const values = typeof given === "object" ? given : [given];
     return values.map((value) => [parameter, String(value)] as const);
   });
 }
@@ -113,7 +128,7 @@ export function foreignFlags(options: FilterOptions, set: FilterSet): readonly s
   // As above.
   return (Object.keys(FLAGS) as FilterName[])
     .filter((name) => options[name] !== undefined && set.parameters[name] === undefined)
-    .map((name) => FLAGS[name][0].split(" ", 1)[0] ?? name);
+    .map((name) => /--[a-z-]+(?= <|$)/.exec(FLAGS[name][0])?.[0] ?? name);
 }
 
 /** Everything that one of the sets knows. */

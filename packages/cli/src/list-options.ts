@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from "commander";
 const LIMIT_DEFAULT = 50;
 
 export interface ListOptions {
+  /** Infinity is all. */
   readonly limit: number;
   readonly json?: true;
 }
@@ -10,8 +11,12 @@ export interface ListOptions {
 /** Adds what every list takes that has pages. */
 export function addListOptions(command: Command): Command {
   return command
-    .option("--limit <number>", "at most this many", parseCount, LIMIT_DEFAULT)
+    .option("--limit <number>", "at most this many, or all", parseLimit, LIMIT_DEFAULT)
     .option("--json", "print an array of what the API answers");
+}
+
+function parseLimit(text: string): number {
+  return text === "all" ? Number.POSITIVE_INFINITY : parseCount(text);
 }
 
 export function parseCount(text: string): number {

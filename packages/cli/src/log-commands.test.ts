@@ -1,6 +1,7 @@
 import type { LogResource } from "@reprise/protocol";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Outcome, until } from "./failing-app.test.fixture.ts";
+import { until } from "./failing-app.test.fixture.ts";
+import { startFollowing } from "./following.test.fixture.ts";
 import { type MessageWorld, openMessageWorld } from "./message-target.test.fixture.ts";
 
 let world: MessageWorld;
@@ -20,35 +21,8 @@ const delivered = (id: string) =>
     return log.length > 0 ? true : null;
   });
 
-interface Following {
-  readonly lines: () => readonly string[];
-  /** Waits for a line with this text. */
-  readonly awaitLine: (text: string) => Promise<string>;
-  readonly stop: () => Promise<Outcome>;
-}
-
-/** Follows the log until it is stopped. */
-function follow(...args: readonly string[]): Following {
-  let out = "";
-  let stopListener = (_name: string): void => {};
-  const ended = world.run(["logs", "--follow", ...args], {
-    onOutput: (part) => {
-      out += part;
-    },
-    onListen: (stop) => {
-      stopListener = stop;
-    },
-  });
-  const lines = () => out.split("\n").slice(0, -1);
-  return {
-    lines,
-    awaitLine: (text) => until(text, () => lines().find((line) => line.includes(text)) ?? null),
-    stop: () => {
-      stopListener("SIGINT");
-      return ended;
-    },
-  };
-}
+const follow = (...args: readonly string[]) =>
+  startFollowing(world.run, ["logs", "--follow", ...args]);
 
 test("the log is printed newest last, and a limit keeps its end", async () => {
   const id = await world.publish();

@@ -1,16 +1,16 @@
 // `reprise logs`: what happened to messages, in the order in which it happened; with --follow also what happens next.
 
-import { setTimeout as pause } from "node:timers/promises";
 import type { LogPage, LogResource } from "@reprise/protocol";
 import type { Command } from "commander";
 import { printList } from "./answer.ts";
 import { type Api, ask, connectApi, type Query } from "./api-client.ts";
-import { isUnreachable, usageFault } from "./fault.ts";
+import { usageFault } from "./fault.ts";
 import { logFilters } from "./filter-sets.ts";
 import { addFilters, type FilterOptions } from "./filters.ts";
+import { type Following, followUntilStopped, lookAgain } from "./follow.ts";
 import { addListOptions, type ListOptions } from "./list-options.ts";
 import { LOG_PATH, listEntries, logLine, logList, logTable } from "./log-lists.ts";
-import { note, printJsonLine, printLine, type Terminal } from "./terminal.ts";
+import { printJsonLine, printLine, type Terminal } from "./terminal.ts";
 
 type LogOptions = FilterOptions & ListOptions & { readonly follow?: true };
 
@@ -31,49 +31,26 @@ async function listLog(options: LogOptions, terminal: Terminal): Promise<void> {
 
 async function followLog(options: LogOptions, terminal: Terminal): Promise<void> {
   if (options.to !== undefined) throw usageFault("--follow has no end, so it takes no --to");
-  const controller = new AbortController();
-  const ignoreSignals = terminal.onStopSignal(() => controller.abort());
-  const { signal } = controller;
-  const connected = connectApi(terminal);
-  const api: Api = (request) => connected({ ...request, signal });
-  try {
-    await printAsItComes({ api, options, signal }, terminal);
-  } catch (error) {
-    // Whoever asked for the end got it; a request that it cut off is no failure.
-    if (!signal.aborted) throw error;
-  } finally {
-    ignoreSignals();
-  }
+  await followUntilStopped((following) => printAsItComes(following, options, terminal), terminal);
 }
 
-const POLL_MS = 500;
-
-interface Following {
-  readonly api: Api;
-  readonly options: LogOptions;
-  readonly signal: AbortSignal;
-}
-
-async function printAsItComes(following: Following, terminal: Terminal): Promise<void> {
-  const { api, options, signal } = following;
+async function printAsItComes(
+  following: Following,
+  options: LogOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const { api } = following;
   let place = await newestPlace(api);
   const { items } = await listEntries(api, options, options.limit);
   let printed = printNew(items, new Set(), options, terminal);
-  let isAway = false;
-  while (!signal.aborted) {
-    await pause(POLL_MS, undefined, { signal });
-    try {
-      // Asked before the entries are: what comes in between is seen twice rather than never.
-      const next = await newestPlace(api);
-      printed = await printBehind({ ...following, place, printed }, terminal);
-      place = next;
-      isAway = false;
-    } catch (error) {
-      if (signal.aborted || !isUnreachable(error)) throw error;
-      if (!isAway) note(terminal, "the server does not answer; trying again until Ctrl-C ...");
-      isAway = true;
-    }
-  }
+  const look = async () => {
+    // Asked before the entries are: what comes in between is seen twice rather than never.
+    const next = await newestPlace(api);
+    printed = await printBehind({ api, options, place, printed }, terminal);
+    place = next;
+    return "more" as const;
+  };
+  await lookAgain(look, following, terminal);
 }
 
 /** Where the log ends now, as a cursor behind its newest entry; null while it has no two entries. */
@@ -86,7 +63,9 @@ async function newestPlace(api: Api): Promise<string | null> {
   return cursor ?? null;
 }
 
-interface Behind extends Following {
+interface Behind {
+  readonly api: Api;
+  readonly options: LogOptions;
   readonly place: string | null;
   /** Keys of what has been printed already; takes those of what is printed now. */
   readonly printed: Set<string>;

@@ -6,7 +6,7 @@ import { logFilters } from "./filter-sets.ts";
 import { type FilterOptions, toQuery } from "./filters.ts";
 import { formatMs } from "./instant.ts";
 import { type ListRequest, listFirst } from "./pages.ts";
-import { describeBody } from "./run-view.ts";
+import { describeBody } from "./step-view.ts";
 import { oneLine } from "./text.ts";
 
 export const LOG_PATH = "/v2/events";

@@ -47,6 +47,8 @@ const OVERRIDABLE_OF_RUNS: readonly PlainName[] = [
   "flow-control-key",
   "failure-callback",
 ];
+/** Settings of a run that is started without an SDK. */
+const SETTINGS_OF_RUNS: readonly PlainName[] = [...OVERRIDABLE_OF_RUNS, "redact"];
 const OVERRIDABLE_OF_MESSAGES: readonly PlainName[] = [
   ...OVERRIDABLE_OF_RUNS,
   "timeout",
@@ -64,13 +66,32 @@ export interface MessageOptions {
 export function addMessageOptions(command: Command): Command {
   // The record has exactly these names as its keys.
   addAll(command, "", Object.keys(PLAIN) as PlainName[]);
-  return command
-    .option(
-      "--header <name: value>",
-      "header for the destination; names that start with Upstash- are for Reprise (repeatable)",
-      append,
-    )
-    .option("--content-dedup", "accept the same content to the same destination once");
+  return addHeaderOption(command).option(
+    "--content-dedup",
+    "accept the same content to the same destination once",
+  );
+}
+
+/** Everything that a new run takes. */
+export function addRunOptions(command: Command): Command {
+  return addNotBefore(addHeaderOption(addAll(command, "", SETTINGS_OF_RUNS)));
+}
+
+function addHeaderOption(command: Command): Command {
+  return command.option(
+    "--header <name: value>",
+    "header for the destination; names that start with Upstash- are for Reprise (repeatable)",
+    append,
+  );
+}
+
+/** Schedules know when themselves. */
+export function addNotBefore(command: Command): Command {
+  return command.option(
+    "--not-before <when>",
+    "first attempt then: 2026-01-31T10:00Z or epoch s",
+    parseNotBefore,
+  );
 }
 
 /** Adds what a retry, resume or restart can change. */
@@ -96,7 +117,7 @@ function append(text: string, before: readonly string[] = []): readonly string[]
 }
 
 /** Reads an instant to come: an instant of the past would only mean "now". */
-export function parseNotBefore(text: string): number {
+function parseNotBefore(text: string): number {
   if (/^\d{1,15}$/.test(text))
     return Number(text) < EPOCH_MS_MIN ? Number(text) * 1000 : Number(text);
   const at = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;

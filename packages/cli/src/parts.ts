@@ -63,7 +63,7 @@ async function workOrExplain<T>(
   return outcomes;
 }
 
-const isAboutOne = (status: number): boolean => status === 400 || status === 404;
+const isAboutOne = (status: number): boolean => [400, 404, 409].includes(status);
 
 function pair<T>(ids: readonly string[], answers: readonly T[]): readonly Outcome<T>[] {
   return ids.map((id, index) => {

@@ -8,8 +8,8 @@ import { ask, connectApi } from "./api-client.ts";
 import { failure, systemCode, usageFault } from "./fault.ts";
 import {
   addMessageOptions,
+  addNotBefore,
   type MessageOptions,
-  parseNotBefore,
   toMessageHeaders,
 } from "./message-options.ts";
 import { destinationSegment, segment } from "./paths.ts";
@@ -17,8 +17,8 @@ import { note, printJson, printLine, type Terminal } from "./terminal.ts";
 import { plural } from "./text.ts";
 
 export interface BodyOptions {
-  readonly body?: string;
-  readonly file?: string;
+  readonly body?: string | undefined;
+  readonly file?: string | undefined;
 }
 
 interface PublishOptions extends MessageOptions, BodyOptions, JsonOption {
@@ -36,13 +36,11 @@ export function addPublishCommand(program: Command, terminal: Terminal): void {
     .command("publish")
     .description("send a message to a URL or to every endpoint of a URL group")
     .argument("<destination>", "URL, or name of a URL group");
-  addMessageOptions(addBodyOptions(command))
-    .option(
-      "--not-before <when>",
-      "first attempt then: 2026-01-31T10:00Z or epoch s",
-      parseNotBefore,
-    )
-    .option("--queue <name>", "through this queue", parseName);
+  addNotBefore(addMessageOptions(addBodyOptions(command))).option(
+    "--queue <name>",
+    "through this queue",
+    parseName,
+  );
   addJsonOption(command)
     .addHelpText("after", publishExamples)
     .action((destination: string, options: PublishOptions) =>
@@ -95,8 +93,9 @@ async function publish(
 export async function readBody(
   { body, file }: BodyOptions,
   terminal: Terminal,
+  flags = "--body or --file",
 ): Promise<Uint8Array<ArrayBuffer>> {
-  if (body !== undefined && file !== undefined) throw usageFault("give --body or --file, not both");
+  if (body !== undefined && file !== undefined) throw usageFault(`give ${flags}, not both`);
   if (file === "-") return terminal.readInput();
   if (file === undefined) return new TextEncoder().encode(body ?? "");
   try {

@@ -170,6 +170,10 @@ export interface RunResource {
   readonly workflowRunId: string;
   readonly workflowUrl: string;
   readonly workflowState: RunState;
+  /** One sentence; absent when the run has ended. */
+  readonly waitingFor?: string;
+  /** Present when nothing open can wake the run any more; see `POST /v2/workflows/runs/{id}/nudge`. */
+  readonly isStuck?: true;
   /** Epoch milliseconds. */
   readonly workflowRunCreatedAt: number;
   /** Epoch milliseconds. */

@@ -1,0 +1,157 @@
+// Steps of a run, and what kept each of them waiting.
+
+import type {
+  NextStepResource,
+  StepErrorResource,
+  StepGroupResource,
+  StepResource,
+} from "@reprise/protocol";
+import { formatInstant, formatMs } from "./instant.ts";
+import { ifGiven, indent, oneLine } from "./text.ts";
+
+export function formatGroup(group: StepGroupResource): string {
+  switch (group.type) {
+    case "sequential":
+      return formatStep(group.steps[0]);
+    case "parallel":
+      return `side by side\n${indent(group.steps.map(formatStep).join("\n"))}`;
+    case "next":
+      return group.steps.map(formatNext).join("\n");
+  }
+}
+
+function formatStep(step: StepResource): string {
+  const head = `${step.state}  ${oneLine(step.stepName)} (${step.stepType})`;
+  const due = step.nextDeliveryTime;
+  // A sleep says already when it ends.
+  const next = due === undefined || due === step.sleepUntil ? undefined : due;
+  return withDetails(head, [
+    ...detailsOf(step),
+    ...resultOf(step),
+    ...formatAttempts(step.errors ?? [], step.retries),
+    ifGiven(next, (at) => `next attempt at ${formatInstant(at)}`),
+  ]);
+}
+
+/** A step that has no result yet; the server knows its name only when the app said it. */
+function formatNext(step: NextStepResource): string {
+  const head = `${step.state}  ${oneLine(step.stepName ?? "the next step")}`;
+  return withDetails(head, [
+    ...formatAttempts(step.errors ?? [], step.retries),
+    ifGiven(step.nextDeliveryTime, (at) => `next attempt at ${formatInstant(at)}`),
+  ]);
+}
+
+type Detail = string | undefined;
+
+function withDetails(head: string, details: readonly Detail[]): string {
+  const given = details.filter((detail) => detail !== undefined);
+  return [head, ...given.map((detail) => indent(detail))].join("\n");
+}
+
+/** What the step is about, by its kind. */
+function detailsOf(step: StepResource): readonly Detail[] {
+  switch (step.stepType) {
+    case "SleepFor":
+    case "SleepUntil":
+      return [formatSleep(step)];
+    case "Call":
+      return formatCall(step);
+    case "Wait":
+    case "WaitForWebhook":
+      return [formatWait(step)];
+    case "Invoke":
+      return formatInvoke(step);
+    case "Initial":
+    case "Run":
+    case "Notify":
+    case "CreateWebhook":
+      return [];
+  }
+}
+
+function formatSleep({ sleepFor, sleepUntil, state }: StepResource): Detail {
+  if (sleepUntil === undefined) return undefined;
+  const length = sleepFor === undefined ? "" : ` (${formatMs(sleepFor)})`;
+  return `${state === "STEP_PROGRESS" ? "sleeps" : "slept"} until ${formatInstant(sleepUntil)}${length}`;
+}
+
+function formatCall(step: StepResource): readonly Detail[] {
+  const { callUrl, callMethod, callBody, callResponseStatus: status, callResponseBody } = step;
+  const answer = ifGiven(callResponseBody, (body) => `: ${oneLine(body, 500)}`) ?? "";
+  return [
+    ifGiven(callUrl, (url) => `calls ${callMethod ?? "GET"} ${oneLine(url, 2000)}`),
+    ifGiven(callBody === "" ? undefined : callBody, (body) => `body: ${oneLine(body)}`),
+    ifGiven(status, (number) => `answered ${number}${answer}`),
+    status !== undefined && step.callType === "fromCallback"
+      ? "the app has not taken the answer yet"
+      : undefined,
+  ];
+}
+
+function formatWait(step: StepResource): Detail {
+  const { waitEventId, waitTimeoutDuration, waitTimeoutDeadline, waitTimeout, stepType } = step;
+  if (waitEventId === undefined) return undefined;
+  const noun = stepType === "Wait" ? "event" : "webhook";
+  const length = ifGiven(waitTimeoutDuration, (text) => ` (${oneLine(text)})`) ?? "";
+  const end =
+    ifGiven(waitTimeoutDeadline, (at) => ` until ${formatInstant(at)}${length}`) ?? length;
+  const timedOut = waitTimeout === true ? "; it did not come in time" : "";
+  return `waits for ${noun} ${oneLine(waitEventId)}${end}${timedOut}`;
+}
+
+function formatInvoke(step: StepResource): readonly Detail[] {
+  const { invokedWorkflowRunId: id, invokedWorkflowUrl: url, invokedWorkflowRunBody } = step;
+  return [
+    ifGiven(id, (runId) => `invokes run ${runId} of ${oneLine(url ?? "another workflow", 2000)}`),
+    ifGiven(invokedWorkflowRunBody, (body) => `payload: ${oneLine(body)}`),
+  ];
+}
+
+function resultOf(step: StepResource): readonly Detail[] {
+  const { stepType, callResponseStatus } = step;
+  if (stepType === "Initial") return [ifGiven(step.out, (out) => `payload: ${oneLine(out)}`)];
+  // The answer of a call is its result, told already as the server received it.
+  if (step.out === undefined || callResponseStatus !== undefined) return [];
+  const isEvent = stepType === "Wait" || stepType === "WaitForWebhook";
+  return [`result: ${oneLine(isEvent ? decodeEvent(step.out) : step.out)}`];
+}
+
+/** Data of events is recorded in base64, whatever it is; what is no text stays as it is. */
+function decodeEvent(out: string): string {
+  const isBase64 =
+    /^(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$|^[A-Za-z0-9+/]{2}==$|^[A-Za-z0-9+/]{3}=$/;
+  if (!isBase64.test(out)) return out;
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(out, "base64"));
+  } catch {
+    return out; // Bytes.
+  }
+}
+
+function formatAttempts(errors: readonly StepErrorResource[], retries: number): readonly string[] {
+  return errors.map((error, index) => {
+    const count = `attempt ${index + 1} of ${retries + 1}`;
+    return `${count} failed at ${formatInstant(error.time)}: ${formatError(error)}`;
+  });
+}
+
+export function formatError(error: StepErrorResource): string {
+  const lines = [
+    oneLine(error.error),
+    ...(error.body === "" ? [] : [oneLine(describeBody(error.body), 500)]),
+    ...(error.reason === undefined ? [] : [`why: ${oneLine(error.reason)}`]),
+  ];
+  return lines.join(`\n${indent("")}  `);
+}
+
+/** The message of a step that threw; any other body as it is. */
+export function describeBody(body: string): string {
+  try {
+    const value: unknown = JSON.parse(body);
+    const hasMessage = typeof value === "object" && value !== null && "message" in value;
+    return hasMessage && typeof value.message === "string" ? value.message : body;
+  } catch {
+    return body; // A page of HTML, for example.
+  }
+}
