@@ -9,6 +9,7 @@ import { setUp } from "./setup.mjs";
 /** Commands and the file each one starts. */
 const entries = {
   start: "examples/failed-run/start.mjs",
+  example: "scripts/example.mjs",
   reprise: "packages/cli/dist/main.js",
   sim: "tests/dist/simulation/main.js",
   crash: "tests/dist/crash/main.js",
