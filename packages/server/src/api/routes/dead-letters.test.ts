@@ -129,7 +129,7 @@ describe("one entry", () => {
       responseStatus: 404,
       responseHeader: { "Content-Type": ["text/html"], "Ngrok-Error-Code": ["ERR_NGROK_3200"] },
       responseBody: page,
-      reason: "404 Not Found",
+      reason: "404 Not Found; ngrok answered, not the app (ERR_NGROK_3200: the tunnel is offline)",
     });
   });
 

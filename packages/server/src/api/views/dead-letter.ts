@@ -7,6 +7,7 @@ import {
 } from "@reprise/protocol";
 import type { AttemptRow, DeadLetterRow, MessageRow, StepRow } from "../../core/rows.ts";
 import type { MessageConfig, RunConfig } from "../../core/run-config.ts";
+import { nameWorkflowAnswerer, withAnswerer } from "./answerer.ts";
 import { toAttempt } from "./attempts.ts";
 import {
   type Lens,
@@ -41,6 +42,7 @@ export function toDeadLetterResource(source: DeadLetterSource): DeadLetterResour
   const lens = lensOf(config, null);
   const body = viewBody(initialStep?.body ?? null, lens);
   const callback = settings?.failureCallback ?? null;
+  const response = responseFields(deadLetter, lens);
   return withoutAbsent<DeadLetterResource>({
     dlqId: dlqIdOf(deadLetter),
     messageId: messageId(deadLetter.messageKey),
@@ -65,8 +67,11 @@ export function toDeadLetterResource(source: DeadLetterSource): DeadLetterResour
     failureFunctionState: deadLetter.callbackState ?? undefined,
     ...labelFields(deadLetter.labels),
     ...flowControlFields(config?.flowControl ?? null, deadLetter.flowControlKey),
-    ...responseFields(deadLetter, lens),
-    reason: deadLetter.reason,
+    ...response,
+    reason: withAnswerer(
+      deadLetter.reason,
+      nameWorkflowAnswerer({ status: response.responseStatus, headers: response.responseHeader }),
+    ),
     attempts: source.isShowingAttempts
       ? source.attempts.map((attempt) => toAttempt(attempt, lens))
       : undefined,

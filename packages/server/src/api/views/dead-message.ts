@@ -1,5 +1,6 @@
 import type { DeadMessageResource } from "@reprise/protocol";
 import type { DeadMessageRow, EnvelopeRow } from "../../core/rows.ts";
+import { nameAnswerer, withAnswerer } from "./answerer.ts";
 import { type Lens, storedHeaders, viewBody, viewHeaders, withoutAbsent } from "./content.ts";
 import { dlqIdOf } from "./dlq-id.ts";
 import { messageFields, viewOf } from "./message.ts";
@@ -11,17 +12,21 @@ const OPEN: Lens = { redaction: null, bodyBytesMax: null };
 export function toDeadMessage(row: DeadMessageRow, envelope: EnvelopeRow): DeadMessageResource {
   const hasBody = row.responseBody !== null && row.responseBody.byteLength > 0;
   const body = viewBody(hasBody ? row.responseBody : null, OPEN);
+  const headers =
+    row.responseHeaders === null
+      ? undefined
+      : viewHeaders(storedHeaders(row.responseHeaders), OPEN);
   return withoutAbsent<DeadMessageResource>({
     dlqId: dlqIdOf(row),
     ...messageFields(viewOf(envelope)),
     responseStatus: row.responseStatus,
-    responseHeader:
-      row.responseHeaders === null
-        ? undefined
-        : viewHeaders(storedHeaders(row.responseHeaders), OPEN),
+    responseHeader: headers,
     responseBody: body.text ?? undefined,
     responseBodyBase64: body.base64 ?? undefined,
     isResponseTruncated: row.isTruncated === 1 ? true : undefined,
-    reason: row.reason,
+    reason: withAnswerer(
+      row.reason,
+      nameAnswerer({ status: row.responseStatus, headers: headers ?? {} }),
+    ),
   });
 }
