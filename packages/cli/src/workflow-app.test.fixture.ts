@@ -5,6 +5,7 @@ import { buffer } from "node:stream/consumers";
 import { devServerConfig, type RunningServer, startServer } from "@reprise/server";
 import { Client } from "@upstash/qstash";
 import { serve } from "@upstash/workflow";
+import { afterAll, beforeAll } from "vitest";
 import { type Outcome, type RunOptions, runCommand, until } from "./failing-app.test.fixture.ts";
 
 export type Route = Parameters<typeof serve>[0];
@@ -21,6 +22,22 @@ export interface WorkflowWorld {
   /** Shows a run again and again until it looks like this. */
   shown(runId: string, look: RegExp): Promise<Outcome>;
   close(): Promise<void>;
+}
+
+/** Keeps lines of the SDK about failures, which tests cause on purpose, out of the report. */
+export function quietSdk(): void {
+  const { error, warn } = console;
+  const quieter =
+    (print: typeof error): typeof error =>
+    (first: unknown, ...rest: unknown[]) => {
+      if (!/^\s*\[?Upstash/.test(String(first))) print(first, ...rest);
+    };
+  beforeAll(() => {
+    Object.assign(console, { error: quieter(error), warn: quieter(warn) });
+  });
+  afterAll(() => {
+    Object.assign(console, { error, warn });
+  });
 }
 
 type Handler = (request: Request) => Promise<Response>;
