@@ -8,7 +8,7 @@ const readyPattern = /(?:running at|Local:)\s+(http:\/\/\S+)/;
 const readyMsMax = 40_000;
 const stopMsMax = 5_000;
 /** Settings of the shell of the tests that would lead a program to another server. */
-const foreignSettings = /^(?:QSTASH_|REPRISE_|UPSTASH_|US_EAST_1_|EU_CENTRAL_1_|PORT$|NODE_ENV$)/;
+const foreignSettings = /^(?:QSTASH_|REPRISE_|UPSTASH_|US_EAST_1_|EU_CENTRAL_1_|PORT$)/;
 
 export interface Program {
   readonly child: ChildProcess;
@@ -23,10 +23,13 @@ export function startProgram(
   settings: Readonly<Record<string, string>>,
 ): Program {
   const file = fileURLToPath(new URL(`../../${path}`, import.meta.url));
-  const kept = Object.entries(process.env).filter(([name]) => !foreignSettings.test(name));
+  const env = { ...process.env };
+  for (const name of Object.keys(env)) {
+    if (foreignSettings.test(name)) delete env[name];
+  }
   const child = spawn(process.execPath, [file, ...args], {
     // As a script of npm, it also ends when the process of the tests is lost.
-    env: { ...Object.fromEntries(kept), npm_lifecycle_event: "example", ...settings },
+    env: { ...env, npm_lifecycle_event: "example", ...settings },
     stdio: ["ignore", "pipe", "pipe"],
     // A group of its own, so that what it has started can be ended with it.
     detached: true,
