@@ -4,8 +4,15 @@ import type { Answer, World } from "../conformance/world.ts";
 
 export type Mode = "resume" | "restart";
 
-/** A way to bring a dead letter back: which action, and whether it names the one entry or a list. */
-export const WAYS = ["resume one", "resume many", "restart one", "restart many"] as const;
+/** A way to bring a dead letter back: which action, and whether it names one entry, a list of entries, or a filter. */
+export const WAYS = [
+  "resume one",
+  "resume listed",
+  "resume matching",
+  "restart one",
+  "restart listed",
+  "restart matching",
+] as const;
 export type Way = (typeof WAYS)[number];
 
 /** Asks in one of the ways for the entry of a failed run. */
@@ -14,11 +21,14 @@ export async function askToRevive(
   { runId, way, headers = {} }: AskToRevive,
 ): Promise<Answer> {
   const { dlqId } = await world.deadLetter(runId);
-  const [mode, number] = way.split(" ");
+  const [mode, choice] = way.split(" ");
   const path = `/v2/workflows/dlq/${mode}`;
-  return world.call("POST", number === "one" ? `${path}/${dlqId}` : `${path}?dlqIds=${dlqId}`, {
-    headers,
-  });
+  const target = {
+    one: `${path}/${dlqId}`,
+    listed: `${path}?dlqIds=${dlqId}`,
+    matching: `${path}?workflowRunId=${runId}`,
+  }[choice ?? ""];
+  return world.call("POST", target ?? path, { headers });
 }
 
 interface AskToRevive {
@@ -35,7 +45,7 @@ export async function revive(world: World, runId: string, mode: Mode = "resume")
 /** The id of the run that an answer of one of the ways names. */
 export function revivedBy(answer: Answer): string {
   expect(answer.status, answer.text).toBe(200);
-  // One answers the run, many a list of runs; the tests of S40 check the shapes.
+  // One answers the run, the others a list of runs; the tests of S40 check the shapes.
   const json = answer.json as RunAnswer & Partial<BulkRunsAnswer>;
   return json.workflowRuns?.[0]?.workflowRunId ?? json.workflowRunId;
 }
