@@ -39,34 +39,31 @@ interface FanOutApp {
   close(): Promise<void>;
 }
 
-/** Measures one run after the other with a parallel group of 100 and of 1,000 steps, with and without the SDK. */
+/** Measures one run after the other with a parallel group of 100 and of 1,000 steps, in an app without SDK. */
 export async function measureFanOut(profileDir: string | null): Promise<readonly Fact[]> {
   return withMeasuredServer(profileDir, async (server) => {
     const bareServer = await MeasuredProcess.start(["--serve-bare"]);
     try {
-      const raw = await measureApp("raw", { server, bareServer }, startRawFanOut);
-      const official = await measureApp("SDK", { server, bareServer: null }, startOfficialFanOut);
-      return [...raw, ...official];
+      const bare = await measureSizes(bareServer, startRawFanOut);
+      return toFacts("steps.fanout", await measureSizes(server, startRawFanOut), bare);
     } finally {
       await bareServer.stop();
     }
   });
 }
 
-async function measureApp(
-  what: string,
-  {
-    server,
-    bareServer,
-  }: { readonly server: MeasuredProcess; readonly bareServer: MeasuredProcess | null },
-  start: (server: MeasuredProcess) => Promise<FanOutApp>,
-): Promise<readonly Fact[]> {
-  const bare = bareServer === null ? null : await measureSizes(bareServer, start);
-  const real = await measureSizes(server, start);
+/** The same with the SDK in the app, which is then the limit: it reads the whole list with every delivery. */
+export async function measureOfficialFanOut(profileDir: string | null): Promise<readonly Fact[]> {
+  return withMeasuredServer(profileDir, async (server) => {
+    return toFacts("steps.fanout.official", await measureSizes(server, startOfficialFanOut), null);
+  });
+}
+
+function toFacts(name: string, real: Sizes, bare: Sizes | null): readonly Fact[] {
   return [
-    ...sizeFacts(what, real.small, bare?.small ?? null),
-    ...sizeFacts(what, real.large, bare?.large ?? null),
-    ...ratioFacts(what, real, bare),
+    ...sizeFacts(name, real.small, bare?.small ?? null),
+    ...sizeFacts(name, real.large, bare?.large ?? null),
+    ...ratioFacts(name, real, bare),
   ];
 }
 
@@ -117,9 +114,8 @@ async function measureRuns(
   return { runs, steps, seconds, bytes, cpuUs: after.cpuUs - before.cpuUs };
 }
 
-function sizeFacts(what: string, real: Sample, bare: Sample | null): readonly Fact[] {
-  const name = "steps.fanout";
-  const at = `${what}, ${real.steps} steps`;
+function sizeFacts(name: string, real: Sample, bare: Sample | null): readonly Fact[] {
+  const at = `group of ${real.steps}`;
   const fact = (of: string, unit: string, figure: (sample: Sample) => number): Fact => ({
     name,
     what: `${of}, ${at}`,
@@ -135,11 +131,10 @@ function sizeFacts(what: string, real: Sample, bare: Sample | null): readonly Fa
   ];
 }
 
-function ratioFacts(what: string, real: Sizes, bare: Sizes | null): readonly Fact[] {
-  const name = "steps.fanout";
+function ratioFacts(name: string, real: Sizes, bare: Sizes | null): readonly Fact[] {
   const fact = (of: string, figure: (sample: Sample) => number): Fact => ({
     name,
-    what: `${of} of ${LARGE.steps} to ${SMALL.steps} steps, ${what}`,
+    what: `${of}, ${LARGE.steps} to ${SMALL.steps} steps`,
     value: figure(real.large) / figure(real.small),
     unit: "x",
     ceiling: bare === null ? null : figure(bare.large) / figure(bare.small),

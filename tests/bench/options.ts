@@ -14,7 +14,7 @@ export const MESSAGE_BENCH_NAMES = [
 ] as const;
 export type MessageBenchName = (typeof MESSAGE_BENCH_NAMES)[number];
 
-export const RUN_BENCH_NAMES = ["steps.fanout", "steps.history"] as const;
+export const RUN_BENCH_NAMES = ["steps.fanout", "steps.fanout.official", "steps.history"] as const;
 export type RunBenchName = (typeof RUN_BENCH_NAMES)[number];
 
 export const BENCH_NAMES = [

@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { measureFanOut } from "./fan-out.ts";
+import { measureFanOut, measureOfficialFanOut } from "./fan-out.ts";
 import { type App, Load } from "./load.ts";
 import { measureHistory } from "./long-history.ts";
 import { MeasuredProcess } from "./measured-process.ts";
@@ -55,6 +55,8 @@ function measureRuns(name: RunBenchName, options: BenchOptions): Promise<readonl
   switch (name) {
     case "steps.fanout":
       return measureFanOut(options.profileDir);
+    case "steps.fanout.official":
+      return measureOfficialFanOut(options.profileDir);
     case "steps.history":
       return measureHistory(options.steps, options.profileDir);
   }

@@ -32,8 +32,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         module: "engine/history.js",
-        find: "const end = entry.ends[position] ?? entry.text.length;",
-        replace: "const end = entry.text.length;",
+        find: "const end = entry.ends[position] ?? entry.length;",
+        replace: "const end = entry.length;",
       },
     ],
   },
@@ -44,9 +44,9 @@ export const mutants: readonly Mutant[] = [
       {
         // The base64 of `{"stepId":0` marks a plan.
         module: "engine/history.js",
-        find: "const end = entry.ends[position] ?? entry.text.length;",
-        replace: `const own = entry.text.slice(entry.ends[position - 1] ?? 0, entry.ends[position]);
-          const end = own.includes("eyJzdGVwSWQiOjAs") ? entry.ends[position] : entry.text.length;`,
+        find: "const end = entry.ends[position] ?? entry.length;",
+        replace: `const own = entry.bytes.toString("latin1", entry.ends[position - 1] ?? 0, entry.ends[position]);
+          const end = own.includes("eyJzdGVwSWQiOjAs") ? entry.ends[position] : entry.length;`,
       },
     ],
   },
@@ -56,8 +56,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         module: "engine/history.js",
-        find: "const end = entry.ends[position] ?? entry.text.length;",
-        replace: "const end = entry.ends[Math.min(position, 3)] ?? entry.text.length;",
+        find: "const end = entry.ends[position] ?? entry.length;",
+        replace: "const end = entry.ends[Math.min(position, 3)] ?? entry.length;",
       },
     ],
   },

@@ -120,7 +120,7 @@ test("the request is the list up to the record, signed, with the limits of its m
   const { request } = await host.nextExchange();
   expect(request).toMatchObject({ method: "POST", timeoutMs: 1_234, responseBytesMax: 1_048_576 });
   expect(request.headers["upstash-signature"]).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+$/);
-  expect(JSON.parse(String(request.body))).toMatchObject([
+  expect(JSON.parse(Buffer.from(request.body).toString())).toMatchObject([
     { messageId: "msg_2" },
     { messageId: "msg_9", body: "AQ==" },
   ]);
@@ -132,13 +132,13 @@ test("a long list goes out empty to an SDK that fetches, and whole to any other"
   const config = runConfig({ featureSet: ["LazyFetch"] });
   const sdk = { forward: { "upstash-workflow-sdk-version": "1" } };
   dispatcher.deliver({ ...base, config, own: sdk });
-  expect((await host.nextExchange()).request.body).toBe("");
+  expect((await host.nextExchange()).request.body).toHaveLength(0);
   dispatcher.deliver({ ...base, config });
-  expect((await host.nextExchange()).request.body).not.toBe("");
+  expect((await host.nextExchange()).request.body).not.toHaveLength(0);
   dispatcher.deliver({ ...base, own: sdk });
-  expect((await host.nextExchange()).request.body).not.toBe("");
+  expect((await host.nextExchange()).request.body).not.toHaveLength(0);
   dispatcher.deliver({ ...failureCall(2), config, own: sdk });
-  expect((await host.nextExchange()).request.body).not.toBe("");
+  expect((await host.nextExchange()).request.body).not.toHaveLength(0);
 });
 
 test("an outcome carries the token and the headers of its attempt", async () => {

@@ -9,7 +9,7 @@ import { plainDeliveryHeaders } from "../core/plain-delivery.ts";
 import type { EnvelopeRow, MessageKind, MessageRow } from "../core/rows.ts";
 import type { Host } from "../host/host.ts";
 import type { Reader } from "../store/store.ts";
-import type { History } from "./history.ts";
+import type { History, ListBody } from "./history.ts";
 import { type OriginLimits, OriginLines } from "./origin-lines.ts";
 import { hashBody, type SigningKeys, signDelivery } from "./signer.ts";
 
@@ -201,12 +201,12 @@ export class Dispatcher {
   }
 
   async #draftRun(delivery: RunDelivery): Promise<Draft> {
-    const body = await this.#body(delivery);
+    const { bytes, sha256 } = await this.#body(delivery);
     return {
       method: delivery.own.method ?? "POST",
       headers: deliveryHeaders(delivery),
-      body,
-      bodySha256: hashBody(body),
+      body: bytes,
+      bodySha256: sha256,
       isDamaged: false,
       timeoutMs: delivery.timeoutMs,
     };
@@ -229,13 +229,16 @@ export class Dispatcher {
     };
   }
 
-  async #body({ message, run, config, own }: RunDelivery): Promise<Uint8Array | string> {
-    if (message.waitKey !== null) return this.#waitBody(message.kind, message.waitKey);
-    if (message.stepPosition === null) return message.body ?? "";
-    const list = await this.#options.history.listUntil(run.key, message.stepPosition);
+  async #body({ message, run, config, own }: RunDelivery): Promise<ListBody> {
+    if (message.waitKey !== null) {
+      return toBody(await this.#waitBody(message.kind, message.waitKey));
+    }
+    if (message.stepPosition === null) return toBody(message.body ?? new Uint8Array());
     const isFetching =
       config.featureSet.includes("LazyFetch") && HEADER.workflowSdkVersion in own.forward;
-    return isFetching && list.length > this.#options.limits.inlineCharsMax ? "" : list;
+    const bytesMax = isFetching ? this.#options.limits.inlineCharsMax : Number.POSITIVE_INFINITY;
+    const list = await this.#options.history.listUntil(run.key, message.stepPosition, bytesMax);
+    return list ?? toBody(new Uint8Array());
   }
 
   /** What a call sends, or what the app is told of its answer. */
@@ -244,6 +247,10 @@ export class Dispatcher {
     const body = kind === "call" ? wait?.body : wait?.answer;
     return body ?? new Uint8Array();
   }
+}
+
+function toBody(bytes: Uint8Array): ListBody {
+  return { bytes, sha256: hashBody(bytes) };
 }
 
 interface Draft {

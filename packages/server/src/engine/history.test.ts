@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { stepRow } from "../core/rows.suite.ts";
@@ -27,6 +28,9 @@ afterAll(() => store.close());
 /** Runs of different tests share the store, not the keys. */
 let runs = 0;
 
+/** A limit under which one short list is kept, and two are not. */
+const ROOM_FOR_ONE = 1_500;
+
 /** The store, with its reads counted, and held back after they have read while `gate` is shut. */
 function openHistory(charsMax = 1_000_000) {
   const shelf = {
@@ -54,10 +58,17 @@ function openHistory(charsMax = 1_000_000) {
   return { shelf, history: new History(reader, charsMax), one: runs + 1, two: runs + 2 };
 }
 
-/** The bodies of a delivered list. */
-function bodies(list: string): readonly string[] {
+/** The beginning of a list, as its delivery sends it; its hash has to be the one that is signed. */
+async function sentUntil(history: History, runKey: number, position: number) {
+  const list = await history.listUntil(runKey, position, Number.POSITIVE_INFINITY);
+  expect(list?.sha256).toBe(hash("sha256", list?.bytes ?? "", "base64url"));
+  return bodies(list?.bytes ?? new Uint8Array());
+}
+
+/** The bodies of a list. */
+function bodies(list: Uint8Array): readonly string[] {
   // The list is what the history has just written.
-  const items = JSON.parse(list) as readonly { readonly body: string }[];
+  const items = JSON.parse(Buffer.from(list).toString()) as readonly { readonly body: string }[];
   return items.map(({ body }) => Buffer.from(body, "base64").toString());
 }
 
@@ -69,7 +80,7 @@ test("a list is the JSON that the SDK reads, byte for byte", async () => {
   const payload = stepRow({ key: 35, runKey: 1, position: 0, slot: 0, body: new Uint8Array() });
   const binary = stepRow({ key: 36, runKey: 1, position: 1, body: new Uint8Array([0, 255, 16]) });
   history.append([payload, binary]);
-  expect(await history.list(1)).toBe(
+  expect(Buffer.from(await history.list(1)).toString()).toBe(
     '[{"messageId":"msg_z","body":"","callType":"step"},{"messageId":"msg_10","body":"AP8Q","callType":"step"}]',
   );
 });
@@ -78,7 +89,7 @@ test("every position gets its exact prefix, from memory and from the store", asy
   const { shelf, history, one, two } = openHistory();
   await shelf.commit(...records(one, 20), ...records(two, 3));
   for (let position = 0; position < 20; position += 1) {
-    expect(bodies(await history.listUntil(one, position))).toEqual(prefix(one, position));
+    expect(await sentUntil(history, one, position)).toEqual(prefix(one, position));
   }
   expect(shelf.reads).toBe(1);
   expect(bodies(await history.list(one))).toEqual(prefix(one, 19));
@@ -88,9 +99,43 @@ test("appended records are delivered without a read", async () => {
   const { shelf, history, one } = openHistory();
   for (const step of records(one, 5)) {
     history.append([step]);
-    expect(bodies(await history.listUntil(one, step.position))).toEqual(prefix(one, step.position));
+    expect(await sentUntil(history, one, step.position)).toEqual(prefix(one, step.position));
   }
   expect(shelf.reads).toBe(0);
+});
+
+test("a list of any length is hashed as it is sent, whatever is asked for first", async () => {
+  const { shelf, history, one, two } = openHistory(10_000_000);
+  const body = new Uint8Array(1_000).fill(7);
+  const long = (runKey: number) => records(runKey, 120).map((step) => ({ ...step, body }));
+  await shelf.commit(...long(one));
+  history.append(long(two));
+  for (const runKey of [one, two]) {
+    for (const position of [90, 119, 3, 23, 24, 25, 47, 48, 60, 0, 119]) {
+      expect(await sentUntil(history, runKey, position)).toHaveLength(position + 1);
+    }
+  }
+  const [next] = records(two, 121).slice(120);
+  if (next !== undefined) history.append([next]);
+  expect(await sentUntil(history, two, 120)).toHaveLength(121);
+});
+
+test("a delivery keeps its list while more records come", async () => {
+  const { history, one } = openHistory();
+  const [first, second] = records(one, 2);
+  if (first !== undefined) history.append([first]);
+  const list = await history.listUntil(one, 0, Number.POSITIVE_INFINITY);
+  if (second !== undefined) history.append([second]);
+  expect(bodies(list?.bytes ?? new Uint8Array())).toEqual(prefix(one, 0));
+});
+
+test("a list is left out when it has more bytes than are sent", async () => {
+  const { history, one } = openHistory();
+  history.append(records(one, 3));
+  const { byteLength } = await history.list(one);
+  expect((await history.listUntil(one, 2, byteLength))?.bytes.byteLength).toBe(byteLength);
+  expect(await history.listUntil(one, 2, byteLength - 1)).toBeNull();
+  expect(await history.listUntil(one, 1, byteLength - 1)).not.toBeNull();
 });
 
 test("a gap makes the next reader load the list anew", async () => {
@@ -99,18 +144,18 @@ test("a gap makes the next reader load the list anew", async () => {
   await shelf.commit(...steps);
   history.append(steps.slice(0, 1));
   history.append(steps.slice(2));
-  expect(bodies(await history.listUntil(one, 2))).toEqual(prefix(one, 2));
+  expect(await sentUntil(history, one, 2)).toEqual(prefix(one, 2));
   expect(shelf.reads).toBe(1);
 });
 
 test("what is above the limit is forgotten, oldest first, and loaded again", async () => {
-  const { shelf, history, one, two } = openHistory(160);
+  const { shelf, history, one, two } = openHistory(ROOM_FOR_ONE);
   await shelf.commit(...records(one, 2), ...records(two, 2));
   history.append(records(one, 2));
   history.append(records(two, 2));
-  expect(bodies(await history.listUntil(two, 1))).toEqual(prefix(two, 1));
+  expect(await sentUntil(history, two, 1)).toEqual(prefix(two, 1));
   expect(shelf.reads).toBe(0);
-  expect(bodies(await history.listUntil(one, 1))).toEqual(prefix(one, 1));
+  expect(await sentUntil(history, one, 1)).toEqual(prefix(one, 1));
   expect(shelf.reads).toBe(1);
 });
 
@@ -118,12 +163,12 @@ test("a list longer than the whole limit is delivered all the same", async () =>
   const { shelf, history, one } = openHistory(1);
   await shelf.commit(...records(one, 4));
   history.append(records(one, 4));
-  expect(bodies(await history.listUntil(one, 3))).toEqual(prefix(one, 3));
-  expect(bodies(await history.listUntil(one, 2))).toEqual(prefix(one, 2));
+  expect(await sentUntil(history, one, 3)).toEqual(prefix(one, 3));
+  expect(await sentUntil(history, one, 2)).toEqual(prefix(one, 2));
 });
 
 test("forgetting and clearing free what they held", async () => {
-  const { shelf, history, one, two } = openHistory(160);
+  const { shelf, history, one, two } = openHistory(ROOM_FOR_ONE);
   for (let round = 0; round < 5; round += 1) {
     history.append(records(one, 2));
     history.forget(one);
@@ -133,7 +178,7 @@ test("forgetting and clearing free what they held", async () => {
   history.append(records(one, 2));
   history.forget(one);
   history.append(records(two, 2));
-  expect(bodies(await history.listUntil(two, 1))).toEqual(prefix(two, 1));
+  expect(await sentUntil(history, two, 1)).toEqual(prefix(two, 1));
   expect(shelf.reads).toBe(0);
 });
 
@@ -142,14 +187,14 @@ test("a load that a commit overtakes does not hide the new record from its deliv
   await shelf.commit(...records(one, 2));
   const { promise, resolve: open } = Promise.withResolvers<void>();
   shelf.gate = promise;
-  const early = history.listUntil(one, 1);
+  const early = sentUntil(history, one, 1);
   const third = record(one, 2);
   await shelf.commit(third);
   history.append([third]);
   open();
-  expect(bodies(await early)).toEqual(prefix(one, 1));
+  expect(await early).toEqual(prefix(one, 1));
   shelf.gate = null;
-  expect(bodies(await history.listUntil(one, 2))).toEqual(prefix(one, 2));
+  expect(await sentUntil(history, one, 2)).toEqual(prefix(one, 2));
 });
 
 test.each(["forget", "clear"] as const)("a load under way is not kept after %s", async (act) => {
@@ -157,22 +202,22 @@ test.each(["forget", "clear"] as const)("a load under way is not kept after %s",
   await shelf.commit(record(one, 0));
   const { promise, resolve: open } = Promise.withResolvers<void>();
   shelf.gate = promise;
-  const early = history.listUntil(one, 0);
+  const early = sentUntil(history, one, 0);
   await shelf.commit(record(one, 1));
   history[act](one);
   open();
   await early;
   shelf.gate = null;
-  expect(bodies(await history.listUntil(one, 1))).toEqual(prefix(one, 1));
+  expect(await sentUntil(history, one, 1)).toEqual(prefix(one, 1));
 });
 
 test("two loads at once give the same list and later appends go on from it", async () => {
   const { shelf, history, one } = openHistory();
   await shelf.commit(...records(one, 3));
-  const lists = await Promise.all([history.listUntil(one, 2), history.listUntil(one, 0)]);
-  expect(lists.map(bodies)).toEqual([prefix(one, 2), prefix(one, 0)]);
+  const lists = await Promise.all([sentUntil(history, one, 2), sentUntil(history, one, 0)]);
+  expect(lists).toEqual([prefix(one, 2), prefix(one, 0)]);
   history.append([record(one, 3)]);
-  expect(bodies(await history.listUntil(one, 3))).toEqual(prefix(one, 3));
+  expect(await sentUntil(history, one, 3)).toEqual(prefix(one, 3));
   expect(shelf.reads).toBe(2);
 });
 
@@ -185,15 +230,14 @@ test("whatever is appended, read, forgotten and held back, a delivery gets its e
   fc.assert(
     fc.asyncProperty(
       fc.array(anyAction, { minLength: 10, maxLength: 60 }),
-      fc.constantFrom(1, 200, 10_000),
+      fc.constantFrom(1, ROOM_FOR_ONE, 10_000),
       async (actions, charsMax) => {
         const { shelf, history, one } = openHistory(charsMax);
         const counts = new Map<number, number>();
         const reading: Promise<void>[] = [];
         let open = () => {};
         const read = async (runKey: number, position: number) => {
-          const list = await history.listUntil(runKey, position);
-          expect(bodies(list)).toEqual(prefix(runKey, position));
+          expect(await sentUntil(history, runKey, position)).toEqual(prefix(runKey, position));
         };
         for (const { offset, what } of actions) {
           const runKey = one + offset;
