@@ -67,9 +67,10 @@ export const QUEUE_PARALLELISM_MAX = 10_000;
 // Workflow runs.
 export const RUN_ID_CHARS_MAX = 128;
 export const STEP_RESULT_BYTES_MAX = 10 * MEBIBYTE;
-export const RUN_RECORDS_MAX = 10_000;
+export const RUN_RECORDS_MAX = 25_000;
 export const RUN_BYTES_MAX = 50 * MEBIBYTE;
 export const PARALLEL_STEPS_MAX = 1000;
+export const EVENT_ID_CHARS_MAX = 1024;
 export const INVOKE_DEPTH_MAX = 100;
 export const STEP_NAME_CHARS_MAX = 1024;
 

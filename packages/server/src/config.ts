@@ -29,6 +29,10 @@ export interface ServerConfig extends Limits {
   readonly keyRotationGuardMs: number;
   readonly logLevel: LogLevel;
   readonly trustedProxies: readonly string[];
+  /** Under which others reach this server; webhooks report it. Null: as each request says. */
+  readonly publicUrl: string | null;
+  /** Sent with every delivery, for apps that serve several regions; null sends none. */
+  readonly region: string | null;
   /** Where deliveries may go. */
   readonly egress: EgressPolicy;
   /** Time that attempts in flight get to end when the server stops. */
@@ -60,6 +64,8 @@ const DEFAULTS = {
   dataDir: ".reprise/data",
   logLevel: "info",
   trustedProxies: [],
+  publicUrl: null,
+  region: null,
   drainMs: 30_000,
 } as const;
 
@@ -117,6 +123,8 @@ export function parseServerConfig(env: Environment): ServerConfig {
       DEFAULTS.keyRotationGuardMs,
     logLevel: reader.choice("REPRISE_LOG_LEVEL", ["debug", "info", "warn", "error"]) ?? "info",
     trustedProxies: reader.list("REPRISE_TRUSTED_PROXIES"),
+    publicUrl: readPublicUrl(reader, faults),
+    region: reader.choice("REPRISE_REGION", ["EU-CENTRAL-1", "US-EAST-1"]) ?? null,
     egress: readEgress(reader, faults),
     ...readLimits(reader, faults),
     drainMs: reader.duration("REPRISE_DRAIN_TIMEOUT", 3_600_000) ?? DEFAULTS.drainMs,
@@ -128,6 +136,18 @@ export function parseServerConfig(env: Environment): ServerConfig {
     });
   }
   return config;
+}
+
+function readPublicUrl(reader: EnvironmentReader, faults: string[]): string | null {
+  const text = reader.text("REPRISE_PUBLIC_URL");
+  if (text === null) return null;
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const isOrigin = url !== null && url.origin !== "null" && `${url.origin}/` === url.href;
+  if (isOrigin && /^https?:$/.test(url.protocol)) return url.origin;
+  faults.push(
+    `REPRISE_PUBLIC_URL must be http:// or https:// with a host and nothing behind it, got ${text}`,
+  );
+  return null;
 }
 
 const TOKEN_NAMES = ["REPRISE_TOKEN", "REPRISE_READ_ONLY_TOKEN", "REPRISE_PUBLISH_TOKEN"] as const;

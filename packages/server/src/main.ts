@@ -110,6 +110,7 @@ async function serve(parts: Parts): Promise<RunningServer> {
     settings: {
       ...limitsOf(config),
       trustedProxies: config.trustedProxies,
+      publicUrl: config.publicUrl,
       isLoopbackOnly: config.mode === "development",
       checkEgress: createDestinationCheck(config),
     },
@@ -205,6 +206,7 @@ export function createEngine(
   keys: () => { readonly current: string; readonly next: string },
 ): Engine {
   return new Engine({
+    region: config.region,
     host,
     store,
     keys,

@@ -1,7 +1,6 @@
 import {
   asSubmissionError,
   DESTINATION_PREFIX,
-  HEADER,
   RepriseError,
   type TokenScope,
 } from "@reprise/protocol";
@@ -15,12 +14,13 @@ import { checkMessageShape } from "./message-shape.ts";
 import { callerIp, checkLoopback, checkTransport, peerOf } from "./request.ts";
 import type { ApiEnv, ApiRoom, Peer } from "./room.ts";
 import { routePath } from "./route-path.ts";
-import { batchRoutes } from "./routes/batch.ts";
+import { batchRoutes, isSubmissionRequest } from "./routes/batch.ts";
 import { bulkActionRoutes } from "./routes/bulk-actions.ts";
 import { cancelRunsRoutes } from "./routes/cancel-runs.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { deadMessageRoutes } from "./routes/dead-messages.ts";
 import { flowControlRoutes } from "./routes/flow-control.ts";
+import { hookRoutes } from "./routes/hooks.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { messageLogRoutes } from "./routes/message-logs.ts";
 import { messageRoutes } from "./routes/messages.ts";
@@ -29,10 +29,10 @@ import { queueRoutes } from "./routes/queues.ts";
 import { runLogRoutes } from "./routes/run-logs.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
-import { stepsToCome } from "./routes/steps-to-come.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { triggerRoutes } from "./routes/trigger.ts";
 import { urlGroupRoutes } from "./routes/url-groups.ts";
+import { waitRoutes } from "./routes/waits.ts";
 
 const resources = [
   batchRoutes,
@@ -52,7 +52,7 @@ const resources = [
   queueRoutes,
   flowControlRoutes,
   scheduleRoutes,
-  stepsToCome,
+  waitRoutes,
 ];
 
 /** Whatever is behind one of these is a destination. */
@@ -71,6 +71,8 @@ export function createApi(room: ApiRoom): Api {
     await room.store.nextDueAt();
     return c.json({ status: "ok" });
   });
+  // The URL itself is the secret of a webhook: whoever calls it has no token.
+  app.route("/", hookRoutes(room));
   app.use("/v2/*", async (c, next) => {
     checkTransport(c.env);
     if (room.settings.isLoopbackOnly) checkLoopback(c.req.raw);
@@ -89,7 +91,7 @@ export function createApi(room: ApiRoom): Api {
   });
   app.onError((error, c) => {
     // What is refused before a route sees it may come from a running workflow as well.
-    const isSubmission = c.req.header(HEADER.workflowInit)?.toLowerCase() === "false";
+    const isSubmission = isSubmissionRequest(c.req.raw);
     return errorResponse(isSubmission ? asSubmissionError(error) : error, room.host);
   });
   return {

@@ -160,6 +160,25 @@ function bodyTooLarge(bytesMax: number): RepriseError {
   });
 }
 
+/** Scheme and host under which callers reach this server: as configured, as a trusted proxy says, or as the request does. */
+export function externalOrigin(
+  request: Request,
+  peer: Peer,
+  { publicUrl, trustedProxies }: Pick<ApiSettings, "publicUrl" | "trustedProxies">,
+): { readonly proto: string; readonly host: string } {
+  if (publicUrl !== null) {
+    const { protocol, host } = new URL(publicUrl);
+    return { proto: protocol.slice(0, -1), host };
+  }
+  const isProxied = trustedProxies.includes(peer.address);
+  const said = (name: string) =>
+    isProxied ? request.headers.get(name)?.split(",")[0]?.trim() : undefined;
+  return {
+    proto: said("x-forwarded-proto") || "http",
+    host: said("x-forwarded-host") || (request.headers.get("host") ?? new URL(request.url).host),
+  };
+}
+
 /** The caller's address; behind a trusted proxy the one that the proxy names. */
 export function callerIp(
   request: Request,

@@ -33,6 +33,8 @@ export interface ApiSettings extends Limits {
   readonly isLoopbackOnly: boolean;
   /** Proxies whose `X-Forwarded-For` is believed; empty believes nobody. */
   readonly trustedProxies: readonly string[];
+  /** Scheme and host under which others reach this server; null believes each request. */
+  readonly publicUrl: string | null;
   /**
    * Refuses a destination that is too long, or that the egress policy denies for what its URL says; names are judged again
    * when dialled.

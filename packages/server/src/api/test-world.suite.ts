@@ -190,6 +190,7 @@ export async function createWorld(): Promise<World> {
       isLoopbackOnly: false,
       checkEgress: () => {},
       trustedProxies: [],
+      publicUrl: null,
     },
   };
   engine.start();

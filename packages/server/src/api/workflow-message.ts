@@ -122,14 +122,9 @@ function toFeatureSet({ features, sdkVersion }: WorkflowOptions): readonly strin
 }
 
 function commonConfig(options: MessageOptions, room: ApiRoom) {
-  const retries = options.retries ?? RETRIES_DEFAULT;
-  if (retries > room.settings.retriesMax) {
-    throw new RepriseError("quota_exceeded", {
-      message: `quota maxRetries exceeded, current limit: ${room.settings.retriesMax} (Upstash-Retries is ${retries})`,
-    });
-  }
+  checkRetriesQuota(options.retries, room);
   return {
-    retries,
+    retries: options.retries ?? RETRIES_DEFAULT,
     retryDelay: options.retryDelay,
     timeoutMs: options.timeoutMs,
     flowControl: options.flowControl,
@@ -137,6 +132,13 @@ function commonConfig(options: MessageOptions, room: ApiRoom) {
     redaction: options.redaction,
     invoker: null,
   };
+}
+
+export function checkRetriesQuota(retries: number | null, { settings }: ApiRoom): void {
+  if ((retries ?? RETRIES_DEFAULT) <= settings.retriesMax) return;
+  throw new RepriseError("quota_exceeded", {
+    message: `quota maxRetries exceeded, current limit: ${settings.retriesMax} (Upstash-Retries is ${retries ?? RETRIES_DEFAULT})`,
+  });
 }
 
 /** What a message brings along itself. */
@@ -197,7 +199,7 @@ export function toSubmitStep(
   }
   if (workflow.callType !== "step") {
     throw new RepriseError("invalid_step", {
-      message: `this version does not offer steps that call others (Upstash-Workflow-CallType: ${workflow.callType})`,
+      message: `Upstash-Workflow-CallType of a submitted record must be step, got ${workflow.callType}`,
     });
   }
   const record = parseStepRecord(submission.body);
@@ -210,6 +212,7 @@ export function toSubmitStep(
       stepId: isPlan ? (record.targetStep ?? 0) : record.stepId,
       isPlan,
       concurrent: record.concurrent,
+      ...(record.stepType === "Call" && !isPlan ? { isCallResult: true } : {}),
     },
     groupNextStepId: null,
     body: submission.body,

@@ -66,7 +66,7 @@ const KEPT_EVENTS_MAX = 1_000;
 
 export function decideNotifyRun(
   { run, deadLetter, recipient, kept, flows }: NotifyRunState,
-  { eventId, data }: NotifyRun,
+  { eventId, source, data }: NotifyRun,
   context: Context,
 ): Transition<NotifyRunAnswer> {
   if (run === null || !isOpen(run, deadLetter)) return unchanged({ outcome: "ended", run });
@@ -82,6 +82,7 @@ export function decideNotifyRun(
     key: context.newKey(),
     runKey: run.key,
     eventId,
+    source,
     createdAt: context.now,
     body: data,
   };

@@ -11,7 +11,7 @@ import { announce, startRun } from "./start-run.ts";
 import { checkOrigin, openRun } from "./submit-step.ts";
 import { type Context, insert, remove, type Transition, unchanged } from "./transition.ts";
 import { eventRecord, type WaitConfig } from "./wait.ts";
-import type { EventRow, WaitRow } from "./wait-rows.ts";
+import type { EventRow, EventSource, WaitKind, WaitRow } from "./wait-rows.ts";
 
 /**
  * Steps that others complete. Each is registered once: its delivery may be repeated, and a second call, wait or child would be one
@@ -53,7 +53,7 @@ export function decideRegisterWait(
     eventId,
   };
   const answer = { messageKey: wait.key, deduplicated: false };
-  const event = state.kept[0];
+  const event = state.kept.find(({ source }) => isFor(kind, source));
   if (event === undefined) {
     return { changes: [insert("waits", wait)], effects: [{ type: "wake", dueAt }], answer };
   }
@@ -65,6 +65,11 @@ export function decideRegisterWait(
     { changes: [insert("waits", wait), remove("events", event.key), ...changes], effects, answer },
     book,
   );
+}
+
+/** What a webhook has brought is for steps that wait for webhooks; who has a token may wake both. */
+export function isFor(kind: WaitKind, source: EventSource): boolean {
+  return source === "notify" || kind === "webhook";
 }
 
 /** A failed run starts nothing new: its resume asks for the step again. */

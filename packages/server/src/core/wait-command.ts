@@ -4,7 +4,7 @@ import type { RunRow } from "./rows.ts";
 import type { MessageConfig } from "./run-config.ts";
 import type { StepFacts } from "./step.ts";
 import type { WaitConfig } from "./wait.ts";
-import type { WaitRow } from "./wait-rows.ts";
+import type { EventSource, WaitRow } from "./wait-rows.ts";
 
 /** Commands about steps that others complete, and about those who do. */
 export type WaitCommand =
@@ -55,6 +55,7 @@ export interface NotifyEvent {
 /** Wakes one run, or is kept for it until it waits. */
 export interface NotifyRun {
   readonly type: "notifyRun";
+  readonly source: EventSource;
   readonly runId: string;
   readonly eventId: string;
   readonly data: Uint8Array;

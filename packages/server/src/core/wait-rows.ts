@@ -32,11 +32,15 @@ export interface WaitRow {
   readonly answer: Uint8Array | null;
 }
 
+export type EventSource = "notify" | "webhook";
+
 /** What came for a run before anybody waited for it. The oldest of an event id is taken first. */
 export interface EventRow {
   readonly key: number;
   readonly runKey: number;
   readonly eventId: string;
+  /** A webhook's caller has no token, so what it sends is for steps that wait for webhooks alone. */
+  readonly source: EventSource;
   readonly createdAt: number;
   readonly body: Uint8Array;
 }

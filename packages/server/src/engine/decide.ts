@@ -136,7 +136,7 @@ function belongings(message: MessageRow | null, { work }: DecisionRoom) {
     run: runKey === null ? null : work.peek("runs", runKey),
     config: runKey === null ? null : work.config(runKey),
     step: message?.kind === "step" ? work.peek("steps", message.key) : null,
-    wait: message?.waitKey == null ? null : work.get("waits", message.waitKey),
+    wait: message?.waitKey == null ? null : work.peek("waits", message.waitKey),
   };
 }
 

@@ -36,6 +36,7 @@ function open(own: Partial<typeof limits> = {}): Dispatcher {
     history,
     store,
     keys: () => ({ current: "sig_current", next: "sig_next" }),
+    region: null,
     limits: { ...limits, ...own },
     isWanted: ({ message }) => !unwanted.has(message.key),
     onEnd: (command) => ended.push(command),

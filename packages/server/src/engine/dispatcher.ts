@@ -39,6 +39,8 @@ export interface DispatcherOptions {
   readonly store: Pick<Reader, "get">;
   readonly keys: () => SigningKeys;
   readonly limits: DispatcherLimits;
+  /** Sent with every delivery, for apps that serve several regions. */
+  readonly region: string | null;
   /** Asked when a delivery that had to wait comes to its turn: its message may have been taken away meanwhile. */
   readonly isWanted: (delivery: Delivery) => boolean;
   /** Takes the outcome of every attempt, with the message as it was handed over. */
@@ -164,12 +166,13 @@ export class Dispatcher {
 
   /** Null when the message was taken away before the request was made, or when it is too late to begin. */
   async #send(delivery: Delivery): Promise<EndDelivery | null> {
-    const { host, keys, limits } = this.#options;
+    const { host, keys, limits, region } = this.#options;
     const { message } = delivery;
     const draft =
       delivery.kind === "run" ? await this.#draftRun(delivery) : await this.#draft(delivery);
     if (!this.#preparing.delete(delivery)) return null;
     const { headers } = draft;
+    if (region !== null) headers[HEADER.region] = region;
     const startedAt = host.now();
     if (delivery.startUntil !== null && startedAt >= delivery.startUntil) {
       this.#options.onLate(message.key);

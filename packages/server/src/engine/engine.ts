@@ -27,6 +27,7 @@ export interface EngineOptions {
   readonly store: Store;
   readonly keys: () => SigningKeys;
   readonly limits: EngineLimits;
+  readonly region?: string | null;
   /** Looks at commands from outside before they are executed, and throws to refuse them. */
   readonly admit?: (commands: readonly Command[]) => void;
 }
@@ -93,6 +94,7 @@ export class Engine {
       store,
       keys,
       limits,
+      region: options.region ?? null,
       isWanted: ({ message }) => this.#inFlight.get(message.key) === message.leaseToken,
       onEnd: (command, message) => this.#takeOutcome(command, message),
       onUnsent: (messageKey) => this.#giveBack(messageKey),

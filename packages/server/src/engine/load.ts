@@ -192,7 +192,7 @@ function wantContinuations(command: Command, work: WorkingSet, wants: Wants): vo
   }
   if (message === null || message.runKey === null) return;
   if (message.kind === "callResult") {
-    const stepId = work.get("waits", message.waitKey ?? -1)?.stepId;
+    const stepId = work.peek("waits", message.waitKey ?? -1)?.stepId;
     if (stepId !== undefined) wants.slot(message.runKey, resultSlot(stepId));
     return;
   }

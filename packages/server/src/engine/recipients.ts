@@ -96,10 +96,10 @@ function waitsNamedBy(command: Command, work: WorkingSet): readonly WaitRow[] {
       const heir = heirOf(command.runId, work);
       return heir === null ? [] : work.group("openWaitsForEventOfRun", command.eventId, heir.key);
     }
-    case "startDelivery":
     case "endDelivery": {
-      const waitKey = work.get("messages", command.messageKey)?.waitKey ?? null;
-      const wait = waitKey === null ? null : work.get("waits", waitKey);
+      const message = work.get("messages", command.messageKey);
+      if (message?.kind !== "call" || message.waitKey === null) return [];
+      const wait = work.get("waits", message.waitKey);
       return wait === null ? [] : [wait];
     }
     default:

@@ -5,6 +5,7 @@ import {
   decideInvokeRun,
   decideRegisterCall,
   decideRegisterWait,
+  isFor,
   type RegisterState,
 } from "../core/register-wait.ts";
 import type { FlowControlRow } from "../core/rows.ts";
@@ -89,7 +90,8 @@ export const waitHandlers: Handlers = {
         return decideNotifyRun({ run, deadLetter, recipient: null, kept: [] }, command, context);
       }
       const waits = work.group("openWaitsForEventOfRun", command.eventId, run.key);
-      const oldest = waits.toSorted((a, b) => a.key - b.key)[0] ?? null;
+      const inOrder = waits.toSorted((a, b) => a.key - b.key);
+      const oldest = inOrder.find(({ kind }) => isFor(kind, command.source)) ?? null;
       const state = {
         run,
         deadLetter,

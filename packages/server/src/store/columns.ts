@@ -241,6 +241,7 @@ export const columnTypes: {
     key: "INTEGER",
     runKey: "INTEGER",
     eventId: "TEXT",
+    source: "TEXT",
     createdAt: "INTEGER",
     body: "BLOB",
   },

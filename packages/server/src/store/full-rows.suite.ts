@@ -184,6 +184,7 @@ export const fullRows: { readonly [T in TableName]: Tables[T] } = {
     key: 1,
     runKey: 113,
     eventId: "evt_1",
+    source: "webhook",
     createdAt: 114,
     body: new Uint8Array([115]),
   },

@@ -15,16 +15,23 @@ import {
   RepriseError,
 } from "@reprise/protocol";
 import { Hono } from "hono";
-import type { Answers, PublishMessage, StartRun, SubmitStep } from "../../core/commands.ts";
+import type {
+  Answers,
+  InvokeRun,
+  PublishMessage,
+  RegisterCall,
+  StartRun,
+  SubmitStep,
+} from "../../core/commands.ts";
 import { urlGroupNotFound } from "../../core/publish.ts";
 import type { UrlGroupRow } from "../../core/rows.ts";
 import { toPublish, toPublishAnswer, withDefaults } from "../publish-message.ts";
 import { checkQueueQuota } from "../quotas.ts";
 import { callerIp, messageTooLarge, readBody } from "../request.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
+import { toInvokeRun, toRegisterCall } from "../wait-message.ts";
 import { readOptions, type Submission, toStartRun, toSubmitStep } from "../workflow-message.ts";
 import { invalidQueueName } from "./queue-name.ts";
-import { notOfferedStep } from "./steps-to-come.ts";
 
 /**
  * `POST /v2/batch`: many messages in one request, and how the SDK starts runs and submits steps. Everything is checked first, and
@@ -48,7 +55,8 @@ export function batchRoutes(room: ApiRoom): Hono<ApiEnv> {
   });
 }
 
-type ItemCommand = StartRun | SubmitStep | PublishMessage;
+type WorkflowCommand = StartRun | SubmitStep | RegisterCall | InvokeRun;
+type ItemCommand = WorkflowCommand | PublishMessage;
 
 /** An item whose URL group does not exist fails alone; all others are executed as one. */
 async function execute(
@@ -100,8 +108,22 @@ const encoder = new TextEncoder();
 /** Whether an item comes from a running workflow. Asked of what could not be read as well: it decides how a fault is answered. */
 function isSubmission(value: unknown): boolean {
   if (!isJsonObject(value) || !isJsonObject(value.headers)) return false;
-  return Object.entries(value.headers).some(
-    ([name, text]) => name.toLowerCase() === HEADER.workflowInit && isFalse(String(text)),
+  return Object.entries(value.headers).some(([name, text]) =>
+    isSubmissionHeader(name.toLowerCase(), String(text)),
+  );
+}
+
+/** What a run submits belongs to it, or starts another one in its name. */
+export function isSubmissionHeader(name: string, text: string | null | undefined): boolean {
+  if (text === null || text === undefined) return false;
+  if (name === HEADER.workflowInit) return isFalse(text);
+  return name === HEADER.workflowInvoke && text.toLowerCase() === "true";
+}
+
+/** Whether a request comes from a running workflow: it decides how a fault is answered. */
+export function isSubmissionRequest({ headers }: Request): boolean {
+  return [HEADER.workflowInit, HEADER.workflowInvoke].some((name) =>
+    isSubmissionHeader(name, headers.get(name)),
   );
 }
 
@@ -194,15 +216,17 @@ function toCommand(item: Item, batch: Batch, room: ApiRoom): ItemCommand | Repri
 }
 
 /** A message that starts a run or submits to one. */
-export function toWorkflowCommand(submission: Submission, room: ApiRoom): StartRun | SubmitStep {
+export function toWorkflowCommand(submission: Submission, room: ApiRoom): WorkflowCommand {
   const options = readOptions(submission.headers, room);
-  // Its body is an envelope: started like any other run, the child would get that as its payload and the parent no answer.
-  if (options.workflow.isInvoke) throw notOfferedStep("steps that invoke other workflows");
-  switch (options.workflow.isInit) {
+  const { isInit, isInvoke, callType } = options.workflow;
+  if (isInvoke) return toInvokeRun(submission, options, room);
+  switch (isInit) {
     case true:
       return toStartRun(submission, options, room);
     case false:
-      return toSubmitStep(submission, options, room);
+      return callType === "toCallback"
+        ? toRegisterCall(submission, options, room)
+        : toSubmitStep(submission, options, room);
     case null:
       throw new RepriseError("invalid_header", {
         message: "Upstash-Workflow-Init must be true or false on a message of a workflow",

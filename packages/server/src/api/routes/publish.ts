@@ -22,7 +22,7 @@ import { checkQueueQuota } from "../quotas.ts";
 import { callerIp, messageTooLarge, readBody, requestHeaders } from "../request.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
 import type { Submission } from "../workflow-message.ts";
-import { isFalse, planGroups, toItemAnswer, toWorkflowCommand } from "./batch.ts";
+import { isSubmissionRequest, planGroups, toItemAnswer, toWorkflowCommand } from "./batch.ts";
 import { invalidQueueName } from "./queue-name.ts";
 
 /**
@@ -39,8 +39,7 @@ export function publishRoutes(room: ApiRoom): Hono<ApiEnv> {
           ? await publishToRun(c, submission, room)
           : await publishOrSchedule(c, submission, room);
       } catch (error) {
-        const isSubmission = isFalse(c.req.header(HEADER.workflowInit));
-        throw isSubmission ? asSubmissionError(error) : error;
+        throw isSubmissionRequest(c.req.raw) ? asSubmissionError(error) : error;
       }
     })
     .post("/v2/enqueue/*", async (c) => {

@@ -26,6 +26,7 @@ CREATE TABLE events (
   key INTEGER PRIMARY KEY,
   runKey INTEGER NOT NULL,
   eventId TEXT NOT NULL,
+  source TEXT NOT NULL,
   createdAt INTEGER NOT NULL,
   body BLOB NOT NULL
 ) STRICT;

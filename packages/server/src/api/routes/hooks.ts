@@ -1,0 +1,52 @@
+import { RepriseError, toHeaderMap } from "@reprise/protocol";
+import { type Context, Hono } from "hono";
+import {
+  checkTransport,
+  externalOrigin,
+  messageTooLarge,
+  readBody,
+  requestHeaders,
+} from "../request.ts";
+import type { ApiEnv, ApiRoom } from "../room.ts";
+
+/**
+ * `ANY /v2/workflows/hooks/{user}/{workflowRunId}/{eventId}`: the URL that `createWebhook` hands out. It needs no token; its random
+ * event id is the secret, so it wakes nothing but steps that wait for webhooks.
+ */
+export function hookRoutes(room: ApiRoom): Hono<ApiEnv> {
+  return new Hono<ApiEnv>().all("/v2/workflows/hooks/:user/:runId/:eventId", async (c) => {
+    checkTransport(c.env);
+    const runId = c.req.param("runId");
+    const eventId = c.req.param("eventId");
+    const body = await readBody(c.req.raw, room.settings.bodyBytesMax, messageTooLarge);
+    const data = new TextEncoder().encode(JSON.stringify(toRequestData(c, body, room)));
+    const command = { type: "notifyRun", source: "webhook", runId, eventId, data } as const;
+    const [answer] = await room.engine.execute([command]);
+    switch (answer?.outcome) {
+      case "woken":
+      case "kept":
+        return c.json({ status: "ok" });
+      case "full":
+        throw new RepriseError("rate_limited", {
+          message: "this webhook has been called too often without the workflow waiting for it",
+        });
+      default:
+        throw new RepriseError("not_found", {
+          message: "there is no such webhook, or its run has ended",
+        });
+    }
+  });
+}
+
+/** The request as the step gets it (workflow protocol, 6.8). */
+function toRequestData(c: Context<ApiEnv>, body: Uint8Array, { settings }: ApiRoom) {
+  const { proto, host } = externalOrigin(c.req.raw, c.env, settings);
+  return {
+    method: c.req.method,
+    header: toHeaderMap(requestHeaders(c.req.raw, c.env)),
+    body: Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("base64"),
+    proto,
+    host,
+    url: c.env.rawTarget,
+  };
+}
