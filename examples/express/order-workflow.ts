@@ -16,6 +16,7 @@ export const orderWorkflow = serve<Order>(
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(order),
       retries: 2,
+      retryDelay: "500",
     });
     // An answer that says no is a result like any other; only the workflow knows what it means.
     if (payment.status !== 200) {

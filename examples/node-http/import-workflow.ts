@@ -12,6 +12,7 @@ export const importWorkflow = serve<Import>(
       url: new URL(`/supplier/prices/${encodeURIComponent(importId)}`, context.url).href,
       headers: { "X-Contract": "shop-17" },
       retries: 2,
+      retryDelay: "500",
       timeout: "30s",
     });
     // An answer that says no is a result like any other; only the workflow knows what it means.

@@ -5,11 +5,13 @@ const PAUSE_MS = 4;
  * Asks again and again until there is an answer other than `null`, `undefined` and `false`; an error counts as no answer yet.
  * A test awaits facts with it instead of sleeping.
  * @param what names the fact in the error when the deadline has passed.
+ * @param pauseMs between two questions; longer where others need the processor to make the fact true.
  */
 export async function until<T>(
   what: string,
   ask: () => T | null | undefined | false | Promise<T | null | undefined | false>,
   deadlineMs = DEADLINE_MS,
+  pauseMs = PAUSE_MS,
 ): Promise<T> {
   const endAt = Date.now() + deadlineMs;
   let lastFault: unknown;
@@ -20,7 +22,7 @@ export async function until<T>(
     } catch (error) {
       lastFault = error;
     }
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
   throw new Error(`waited ${deadlineMs} ms in vain for: ${what}`, { cause: lastFault });
 }

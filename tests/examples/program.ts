@@ -6,6 +6,8 @@ import { until } from "../conformance/until.ts";
 
 const readyPattern = /(?:running at|Local:)\s+(http:\/\/\S+)/;
 const readyMsMax = 40_000;
+const factMsMax = 30_000;
+const pauseMs = 50;
 const stopMsMax = 5_000;
 /** Settings of the shell of the tests that would lead a program to another server. */
 const foreignSettings = /^(?:QSTASH_|REPRISE_|UPSTASH_|US_EAST_1_|EU_CENTRAL_1_|PORT$)/;
@@ -14,6 +16,14 @@ export interface Program {
   readonly child: ChildProcess;
   readonly output: () => string;
   readonly ended: Promise<number | null>;
+}
+
+/** Awaits a fact of a program that compiles before it answers, on a machine that has other work. */
+export async function untilSeen<T>(
+  what: string,
+  ask: () => Promise<T | null | undefined | false>,
+): Promise<T> {
+  return until(what, ask, factMsMax, pauseMs);
 }
 
 /** Starts a file of the repository with the Node of the tests. */
@@ -54,7 +64,7 @@ export async function addressOf({ output, ended }: Program): Promise<string> {
   });
   // Its end is expected once it has been ready.
   early.catch(() => {});
-  const ready = until("a program", () => readyPattern.exec(output())?.[1], readyMsMax);
+  const ready = until("a program", () => readyPattern.exec(output())?.[1], readyMsMax, pauseMs);
   return Promise.race([ready, early]);
 }
 

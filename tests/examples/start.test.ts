@@ -6,8 +6,7 @@ import type { AddressInfo } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import { devServerConfig, type RunningServer, startServer } from "@reprise/server";
 import { afterEach, expect, test } from "vitest";
-import { until } from "../conformance/until.ts";
-import { addressOf, type Program, startProgram, stopProgram } from "./program.ts";
+import { addressOf, type Program, startProgram, stopProgram, untilSeen } from "./program.ts";
 
 const cleanUps: (() => Promise<void> | void)[] = [];
 
@@ -107,5 +106,7 @@ test("with QSTASH_DEV an app finds the server by itself, and verifies what it se
 
   const journal = async () => (await fetch(`${url}/orders/1`)).json();
   const lines = ["support is asked for a refund: too blue"];
-  await until("the first step of the run", async () => isDeepStrictEqual(await journal(), lines));
+  await untilSeen("the first step of the run", async () =>
+    isDeepStrictEqual(await journal(), lines),
+  );
 });

@@ -23,6 +23,7 @@ export const { POST } = serve<Order>(
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ orderId: order.orderId, webhookUrl: webhook.webhookUrl }),
       retries: 2,
+      retryDelay: "500",
     });
 
     // Costs nothing while it waits; neither restarts of the app nor of the server matter.
