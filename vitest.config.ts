@@ -1,7 +1,10 @@
 import { defineConfig } from "vitest/config";
 
-/** Tests run from the sources: workspace packages resolve through their `source` export, so no build is needed. */
-const conditions = ["source", "module", "node", "development|production"];
+/**
+ * Tests run from the sources: workspace packages resolve through their `source` export, so no build is needed. `module` is for
+ * bundlers: Node cannot load what some packages have there.
+ */
+const conditions = ["source", "node", "development|production"];
 
 export default defineConfig({
   resolve: { conditions },

@@ -237,11 +237,11 @@ function stepsOf(handling: Handling, message: PythonMessage, steps: readonly Pyt
     body: dumps({ ...EMPTY_RECORD, ...record }),
   });
   return {
-    // What `step` gives was recorded by the same call of an earlier pass.
     run: <T>(name: string, run: () => T | Promise<T>) =>
       step(name, "Run", async (stepId) => {
         const out = dumps((await run()) ?? null);
         return toWorkflow({ stepId, stepName: name, stepType: "Run", out });
+        // What `step` gives was recorded by the same call of an earlier pass.
       }) as Promise<T>,
     sleep: (name, duration) =>
       step(name, "SleepFor", (stepId) => {

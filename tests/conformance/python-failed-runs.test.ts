@@ -9,7 +9,7 @@ import {
   pythonWorkflow,
   servePython,
 } from "./python-endpoint.ts";
-import { impatient, startPython } from "./python-runs.ts";
+import { callEndpoint, impatient } from "./self-started.ts";
 import { useWorld } from "./world.ts";
 
 const world = useWorld();
@@ -44,7 +44,7 @@ test("the failure function is told what failed, with the run's id, URL, payload 
   const told: PythonFailure[] = [];
   serveOrder("/order", { failureFunction: (failure) => told.push(failure) });
   const headers = { "x-user": "me", authorization: "Bearer user" };
-  const runId = await startPython(world, "/order", { body: '{"order":"ü"}', headers });
+  const runId = await callEndpoint(world, "/order", { body: '{"order":"ü"}', headers });
   const entry = await world.deadLetterIn(runId, "CALLBACK_SUCCESS");
   expect(told).toEqual([
     {
@@ -73,7 +73,7 @@ test("the failure function is told what failed, with the run's id, URL, payload 
 test("a failure URL gets the failure of any step, and the workflow does not", async () => {
   const failureUrl = world.app.on("/alarm", () => new Response("noted"));
   serveOrder("/order", { failureUrl });
-  const runId = await startPython(world, "/order", { headers: { "x-user": "me" } });
+  const runId = await callEndpoint(world, "/order", { headers: { "x-user": "me" } });
   await world.deadLetterIn(runId, "CALLBACK_SUCCESS");
   expect(failureCalls("/order")).toEqual([]);
   const [call] = world.app.at("/alarm");
@@ -93,7 +93,7 @@ test("a run that fails in its first step tells nobody: the message that started 
     { retries: 0, failureFunction: (failure) => told.push(failure) },
   );
   world.app.on("/first", impatient(handler));
-  const runId = await startPython(world, "/first");
+  const runId = await callEndpoint(world, "/first");
   const entry = await world.deadLetterIn(runId, null);
   expect(entry).toMatchObject({ maxRetries: 3, workflowRunId: runId });
   await world.close();
@@ -123,7 +123,7 @@ test("an endpoint without a failure function raises: the callback has failed, an
 
 test("a resumed run goes on from its failing step, with the records byte for byte as they were", async () => {
   const counters = serveOrder("/order");
-  const runId = await startPython(world, "/order", { body: '{"a": 1}' });
+  const runId = await callEndpoint(world, "/order", { body: '{"a": 1}' });
   await world.failed(runId);
   counters.heal();
   const resumed = await revive(runId, "resume");
@@ -133,7 +133,7 @@ test("a resumed run goes on from its failing step, with the records byte for byt
     world.app
       .at("/order")
       .filter(({ headers }) => headers["upstash-workflow-runid"] === id)
-      .map(({ body }) => JSON.parse(body).map((item: { body: string }) => item.body) as string[]);
+      .map(({ body }) => JSON.parse(body).map((item: { readonly body: string }) => item.body));
   const [before, after] = [bodiesOf(runId).at(-1), bodiesOf(resumed)[0]];
   expect(after).toEqual(before);
 });
@@ -143,7 +143,7 @@ test("a resumed run that fails again tells its failure function its own id", asy
   serveOrder("/order", {
     failureFunction: ({ context }) => ids.push(context.workflowRunId),
   });
-  const runId = await startPython(world, "/order");
+  const runId = await callEndpoint(world, "/order");
   await world.deadLetterIn(runId, "CALLBACK_SUCCESS");
   const resumed = await revive(runId, "resume");
   await world.deadLetterIn(resumed, "CALLBACK_SUCCESS");
@@ -152,7 +152,7 @@ test("a resumed run that fails again tells its failure function its own id", asy
 
 test("a restarted run begins with its payload and without its records", async () => {
   const counters = serveOrder("/order");
-  const runId = await startPython(world, "/order", { body: '{"a": 1}' });
+  const runId = await callEndpoint(world, "/order", { body: '{"a": 1}' });
   await world.failed(runId);
   counters.heal();
   await world.succeeded(await revive(runId, "restart"));

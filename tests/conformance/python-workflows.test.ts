@@ -4,8 +4,8 @@ import { expect, test } from "vitest";
 import type { Handler, Received } from "./app.ts";
 import { Counters } from "./counters.ts";
 import { pythonWorkflow, servePython } from "./python-endpoint.ts";
-import { impatient, publishTo, startPython } from "./python-runs.ts";
 import { dumps } from "./python-wire.ts";
+import { callEndpoint, impatient, publishTo } from "./self-started.ts";
 import { until } from "./until.ts";
 import { useWorld } from "./world.ts";
 
@@ -35,7 +35,7 @@ test("run, sleep and sleep_until one after the other: each is executed once, and
     const nothing = await context.run("nothing", counters.step("nothing", undefined));
     ends.push([context.requestPayload, first, nothing]);
   });
-  const runId = await startPython(world, "/sequential", { body: '{"order":7}' });
+  const runId = await callEndpoint(world, "/sequential", { body: '{"order":7}' });
   const run = await world.succeeded(runId);
   expect(ends).toEqual([[{ order: 7 }, { a: "ü", n: [1, null] }, null]]);
   expect(counters.all()).toEqual({ first: 1, nothing: 1 });
@@ -64,7 +64,7 @@ test("the log of such a run shows its steps, and its nulls as nothing", async ()
     await context.run("first", () => "text");
     await context.sleep("no nap", 0);
   });
-  const run = await world.succeeded(await startPython(world, "/logged", { body: "plain" }));
+  const run = await world.succeeded(await callEndpoint(world, "/logged", { body: "plain" }));
   const shown = run.steps.map(({ steps: [step] }) => [
     step?.stepName,
     Reflect.get(step ?? {}, "stepType"),
@@ -90,7 +90,7 @@ test.each([
       payloads.push(context.requestPayload);
       await context.run("only", () => 1);
     });
-    await world.succeeded(await startPython(world, "/payload", { body }));
+    await world.succeeded(await callEndpoint(world, "/payload", { body }));
     const [first] = stepDeliveries("/payload");
     expect(textsIn(first)).toEqual([dumps(payload)]);
     expect(new Set(payloads.map(dumps))).toEqual(new Set([dumps(payload)]));
@@ -149,7 +149,7 @@ test("each step has its own retries, and the message that starts the run those t
     { retries: 1 },
   );
   world.app.on("/retries", impatient(handler));
-  const runId = await startPython(world, "/retries");
+  const runId = await callEndpoint(world, "/retries");
   const run = await world.failed(runId);
   expect(counters.all()).toEqual({ first: 4, second: 2 });
   expect(run.steps.at(-1)?.steps[0]).toMatchObject({ state: "STEP_FAILED", retries: 1 });
@@ -171,7 +171,7 @@ test("a request that is sent again because its answer was lost changes nothing",
     { losesAnswers: true },
   );
   world.app.on("/twice", handler);
-  const run = await world.succeeded(await startPython(world, "/twice"));
+  const run = await world.succeeded(await callEndpoint(world, "/twice"));
   await world.close();
   expect(counters.all()).toEqual({ first: 1, second: 1 });
   expect(stepDeliveries("/twice").map(({ status }) => status)).toEqual([200, 200, 200, 200]);
@@ -190,7 +190,7 @@ test("a step whose delivery failed behind its submission is not executed again",
     return isStep ? new Response("the worker is gone", { status: 502 }) : response;
   };
   world.app.on("/cut", impatient(cutOff));
-  await world.succeeded(await startPython(world, "/cut"));
+  await world.succeeded(await callEndpoint(world, "/cut"));
   await world.close();
   expect(counters.all()).toEqual({ first: 1, second: 1 });
   expect(stepDeliveries("/cut")).toHaveLength(3);
@@ -207,7 +207,7 @@ test("a step that is submitted after the run was cancelled is a 500 to this SDK,
     },
     { failureFunction: (failure) => told.push(failure) },
   );
-  const runId = await startPython(world, "/late");
+  const runId = await callEndpoint(world, "/late");
   expect((await world.ended(runId)).workflowState).toBe("RUN_CANCELED");
   const late = await until("the answer to the late step", () => {
     const delivery = stepDeliveries("/late")[1];
@@ -232,7 +232,7 @@ test("a list is never left out, however long: this SDK says that it fetches, and
     await context.run("second", () => first);
     payload = context.requestPayload;
   });
-  await world.succeeded(await startPython(world, "/long", { body: long }));
+  await world.succeeded(await callEndpoint(world, "/long", { body: long }));
   expect(payload).toBe(long);
   expect(stepDeliveries("/long").filter(({ body }) => body === "")).toEqual([]);
 });
@@ -248,6 +248,6 @@ test("steps that the code no longer has are told apart by name and type", async 
     },
     { retries: 0 },
   );
-  const run = await world.failed(await startPython(world, "/changed"));
+  const run = await world.failed(await callEndpoint(world, "/changed"));
   expect(run.steps.at(-1)?.steps[0]?.errors?.[0]?.body).toContain("Run first was recorded");
 });

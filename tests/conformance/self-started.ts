@@ -3,7 +3,7 @@ import type { Handler } from "./app.ts";
 import { until } from "./until.ts";
 import type { World } from "./world.ts";
 
-/** Ways to start the run of an endpoint that starts its runs itself, as endpoints of the Python SDK do. */
+/** Ways to start the run of an endpoint without a client: the endpoint tells the server of it, with its own settings. */
 
 export interface StartOptions {
   readonly body?: string;
@@ -11,7 +11,7 @@ export interface StartOptions {
 }
 
 /** A user calls the endpoint; gives the id of the run that it starts. */
-export async function startPython(
+export async function callEndpoint(
   world: World,
   path: string,
   { body = "", headers = {} }: StartOptions = {},
@@ -45,7 +45,7 @@ function runIdIn(status: number, answer: string): string {
   return (JSON.parse(answer) as { readonly workflowRunId: string }).workflowRunId;
 }
 
-/** A gateway before the app, which asks for the next attempt at once: this SDK knows no retry delay. */
+/** A gateway before the app, which asks for the next attempt at once: not every SDK knows a retry delay. */
 export function impatient(handler: Handler): Handler {
   return async (request, received) => {
     const response = await handler(request, received);
