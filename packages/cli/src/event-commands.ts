@@ -1,30 +1,15 @@
 // `reprise notify` and `reprise waiters`: events that runs wait for.
 
-import type { HeaderMap } from "@reprise/protocol";
+import type { HeaderMap, NotifiedResource, WaiterResource } from "@reprise/protocol";
 import type { Command } from "commander";
 import { addJsonOption, type JsonOption, printList } from "./answer.ts";
 import { askList, connectApi } from "./api-client.ts";
-import { failure } from "./fault.ts";
+import { failure, usageFault } from "./fault.ts";
 import { formatInstant } from "./instant.ts";
 import { segment } from "./paths.ts";
 import { readBody, withContentType } from "./publish-command.ts";
 import { note, printJson, printLine, type Terminal } from "./terminal.ts";
 import { formatTable, oneLine, plural } from "./text.ts";
-
-interface Waiter {
-  readonly url: string;
-  /** Epoch seconds. */
-  readonly deadline: number;
-  readonly headers: HeaderMap;
-}
-
-/** What became of one waiter. */
-interface Notification {
-  /** Empty when the event is kept for a wait to come. */
-  readonly messageId: string;
-  readonly workflowRunId: string;
-  readonly error: string;
-}
 
 interface NotifyOptions extends JsonOption {
   readonly run?: string;
@@ -60,8 +45,8 @@ async function notifyWaiters(
   const { run, data, dataFile } = options;
   const given = { body: data, file: dataFile };
   const body = await readBody(given, terminal, "--data or --data-file");
-  const runPart = run === undefined ? "" : `${segment(run, "the run")}/`;
-  const answers = await askList<Notification>(connectApi(terminal), {
+  const runPart = run === undefined ? "" : `${runSegment(run)}/`;
+  const answers = await askList<NotifiedResource>(connectApi(terminal), {
     method: "POST",
     path: `/v2/notify/${runPart}${segment(eventId, "the event")}`,
     headers: withContentType({}, body),
@@ -87,17 +72,25 @@ async function notifyWaiters(
   if (refused.length > 0) throw failure(`${refused.length} of them could not be woken`);
 }
 
+/** The wire knows a run from the first part of an event id by this prefix alone. */
+function runSegment(runId: string): string {
+  if (runId.startsWith("wfr")) return segment(runId, "the run");
+  throw usageFault(
+    `--run must be the id of a run, which starts with wfr, got ${JSON.stringify(runId)}`,
+  );
+}
+
 async function listWaiters(
   eventId: string,
   options: JsonOption,
   terminal: Terminal,
 ): Promise<void> {
   const path = `/v2/waiters/${segment(eventId, "the event")}`;
-  const waiters = await askList<Waiter>(connectApi(terminal), { path });
+  const waiters = await askList<WaiterResource>(connectApi(terminal), { path });
   printList(waiters, { ...options, noun: "waiting run" }, formatWaiterTable, terminal);
 }
 
-function formatWaiterTable(waiters: readonly Waiter[]): string {
+function formatWaiterTable(waiters: readonly WaiterResource[]): string {
   const rows = waiters.map(({ url, deadline, headers }) => [
     runOf(headers),
     formatInstant(deadline * 1000),

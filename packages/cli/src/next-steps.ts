@@ -52,13 +52,25 @@ function afterDeadRun(
   dlqId: string,
   state: DeadLetterResource["failureFunctionState"],
 ): readonly NextStep[] {
-  const again: NextStep = [`dlq callback ${dlqId}`, "call the failure function again"];
   return [
     [`dlq resume ${dlqId}`, "go on from the failing step, results kept"],
     [`dlq restart ${dlqId}`, "begin with the first step"],
-    ...(state === "CALLBACK_FAIL" ? [again] : []),
+    ...aboutFailureCall(dlqId, state),
     [`dlq delete ${dlqId}`, "give it up"],
   ];
+}
+
+function aboutFailureCall(
+  dlqId: string,
+  state: DeadLetterResource["failureFunctionState"],
+): readonly NextStep[] {
+  if (state === "CALLBACK_FAIL") {
+    return [[`dlq callback ${dlqId}`, "call the failure function again"]];
+  }
+  if (state === "CALLBACK_INPROGRESS") {
+    return [[`dlq cancel-callback ${dlqId}`, "no longer call the failure function"]];
+  }
+  return [];
 }
 
 export function afterDeadLetter(

@@ -5,7 +5,7 @@ import type { Api } from "./api-client.ts";
 import { runEventFilters } from "./filter-sets.ts";
 import { type FilterOptions, toQuery } from "./filters.ts";
 import { type ListRequest, listUpTo } from "./pages.ts";
-import { describeBody } from "./step-view.ts";
+import { describeBody, readableResult } from "./step-view.ts";
 import { ifGiven, oneLine } from "./text.ts";
 
 export const EVENT_PAGE_SIZE_MAX = 1_000;
@@ -79,7 +79,8 @@ function stepOf({ stepInfo, error }: WorkflowEventResource): string | undefined 
   if (stepInfo?.stepName === undefined) return undefined;
   const name = `${oneLine(stepInfo.stepName)} (${stepInfo.stepType ?? "step"})`;
   if (error !== undefined) return `delivery of ${name}`;
-  return ifGiven(stepInfo.out, (out) => `${name}: ${oneLine(out)}`) ?? name;
+  const { out = "" } = stepInfo;
+  return out === "" ? name : `${name}: ${oneLine(readableResult(stepInfo.stepType, out))}`;
 }
 
 function errorOf({ error, responseBody }: WorkflowEventResource): string | undefined {
@@ -88,6 +89,7 @@ function errorOf({ error, responseBody }: WorkflowEventResource): string | undef
   return body === "" ? oneLine(error) : `${oneLine(error)}: ${oneLine(describeBody(body))}`;
 }
 
-function nextOf({ nextDeliveryTime: at }: WorkflowEventResource): string | undefined {
-  return ifGiven(at, (instant) => `next attempt at ${new Date(instant).toISOString()}`);
+function nextOf({ nextDeliveryTime: at, error }: WorkflowEventResource): string | undefined {
+  const what = error === undefined ? "due" : "next attempt";
+  return ifGiven(at, (instant) => `${what} at ${new Date(instant).toISOString()}`);
 }

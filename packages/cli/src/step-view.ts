@@ -5,6 +5,7 @@ import type {
   StepErrorResource,
   StepGroupResource,
   StepResource,
+  StepType,
 } from "@reprise/protocol";
 import { formatInstant, formatMs } from "./instant.ts";
 import { ifGiven, indent, oneLine } from "./text.ts";
@@ -29,7 +30,7 @@ function formatStep(step: StepResource): string {
     ...detailsOf(step),
     ...resultOf(step),
     ...formatAttempts(step.errors ?? [], step.retries),
-    ifGiven(next, (at) => `next attempt at ${formatInstant(at)}`),
+    formatNextAttempt({ ...step, nextDeliveryTime: next }),
   ]);
 }
 
@@ -38,8 +39,18 @@ function formatNext(step: NextStepResource): string {
   const head = `${step.state}  ${oneLine(step.stepName ?? "the next step")}`;
   return withDetails(head, [
     ...formatAttempts(step.errors ?? [], step.retries),
-    ifGiven(step.nextDeliveryTime, (at) => `next attempt at ${formatInstant(at)}`),
+    formatNextAttempt(step),
   ]);
+}
+
+interface Pending {
+  readonly nextDeliveryTime?: number | undefined;
+  readonly errors?: readonly StepErrorResource[] | undefined;
+}
+
+function formatNextAttempt({ nextDeliveryTime, errors = [] }: Pending): Detail {
+  const what = errors.length === 0 ? "due" : "next attempt";
+  return ifGiven(nextDeliveryTime, (at) => `${what} at ${formatInstant(at)}`);
 }
 
 type Detail = string | undefined;
@@ -78,11 +89,14 @@ function formatSleep({ sleepFor, sleepUntil, state }: StepResource): Detail {
 
 function formatCall(step: StepResource): readonly Detail[] {
   const { callUrl, callMethod, callBody, callResponseStatus: status, callResponseBody } = step;
-  const answer = ifGiven(callResponseBody, (body) => `: ${oneLine(body, 500)}`) ?? "";
+  const body = callResponseBody ?? "";
+  const answer = body === "" ? "" : `: ${oneLine(body, 500)}`;
   return [
     ifGiven(callUrl, (url) => `calls ${callMethod ?? "GET"} ${oneLine(url, 2000)}`),
-    ifGiven(callBody === "" ? undefined : callBody, (body) => `body: ${oneLine(body)}`),
-    ifGiven(status, (number) => `answered ${number}${answer}`),
+    ifGiven(callBody === "" ? undefined : callBody, (text) => `body: ${oneLine(text)}`),
+    ifGiven(status, (number) =>
+      number === 0 ? `no answer${answer}` : `answered ${number}${answer}`,
+    ),
     status !== undefined && step.callType === "fromCallback"
       ? "the app has not taken the answer yet"
       : undefined,
@@ -109,16 +123,16 @@ function formatInvoke(step: StepResource): readonly Detail[] {
 }
 
 function resultOf(step: StepResource): readonly Detail[] {
-  const { stepType, callResponseStatus } = step;
-  if (stepType === "Initial") return [ifGiven(step.out, (out) => `payload: ${oneLine(out)}`)];
+  const { stepType, callResponseStatus, out = "" } = step;
   // The answer of a call is its result, told already as the server received it.
-  if (step.out === undefined || callResponseStatus !== undefined) return [];
-  const isEvent = stepType === "Wait" || stepType === "WaitForWebhook";
-  return [`result: ${oneLine(isEvent ? decodeEvent(step.out) : step.out)}`];
+  if (out === "" || callResponseStatus !== undefined) return [];
+  if (stepType === "Initial") return [`payload: ${oneLine(out)}`];
+  return [`result: ${oneLine(readableResult(stepType, out))}`];
 }
 
 /** Data of events is recorded in base64, whatever it is; what is no text stays as it is. */
-function decodeEvent(out: string): string {
+export function readableResult(stepType: StepType | undefined, out: string): string {
+  if (stepType !== "Wait" && stepType !== "WaitForWebhook") return out;
   const isBase64 =
     /^(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$|^[A-Za-z0-9+/]{2}==$|^[A-Za-z0-9+/]{3}=$/;
   if (!isBase64.test(out)) return out;
