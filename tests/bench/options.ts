@@ -14,7 +14,12 @@ export const MESSAGE_BENCH_NAMES = [
 ] as const;
 export type MessageBenchName = (typeof MESSAGE_BENCH_NAMES)[number];
 
-export const RUN_BENCH_NAMES = ["steps.fanout", "steps.fanout.official", "steps.history"] as const;
+export const RUN_BENCH_NAMES = [
+  "steps.fanout",
+  "steps.fanout.official",
+  "steps.history",
+  "dlq.resume",
+] as const;
 export type RunBenchName = (typeof RUN_BENCH_NAMES)[number];
 
 export const BENCH_NAMES = [
@@ -39,6 +44,8 @@ export interface BenchOptions {
   readonly pending: number;
   /** Steps of the run in `steps.history`. */
   readonly steps: number;
+  /** In each of the two larger parts of `dlq.resume`. */
+  readonly deadLetters: number;
 }
 
 /** Reads the command line; throws an Error that names the fault. */
@@ -54,6 +61,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
       profile: { type: "string" },
       pending: { type: "string", default: "1000000" },
       steps: { type: "string", default: "10000" },
+      "dead-letters": { type: "string", default: "10000" },
     },
   });
   return {
@@ -67,6 +75,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     profileDir: values.profile ?? null,
     pending: readNumber("--pending", values.pending, 10_000_000),
     steps: readNumber("--steps", values.steps, 10_000),
+    deadLetters: readNumber("--dead-letters", values["dead-letters"], 1_000_000),
   };
 }
 

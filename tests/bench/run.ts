@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { measureBulkResume } from "./bulk-resume.ts";
 import { measureFanOut, measureOfficialFanOut } from "./fan-out.ts";
 import { type App, Load } from "./load.ts";
 import { measureHistory } from "./long-history.ts";
@@ -59,6 +60,8 @@ function measureRuns(name: RunBenchName, options: BenchOptions): Promise<readonl
       return measureOfficialFanOut(options.profileDir);
     case "steps.history":
       return measureHistory(options.steps, options.profileDir);
+    case "dlq.resume":
+      return measureBulkResume(options.deadLetters, options.profileDir);
   }
 }
 
