@@ -31,8 +31,11 @@ export interface Named {
   readonly ids: readonly string[];
 }
 
-/** Entries that one transaction takes: a resume copies a whole run, and other work waits behind it. */
-const CHUNK_ENTRIES = 10;
+/** Entries that one transaction takes at most: each commit costs a flush, so few at a time would be slow. */
+const CHUNK_ENTRIES_MAX = 50;
+
+/** Rows that one transaction writes anew, unless a single entry has more: other work waits behind it. */
+const CHUNK_ROWS_MAX = 500;
 
 /** Entries that one request without `count` handles before it gives a cursor. */
 const REQUEST_ENTRIES_MAX = 1000;
@@ -78,6 +81,8 @@ export interface BulkAction<T extends DeadTable, C extends DeadCommand> {
   /** Entries that one request with `count` handles at most. */
   readonly pageMax: number;
   readonly toCommand: (key: number) => C;
+  /** Rows that each entry's action writes anew; one when not given. */
+  readonly countRows?: (entries: readonly Tables[T][]) => Promise<readonly number[]>;
 }
 
 /**
@@ -98,9 +103,9 @@ export async function actOnMatches<T extends DeadTable, C extends DeadCommand>(
   const answers: Answers[C["type"]][] = [];
   let { afterKey } = range;
   while (answers.length < most) {
-    const wanted = Math.min(CHUNK_ENTRIES, most - answers.length);
+    const wanted = Math.min(CHUNK_ENTRIES_MAX, most - answers.length);
     const found = await listNext(action, { ...range, afterKey, limit: wanted + 1 }, room);
-    const chunk = found.slice(0, wanted);
+    const chunk = await takeChunk(action, found.slice(0, wanted));
     const done = await executeEach(
       chunk.map(({ key }) => toCommand(key)),
       room,
@@ -112,9 +117,23 @@ export async function actOnMatches<T extends DeadTable, C extends DeadCommand>(
       break;
     }
     afterKey = chunk.at(-1)?.key ?? afterKey;
-    if (found.length <= wanted) return { answers, cursor: null };
+    if (found.length === chunk.length) return { answers, cursor: null };
   }
   return { answers, cursor: encodeCursor([afterKey, range.lastKey], issuer) };
+}
+
+/** The first of the entries, as many as one transaction should take, but at least one. */
+async function takeChunk<T extends DeadTable, C extends DeadCommand>(
+  { countRows }: BulkAction<T, C>,
+  entries: readonly Tables[T][],
+): Promise<readonly Tables[T][]> {
+  const counts = (await countRows?.(entries)) ?? [];
+  let rows = 0;
+  const end = entries.findIndex((_entry, index) => {
+    rows += counts[index] ?? 1;
+    return index > 0 && rows > CHUNK_ROWS_MAX;
+  });
+  return end === -1 ? entries : entries.slice(0, end);
 }
 
 interface KeyRange {

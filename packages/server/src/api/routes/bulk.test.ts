@@ -275,7 +275,8 @@ describe("when the disk is full", () => {
 
   test("in the middle of a request, it tells what it has done and gives a cursor to the rest", async () => {
     const world = await createWorld();
-    const failed = await failMany(world, 25);
+    const total = 70;
+    const failed = await failMany(world, total);
     // The first run that goes on takes the last room.
     world.host.app = () => {
       world.isDiskFull = true;
@@ -283,7 +284,7 @@ describe("when the disk is full", () => {
     };
     const first = await page(world, "/resume");
     expect(first.workflowRuns.length).toBeGreaterThan(0);
-    expect(first.workflowRuns.length).toBeLessThan(25);
+    expect(first.workflowRuns.length).toBeLessThan(total);
     expect(first.cursor).not.toBe("");
     world.isDiskFull = false;
     hang(world);
@@ -291,6 +292,40 @@ describe("when the disk is full", () => {
     expect(second.cursor).toBe("");
     const sources = [...(await sourcesOf(world, first)), ...(await sourcesOf(world, second))];
     expect(sources).toEqual(failed.map(({ runId }) => runId));
+  });
+});
+
+describe("a page of a resume", () => {
+  /** Commits of a page of six entries whose runs have so many records as it seems. */
+  async function commitsFor(stepCounts: readonly number[]): Promise<number> {
+    const world = await createWorld();
+    const failed = await failMany(world, stepCounts.length);
+    hang(world);
+    const runs = await world.store.find(
+      "runs",
+      "byId",
+      failed.map(({ runId }) => [runId]),
+    );
+    await world.store.transaction((transaction) =>
+      transaction.write(
+        runs.map(({ key }, index) => {
+          const set = { stepCount: stepCounts[index] ?? 1 };
+          return { type: "update", table: "runs", key, set };
+        }),
+      ),
+    );
+    const before = world.store.counters.commits;
+    const { workflowRuns } = await page(world, "/resume?count=50");
+    expect(workflowRuns).toHaveLength(failed.length);
+    return world.store.counters.commits - before;
+  }
+
+  test("goes on in one transaction when the runs are short", async () => {
+    expect(await commitsFor([1, 1, 1, 1, 1, 1])).toBe(1);
+  });
+
+  test("gives long runs transactions of their own, so that nobody waits behind many of them", async () => {
+    expect(await commitsFor([600, 600, 300, 300, 1, 1])).toBe(4);
   });
 });
 

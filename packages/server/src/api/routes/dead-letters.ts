@@ -10,6 +10,7 @@ import {
 } from "@reprise/protocol";
 import { type Context, Hono } from "hono";
 import type { ReviveRun, RunAnswer } from "../../core/commands.ts";
+import type { DeadLetterRow } from "../../core/rows.ts";
 import { decodeCursor, encodeCursor } from "../cursor.ts";
 import { actOnIds, actOnKnownIds, actOnMatches } from "../dead-letter-actions.ts";
 import { DEAD_LETTER_FILTERS, deadLetterConditions } from "../filters.ts";
@@ -189,6 +190,7 @@ async function reviveMany(c: Context<ApiEnv>, mode: Mode, room: ApiRoom) {
       endpoint: `dlq.${mode}`,
       pageMax: BULK_RECOVERY_PAGE_MAX,
       toCommand,
+      countRows: (entries: readonly DeadLetterRow[]) => countCopied(entries, mode, room),
     },
     room,
   );
@@ -196,6 +198,21 @@ async function reviveMany(c: Context<ApiEnv>, mode: Mode, room: ApiRoom) {
     workflowRuns: answers.map(toRunAnswer),
     cursor: cursor ?? "",
   } satisfies BulkRunsAnswer);
+}
+
+/** The records that the new run of each entry takes over. A restart takes the payload alone. */
+async function countCopied(
+  entries: readonly DeadLetterRow[],
+  mode: Mode,
+  { store }: ApiRoom,
+): Promise<readonly number[]> {
+  if (mode === "restart") return entries.map(() => 1);
+  const runs = await store.get(
+    "runs",
+    entries.map(({ runKey }) => runKey),
+  );
+  const byKey = new Map(runs.map(({ key, stepCount }) => [key, stepCount]));
+  return entries.map(({ runKey }) => byKey.get(runKey) ?? 1);
 }
 
 type Mode = ReviveRun["mode"];

@@ -137,6 +137,9 @@ async function deleteMany(parameters: Parameters, room: ApiRoom): Promise<BulkDe
 /** Ids that one request may name: they are all retried in one transaction, or none is. */
 const RETRY_IDS_MAX = 100;
 
+/** A body is copied without being looked at: it may be as long as this many records. */
+const ROWS_OF_A_BODY = 50;
+
 /** Ids win over every filter, and are handled together; filters select what to handle, page by page. */
 async function retryMany(c: Context<ApiEnv>, room: ApiRoom) {
   const toCommand = toRetry(c, room);
@@ -149,7 +152,12 @@ async function retryMany(c: Context<ApiEnv>, room: ApiRoom) {
   const { answers, cursor } =
     ids === null
       ? await actOnMatches(
-          { ...selected(parameters), endpoint: "messages.dlq.retry", toCommand },
+          {
+            ...selected(parameters),
+            endpoint: "messages.dlq.retry",
+            toCommand,
+            countRows: async (entries) => entries.map(() => ROWS_OF_A_BODY),
+          },
           room,
         )
       : { answers: await actOnIds(named(ids), toCommand, room), cursor: null };
