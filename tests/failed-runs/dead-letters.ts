@@ -50,11 +50,12 @@ export async function actOnMany(
   world: World,
   verb: Verb,
   query: string,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<BulkRunsAnswer & BulkDeleteAnswer> {
   const path = "/v2/workflows/dlq";
   const answer = await (verb === "delete"
-    ? world.call("DELETE", `${path}?${query}`)
-    : world.call("POST", `${path}/${verb}?${query}`));
+    ? world.call("DELETE", `${path}?${query}`, { headers })
+    : world.call("POST", `${path}/${verb}?${query}`, { headers }));
   expect(answer.status, answer.text).toBe(200);
   // The tests of S40 and S57 check the shapes; each verb's has its own fields.
   return answer.json as BulkRunsAnswer & BulkDeleteAnswer;
