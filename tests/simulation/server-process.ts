@@ -68,6 +68,7 @@ export class ServerProcess {
         ...DEFAULT_LIMITS,
         bodyBytesMax: 1_000_000,
         batchBytesMax: 1_000_000,
+        publicUrl: null,
         trustedProxies: [],
         isLoopbackOnly: false,
         checkEgress: () => {},
