@@ -31,7 +31,8 @@ function listFilesOfGit(): readonly string[] {
 
 /** Files of an unpacked archive, which has no git: all but what set-up and builds leave behind. */
 function listFilesOfArchive(): readonly string[] {
-  const isMade = (path: string): boolean => /(^|\/)(node_modules|dist|\.reprise)\//.test(path);
+  const isMade = (path: string): boolean =>
+    /(^|\/)(node_modules|dist|\.next|\.reprise)\//.test(path);
   return readdirSync(root, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => relative(root, join(entry.parentPath, entry.name)).replaceAll("\\", "/"))
