@@ -15,6 +15,7 @@ export type ErrorCode =
   | "step_limit_exceeded"
   | "run_ended"
   | "run_not_found"
+  | "run_not_stuck"
   | "unauthorized"
   | "forbidden"
   | "not_found"
@@ -75,6 +76,7 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorEntry>> = {
     summary: "The workflow run has ended; nothing more is accepted for it.",
   },
   run_not_found: { status: 404, summary: "There is no such workflow run." },
+  run_not_stuck: { status: 409, summary: "The workflow run still has something to wake it." },
   unauthorized: { status: 401, summary: "The token is missing or wrong." },
   forbidden: { status: 403, summary: "The token does not allow this." },
   not_found: { status: 404, summary: "There is nothing at this path." },

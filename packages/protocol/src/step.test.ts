@@ -78,7 +78,7 @@ test("every type of step is known", () => {
 });
 
 test.each([
-  [{ ...RESULT, stepId: -1 }, /stepId of a step must be a whole number from 0 to 10000, got "-1"/],
+  [{ ...RESULT, stepId: -1 }, /stepId of a step must be a whole number from 0 to 25000, got "-1"/],
   [{ ...RESULT, stepId: 1.5 }, /stepId/],
   [{ ...RESULT, stepId: "1" }, /stepId/],
   [{ ...RESULT, stepId: undefined }, /stepId .* got nothing/],
@@ -108,8 +108,8 @@ test.each([
 
 test("more steps than a run may have are refused as a limit", () => {
   for (const value of [
-    { ...RESULT, stepId: 10_001 },
-    { ...PLAN, targetStep: 10_001 },
+    { ...RESULT, stepId: 25_001 },
+    { ...PLAN, targetStep: 25_001 },
     { ...RESULT, concurrent: 1001 },
   ]) {
     expect(() => parse(value)).toThrow(/must be at most/);

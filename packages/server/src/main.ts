@@ -11,6 +11,7 @@ import { DiskWatch, diskReader, type ReadDisk } from "./disk-watch.ts";
 import { Engine, type EngineLimits } from "./engine/engine.ts";
 import { limitsOf } from "./engine/limits.ts";
 import { Sweeper } from "./engine/sweeper.ts";
+import { Watchdog } from "./engine/watchdog.ts";
 import { createEgress, destinationCheck } from "./host/egress.ts";
 import type { Host } from "./host/host.ts";
 import type { Resolve } from "./host/system-dial.ts";
@@ -128,6 +129,8 @@ async function serve(parts: Parts): Promise<RunningServer> {
   await bulkRunner.start();
   const sweeper = new Sweeper({ host, store, limits: config });
   sweeper.start();
+  const watchdog = new Watchdog({ host, store, engine, limits: config });
+  watchdog.start();
   const { current, next } = credentials.signingKeys();
   return {
     url: `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`,
@@ -140,6 +143,7 @@ async function serve(parts: Parts): Promise<RunningServer> {
       // Requests are answered while attempts end: a step that finishes now must still be recorded.
       diskWatch?.stop();
       await bulkRunner.stop();
+      await watchdog.stop();
       await engine.stop(config.drainMs);
       await sweeper.stop();
       await Promise.all(servers.map((server) => closeServer(server, host)));

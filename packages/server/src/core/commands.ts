@@ -265,6 +265,8 @@ export type {
   InvokeRun,
   NotifyEvent,
   NotifyRun,
+  NudgeAnswer,
+  NudgeRun,
   RegisterCall,
   RegisterWait,
   Woken,

@@ -165,7 +165,7 @@ describe("limits", () => {
     expect(refusal({ run: runRow({ stepCount: RUN_RECORDS_MAX }) })).toMatchObject({
       code: "step_limit_exceeded",
       status: 412,
-      message: "workflow run wfr_test has 10000 records; the limit is 10000",
+      message: "workflow run wfr_test has 25000 records; the limit is 25000",
     });
   });
 

@@ -1,4 +1,4 @@
-import type { StartRun, SubmitStepAnswer } from "./commands.ts";
+import type { RunAnswer, StartRun, SubmitStepAnswer } from "./commands.ts";
 import type { NotifyRunAnswer } from "./notify.ts";
 import type { RunRow } from "./rows.ts";
 import type { MessageConfig } from "./run-config.ts";
@@ -13,7 +13,8 @@ export type WaitCommand =
   | InvokeRun
   | NotifyEvent
   | NotifyRun
-  | EndWait;
+  | EndWait
+  | NudgeRun;
 
 interface Registration {
   /** The run that waits. */
@@ -67,6 +68,17 @@ export interface EndWait {
   readonly waitKey: number;
 }
 
+/** Delivers once more what a stuck run has answered without going on. */
+export interface NudgeRun {
+  readonly type: "nudgeRun";
+  readonly runId: string;
+}
+
+export interface NudgeAnswer extends RunAnswer {
+  /** What is delivered now. */
+  readonly messageIds: readonly string[];
+}
+
 /** A wait that has got its event. */
 export interface Woken {
   /** The message that brings the result to the app. */
@@ -83,4 +95,5 @@ export interface WaitAnswers {
   readonly notifyEvent: readonly Woken[];
   readonly notifyRun: NotifyRunAnswer;
   readonly endWait: null;
+  readonly nudgeRun: NudgeAnswer;
 }

@@ -42,6 +42,10 @@ const SETTINGS = {
   /** Requests with a wrong token, or none, that one address may send within a second. */
   authFailuresMax: ["REPRISE_AUTH_FAILURES_MAX", 20, { min: 1, max: 1_000_000 }],
   logPageMax: ["REPRISE_LOG_PAGE_MAX", EVENT_PAGE_MAX, { min: 1, max: 10_000 }],
+  // Runs.
+  watchdogIntervalMs: ["REPRISE_WATCHDOG_INTERVAL", 30_000, { msMax: DAY_MS }],
+  /** Times that the watchdog itself nudges a stuck run. */
+  nudgesMax: ["REPRISE_NUDGES_MAX", 0, { min: 0, max: 100 }],
   // Messages.
   retriesMax: ["REPRISE_RETRIES_MAX", RETRIES_MAX, { min: 0, max: RETRIES_MAX }],
   delayMsMax: ["REPRISE_DELAY_MAX", MESSAGE_LIMITS.delayMsMax, { msMax: 10 * YEAR_MS }],

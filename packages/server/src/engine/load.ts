@@ -1,7 +1,7 @@
 import type { Command } from "../core/commands.ts";
 import { needsRun } from "../core/end-delivery.ts";
 import { hasEnvelope } from "../core/end-message.ts";
-import type { DeadLetterRow, MessageRow } from "../core/rows.ts";
+import { ATTEMPTS_PER_MESSAGE_MAX, type DeadLetterRow, type MessageRow } from "../core/rows.ts";
 import { continuationSlots, INITIAL_SLOT, nextStepIdOf, resultSlot } from "../core/step.ts";
 import { neededSlots } from "../core/submit-step.ts";
 import type { Transaction } from "../store/store.ts";
@@ -210,6 +210,7 @@ export async function fetchWants(wants: Wants, loading: Loading): Promise<void> 
   await fetchByName(wants, loading);
   await fetchByRun(wants, loading);
   await fetchGroups(wants, loading);
+  await fetchAttemptCounts(wants, loading);
   await fetchQueueMembers(wants, loading);
 }
 
@@ -270,6 +271,20 @@ async function fetchGroups(wants: Wants, { work, transaction }: Loading): Promis
     // Each group has a lookup of its own table; the compiler cannot follow the union back.
     const rows = await transaction.find(table, lookup as never, values);
     work.addGroups(name, values, rows as never);
+  }
+}
+
+/** Attempts of a message are neighbours, numbered without gaps. */
+async function fetchAttemptCounts(wants: Wants, { work, transaction }: Loading): Promise<void> {
+  for (const messageKey of wants.attemptsOf) {
+    const from = messageKey * ATTEMPTS_PER_MESSAGE_MAX;
+    const [last] = await transaction.list("attempts", {
+      where: [{ type: "range", column: "key", from, to: from + ATTEMPTS_PER_MESSAGE_MAX - 1 }],
+      order: "descending",
+      limit: 1,
+      without: ["responseBody"],
+    });
+    work.addAttemptCount(messageKey, last === undefined ? 0 : last.number + 1);
   }
 }
 

@@ -21,7 +21,7 @@ export function nameOf(row: Tables[NamedTable]): string {
 }
 
 /** Slots of one run have neighbouring numbers; two per step id, and step ids are bounded. */
-const SLOTS_PER_RUN_MAX = 4 * RUN_RECORDS_MAX;
+const SLOTS_PER_RUN_MAX = 3 * RUN_RECORDS_MAX;
 
 export function slotKey(runKey: number, slot: number): number {
   return runKey * SLOTS_PER_RUN_MAX + slot;

@@ -1,6 +1,7 @@
 import { decideEndWait } from "../core/answer-wait.ts";
 import type { InvokeRun, RegisterCall, RegisterWait } from "../core/commands.ts";
 import { decideNotifyEvent, decideNotifyRun } from "../core/notify.ts";
+import { decideNudgeRun } from "../core/nudge-run.ts";
 import {
   decideInvokeRun,
   decideRegisterCall,
@@ -8,9 +9,11 @@ import {
   isFor,
   type RegisterState,
 } from "../core/register-wait.ts";
-import type { FlowControlRow } from "../core/rows.ts";
-import { planSlot, resultSlot } from "../core/step.ts";
+import type { FlowControlRow, RunRow, StepRow } from "../core/rows.ts";
+import { parseMessageConfig } from "../core/run-config.ts";
+import { openSteps, planSlot, resultSlot } from "../core/step.ts";
 import type { Handlers } from "./handlers.ts";
+import { leftoversOf, noLeftovers, wantLeftovers } from "./leftovers.ts";
 import { flowKeysOfWait, heirOf, recipientOf } from "./recipients.ts";
 import type { Wants } from "./wants.ts";
 import type { WorkingSet } from "./working-set.ts";
@@ -102,6 +105,41 @@ export const waitHandlers: Handlers = {
       return decideNotifyRun(state, command, context);
     },
   },
+  nudgeRun: {
+    want: () => {},
+    wantReferred(command, work, wants) {
+      const live = work.liveRun(command.runId);
+      if (live === null) return;
+      wants.configs.add(live.key);
+      wants.allSteps.add(live.key);
+      wantLeftovers(live.key, wants);
+    },
+    wantRest(command, work, wants) {
+      const live = work.liveRun(command.runId);
+      if (live === null) return;
+      const steps = openSteps(work.allSteps(live.key));
+      for (const { key } of steps) wants.attemptsOf.add(key);
+      for (const key of flowKeysOfRun(live, steps, work)) wants.named("flowControls", key);
+    },
+    keysNeeded(command, work) {
+      const live = work.liveRun(command.runId);
+      return live === null ? 0 : KEYS_PER_RESULT * (work.allSteps(live.key).length + 1);
+    },
+    decide(command, { work, context }) {
+      const live = work.liveRun(command.runId);
+      const steps = live === null ? [] : work.allSteps(live.key);
+      const keys = live === null ? [] : flowKeysOfRun(live, openSteps(steps), work);
+      const state = {
+        live,
+        config: live === null ? null : work.config(live.key),
+        leftovers: live === null ? noLeftovers : leftoversOf(live.key, work),
+        steps,
+        attemptsOf: (step: StepRow) => work.attemptCount(step.key),
+        flows: flowsOf(keys, work),
+      };
+      return decideNudgeRun(state, command, context);
+    },
+  },
   endWait: {
     want: (command, wants) => wants.waits.add(command.waitKey),
     keysNeeded: () => KEYS_PER_RESULT,
@@ -159,6 +197,21 @@ function registerState(command: Registration, work: WorkingSet): RegisterState {
     wait: work.group("waitOfStep", run.key, stepId)[0] ?? null,
     flows,
   };
+}
+
+/** What the messages of these records pass, and those of answers that the app has to be told again. */
+function flowKeysOfRun(
+  run: RunRow,
+  steps: readonly StepRow[],
+  work: WorkingSet,
+): readonly string[] {
+  const waits = work.group("waitsOfRun", run.key);
+  const own = steps.map(({ config }) => parseMessageConfig(config).flowControl?.key);
+  const keys = [work.config(run.key)?.flowControl?.key, ...own];
+  return [
+    ...keys.filter((key) => key !== undefined),
+    ...waits.flatMap((wait) => flowKeysOfWait(wait, work)),
+  ];
 }
 
 function flowsOf(keys: readonly string[], work: WorkingSet): readonly FlowControlRow[] {

@@ -16,6 +16,8 @@ export class Wants {
   readonly bulkActions = new Set<number>();
   readonly waits = new Set<number>();
   readonly #groups = new Map<string, readonly [GroupName, GroupValues]>();
+  /** Messages whose number of attempts is asked for. */
+  readonly attemptsOf = new Set<number>();
   /** Places in queues whose sharers are asked for. */
   readonly tickets = new Set<number>();
   /** Queues whose messages behind a key are asked for: name -> that key. */

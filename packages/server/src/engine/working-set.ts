@@ -52,6 +52,7 @@ export class WorkingSet {
   readonly #slots = new Map<number, number | null>();
   readonly #allSteps = new Map<number, readonly number[]>();
   readonly #groups = new RowGroups();
+  readonly #attemptCounts = new Map<number, number>();
   /** Runs that were started in this group: whatever is not in the working set does not exist. */
   readonly #newRuns = new Set<number>();
   readonly #configs: ConfigCache;
@@ -109,6 +110,16 @@ export class WorkingSet {
       runKey,
       steps.toSorted((a, b) => a.position - b.position).map(({ key }) => key),
     );
+  }
+
+  addAttemptCount(messageKey: number, count: number): void {
+    this.#attemptCounts.set(messageKey, count);
+  }
+
+  attemptCount(messageKey: number): number {
+    const count = this.#attemptCounts.get(messageKey);
+    assert(count !== undefined, `attempts of message ${messageKey} must be counted first`);
+    return count;
   }
 
   isGroupKnown(name: GroupName, values: GroupValues): boolean {

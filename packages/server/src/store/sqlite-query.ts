@@ -64,7 +64,28 @@ function toTerm<T extends TableName>(
     case "contains":
       assert(type === "TEXT", `a list is kept in a column of text, ${column} is ${type}`);
       return containsTerm(column, condition.values, parameters);
+    case "lacks":
+      return lacksTerm(table, condition, parameters);
   }
+}
+
+interface Lacks {
+  readonly column: string;
+  readonly table: TableName;
+  readonly by: string;
+  readonly states: readonly string[];
+}
+
+function lacksTerm(
+  table: TableName,
+  { column, table: other, by, states }: Lacks,
+  parameters: SqlValue[],
+): string {
+  assert(columnTypeOf(other, by) !== null, `table ${other} has no column ${by}`);
+  parameters.push(...states);
+  // The plus keeps SQLite from an index of states: a run has few such rows, and the state many.
+  const isInState = `+${other}.state IN (${states.map(() => "?").join(",")})`;
+  return `NOT EXISTS (SELECT 1 FROM ${other} WHERE ${other}.${by} = ${table}.${column} AND ${isInState})`;
 }
 
 function inTerm(

@@ -266,6 +266,8 @@ function meets(row: MessageRow, condition: Condition<"messages">): boolean {
       return typeof value === "string" && value.startsWith(condition.prefix);
     case "contains":
       return typeof value === "string" && condition.values.some((each) => holds(value, each));
+    case "lacks":
+      throw new Error("the model has one table");
   }
 }
 

@@ -89,6 +89,14 @@ export type Condition<T extends TableName> =
       readonly to?: number;
     }
   | { readonly type: "prefix"; readonly column: Column<T>; readonly prefix: string }
+  /** No row of `table` in one of `states` has this row's `column` in its own column `by`. */
+  | {
+      readonly type: "lacks";
+      readonly column: Column<T>;
+      readonly table: "messages" | "waits";
+      readonly by: "runKey";
+      readonly states: readonly string[];
+    }
   /** The column holds a list written as `,a,b,`; true when it contains one of `values`. */
   | { readonly type: "contains"; readonly column: Column<T>; readonly values: readonly string[] };
 

@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import { readBody } from "../request.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
 
-/** `/v2/workflows/runs/{id}`: the list of recorded steps for an SDK that fetches it, the end of a run, and its cancel. */
+/** `/v2/workflows/runs/{id}`: the list of recorded steps for an SDK that fetches it, the end of a run, its cancel, and a nudge for a stuck one. */
 export function runRoutes(room: ApiRoom): Hono<ApiEnv> {
   return new Hono<ApiEnv>()
     .get("/v2/workflows/runs/:runId", async (c) => {
@@ -12,6 +12,15 @@ export function runRoutes(room: ApiRoom): Hono<ApiEnv> {
       if (run === undefined) throw runNotFound(runId);
       const list = await room.engine.history.list(run.key);
       return c.body(list, 200, { "content-type": "application/json" });
+    })
+    .post("/v2/workflows/runs/:runId/nudge", async (c) => {
+      const runId = parseRunId(c.req.param("runId"));
+      const [live] = await room.store.find("runs", "liveById", [[runId]]);
+      if (live === undefined) throw runNotFound(runId);
+      const [answer] = await room.engine.execute([{ type: "nudgeRun", runId }]);
+      if (answer === undefined) throw runNotFound(runId);
+      const { workflowRunId, workflowCreatedAt, messageIds } = answer;
+      return c.json({ workflowRunId, workflowCreatedAt, messageIds });
     })
     .delete("/v2/workflows/runs/:runId", async (c) => {
       const runId = parseRunId(c.req.param("runId"));
