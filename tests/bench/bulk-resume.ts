@@ -214,7 +214,12 @@ class Shop {
     return `${this.endpoint.url}/workflow`;
   }
 
-  async #handle({ runId, body }: RawDelivery, endpoint: RawEndpoint): Promise<RawAnswer | null> {
+  async #handle(
+    { runId, body, headers }: RawDelivery,
+    endpoint: RawEndpoint,
+  ): Promise<RawAnswer | null> {
+    // The failure function of the run that has just failed.
+    if (headers["upstash-workflow-is-failure"] === "true") return null;
     const stepId = (lastRecord(body)?.stepId ?? 0) + 1;
     if (stepId <= STEPS) {
       await endpoint.batch(recordsTemplate(this.#url, [resultRecord(stepId)])(runId));

@@ -9,7 +9,7 @@ import type {
   ReviveRun,
 } from "../core/commands.ts";
 import type { Tables } from "../core/rows.ts";
-import type { Condition } from "../store/store.ts";
+import type { BytesColumn, Condition } from "../store/store.ts";
 import { type CursorIssuer, decodeCursor, encodeCursor } from "./cursor.ts";
 import { type DeadTable, deadLetterNotFound, findDead } from "./find-dead.ts";
 import { type Parameters, readCursor, readWhole } from "./parameters.ts";
@@ -104,12 +104,12 @@ export async function actOnMatches<T extends DeadTable, C extends DeadCommand>(
   let { afterKey } = range;
   while (answers.length < most) {
     const wanted = Math.min(CHUNK_ENTRIES_MAX, most - answers.length);
-    const found = await listNext(action, { ...range, afterKey, limit: wanted + 1 }, room);
-    const chunk = await takeChunk(action, found.slice(0, wanted));
-    const done = await executeEach(
-      chunk.map(({ key }) => toCommand(key)),
-      room,
-    );
+    const { found, chunk, done } = await inTurn(room, async () => {
+      const found = await listNext(action, { ...range, afterKey, limit: wanted + 1 }, room);
+      const chunk = await takeChunk(action, found.slice(0, wanted));
+      const commands = chunk.map(({ key }) => toCommand(key));
+      return { found, chunk, done: await executeEach(commands, room) };
+    });
     answers.push(...done.answers);
     if (done.failure !== null) {
       if (answers.length === 0) throw done.failure;
@@ -120,6 +120,20 @@ export async function actOnMatches<T extends DeadTable, C extends DeadCommand>(
     if (found.length === chunk.length) return { answers, cursor: null };
   }
   return { answers, cursor: encodeCursor([afterKey, range.lastKey], issuer) };
+}
+
+/** Engine -> the end of the chunk that its last request in turn handles. */
+const turns = new WeakMap<object, Promise<unknown>>();
+
+/** One chunk at a time: requests that list the same entries at once would all but one of them be refused. */
+async function inTurn<R>({ engine }: ApiRoom, work: () => Promise<R>): Promise<R> {
+  const own = (turns.get(engine) ?? Promise.resolve()).then(work);
+  // An error is for its own caller; the next one only has to know that the turn is over.
+  turns.set(
+    engine,
+    own.catch(() => null),
+  );
+  return own;
 }
 
 /** The first of the entries, as many as one transaction should take, but at least one. */
@@ -135,6 +149,12 @@ async function takeChunk<T extends DeadTable, C extends DeadCommand>(
   });
   return end === -1 ? entries : entries.slice(0, end);
 }
+
+/** Answers of apps and failure functions, which no action looks at. */
+const BODIES: { readonly [T in DeadTable]: readonly BytesColumn<T>[] } = {
+  deadLetters: ["responseBody", "callbackResponseBody"],
+  deadMessages: ["responseBody"],
+};
 
 interface KeyRange {
   /** Exclusive. */
@@ -166,7 +186,7 @@ function listNext<T extends DeadTable, C extends DeadCommand>(
 ): Promise<readonly Tables[T][]> {
   const range: Condition<T> = { type: "range", column: "key", to: lastKey };
   const where = [...conditions, range];
-  return store.list(table, { where, order: "ascending", afterKey, limit });
+  return store.list(table, { where, order: "ascending", afterKey, limit, without: BODIES[table] });
 }
 
 interface EachAnswer<Answer> {
