@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 
-/** Starts a file of this folder as a process of its own, from the sources as the tests themselves. */
+/** Starts a file of this folder as a process of its own, from the sources like the tests themselves. */
 export function startChild(file: string): ChildProcess {
   return fork(new URL(file, import.meta.url), {
     execArgv: ["--conditions=source", "--disable-warning=ExperimentalWarning"],

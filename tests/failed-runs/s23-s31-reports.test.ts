@@ -4,11 +4,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { Receiver } from "@upstash/qstash";
 import { afterEach, expect, test } from "vitest";
+import { type OldOptions, serveOld } from "../conformance/old-sdk.ts";
 import { deliveryAt, qstash } from "../conformance/publisher.ts";
 import { until } from "../conformance/until.ts";
 import { useWorld } from "../conformance/world.ts";
-import { endChild, order, startChild } from "./child.ts";
-import type { OldSdkOrder, OldSdkReport } from "./old-sdk-app.ts";
 
 const world = useWorld({ isOnDisk: true });
 const ends: (() => unknown)[] = [];
@@ -18,31 +17,37 @@ afterEach(async () => {
 });
 
 /** Starts a run of an endpoint of the older SDK by a request to it, and waits for its entry. */
-async function failOldOrder(hasFunction: boolean) {
-  const failureUrl = world.app.on("/alarm", () => new Response("noted"));
-  const { url: serverUrl, token } = world.server;
-  const child = startChild("./old-sdk-app.ts");
-  ends.push(() => endChild(child));
-  const told: unknown[] = [];
-  const what: OldSdkOrder = { serverUrl, token, failureUrl, hasFunction };
-  const { url = "" } = await order<OldSdkReport>(child, what);
-  child.on("message", (report: OldSdkReport) => told.push(report.failureStatus));
+async function failOldOrder(options: Partial<OldOptions>) {
+  const url = serveOld(
+    world,
+    "/order",
+    async (context) => {
+      await context.run("broken", () => {
+        throw new Error("broken");
+      });
+    },
+    // The request that starts the run comes from a person, who signs nothing.
+    { retries: 0, receiver: undefined, ...options } as Partial<OldOptions>,
+  );
   const answer = await fetch(url, { method: "POST", body: '{"order":7}' });
   const { workflowRunId } = (await answer.json()) as { workflowRunId: string }; // Or the next line fails.
-  const entry = await world.deadLetterIn(workflowRunId, "CALLBACK_SUCCESS");
-  return { entry, failureUrl, told };
+  return world.deadLetterIn(workflowRunId, "CALLBACK_SUCCESS");
 }
 
 test("S23: a failure URL among the options of serve gets the failure", async () => {
-  const { entry, failureUrl } = await failOldOrder(false);
+  const failureUrl = world.app.on("/alarm", () => new Response("noted"));
+  const { workflowRunId, ...entry } = await failOldOrder({ failureUrl });
   expect(entry).toMatchObject({ failureCallback: failureUrl, responseStatus: 500 });
   const [call] = world.app.at("/alarm");
-  const { workflowRunId } = entry;
   expect(JSON.parse(call?.body ?? "")).toMatchObject({ workflowRunId, status: 500 });
 });
 
 test("S25: of a failure URL and a failure function among the options of serve only the function is called", async () => {
-  const { entry, told } = await failOldOrder(true);
+  const told: number[] = [];
+  const failureUrl = world.app.on("/alarm", () => new Response("noted"));
+  const failureFunction: OldOptions["failureFunction"] = ({ failStatus }) =>
+    void told.push(failStatus);
+  const entry = await failOldOrder({ failureUrl, failureFunction });
   await world.server.close();
   expect(entry.failureCallback).toBe(entry.workflowUrl);
   expect(told).toEqual([500]);
