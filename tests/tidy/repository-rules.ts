@@ -58,7 +58,7 @@ export function checkManifest(path: string, manifest: Manifest): readonly Violat
     ...manifest.optionalDependencies,
   };
   return Object.entries(all)
-    .filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version))
+    .filter(([, version]) => !/^(?:npm:(?:@[\w.-]+\/)?[\w.-]+@)?\d+\.\d+\.\d+$/.test(version))
     .map(([name, version]) => {
       return { rule: "pin", path, line: 1, message: `${name} is not pinned: ${version}` };
     });
