@@ -2,6 +2,7 @@ export * from "./destination.ts";
 export * from "./dev-identity.ts";
 export * from "./duration.ts";
 export * from "./errors.ts";
+export * from "./event-resources.ts";
 export * from "./flow-control.ts";
 export * from "./gate-resources.ts";
 export * from "./headers.ts";

@@ -79,7 +79,7 @@ export interface StepErrorResource {
 }
 
 /** A step in a group `sequential` or `parallel`. */
-export interface StepResource {
+export interface StepResource extends OutsideStepFields {
   /** Absent on the initial step. */
   readonly stepId?: number;
   readonly stepName: string;
@@ -102,17 +102,24 @@ export interface StepResource {
   readonly sleepFor?: number;
   /** Epoch milliseconds. */
   readonly sleepUntil?: number;
+}
+
+/** What is shown of a step that others complete, by its kind: calls, waits, invoked runs. */
+export interface OutsideStepFields {
   readonly callUrl?: string;
   readonly callMethod?: Method;
   readonly callHeaders?: HeaderMap;
   readonly callBody?: string;
+  /** What the service answered last, as the server received it; 0 when there was no response. */
   readonly callResponseStatus?: number;
   readonly callResponseBody?: string;
   readonly callResponseHeaders?: HeaderMap;
   readonly waitEventId?: string;
+  /** Duration as the step gave it, such as `7d`. */
   readonly waitTimeoutDuration?: string;
   /** Epoch milliseconds. */
   readonly waitTimeoutDeadline?: number;
+  /** True when the time was up first. */
   readonly waitTimeout?: boolean;
   readonly invokedWorkflowRunId?: string;
   readonly invokedWorkflowUrl?: string;
@@ -122,8 +129,15 @@ export interface StepResource {
   readonly invokedWorkflowRunHeaders?: HeaderMap;
 }
 
-/** What runs now, or ran when the run failed or was cancelled. */
-export interface NextStepResource {
+/** What runs now, or ran when the run failed or was cancelled. A step that others complete is shown in full. */
+export interface NextStepResource
+  extends OutsideStepFields,
+    Partial<
+      Pick<
+        StepResource,
+        "stepId" | "stepType" | "callType" | "concurrent" | "createdAt" | "headers"
+      >
+    > {
   readonly messageId: string;
   readonly stepName?: string;
   readonly state: Exclude<StepState, "STEP_SUCCESS">;
@@ -228,6 +242,11 @@ export interface WorkflowEventResource {
   readonly responseHeaders?: HeaderMap;
   /** Headers of the request that failed. */
   readonly headers?: HeaderMap;
+  /** The run that has invoked this one. */
+  readonly invokerWorkflowRunId?: string;
+  readonly invokerWorkflowUrl?: string;
+  /** Epoch milliseconds. */
+  readonly invokerWorkflowCreatedAt?: number;
   readonly workflowRunResponse?: string;
   readonly dlqId?: string;
   readonly label?: string;
@@ -237,7 +256,7 @@ export interface WorkflowEventResource {
 }
 
 /** The step or message that an event is about. */
-export interface StepInfoResource {
+export interface StepInfoResource extends OutsideStepFields {
   readonly messageId: string;
   readonly stepId?: number;
   readonly stepName?: string;
@@ -248,6 +267,8 @@ export interface StepInfoResource {
   readonly createdAt: number;
   readonly out?: string;
   readonly retries: number;
+  /** Epoch milliseconds. */
+  readonly nextDeliveryTime?: number;
 }
 
 /** A page of events; no cursor at the end. */
@@ -397,30 +418,4 @@ export interface TokenResource {
 /** The answer to the creation of a token: the only time that its text is shown. */
 export interface NewTokenResource extends TokenResource {
   readonly token: string;
-}
-
-/** A step that waits for an event. */
-export interface WaiterResource {
-  /** Where its result goes. */
-  readonly url: string;
-  /** Epoch seconds. */
-  readonly deadline: number;
-  readonly headers: HeaderMap;
-  readonly timeoutUrl: string;
-  readonly timeoutBody: string;
-  readonly timeoutHeaders: HeaderMap;
-}
-
-/** What became of a notification for one run. */
-export interface NotifiedResource {
-  /** The message that wakes the run; empty when the event is kept for it, or refused. */
-  readonly messageId: string;
-  readonly workflowRunId: string;
-  /** Epoch milliseconds. */
-  readonly workflowCreatedAt: number;
-  readonly deduplicated: boolean;
-  /** Why the event was refused; else empty. */
-  readonly error: string;
-  /** Absent unless somebody waited. */
-  readonly waiter?: WaiterResource;
 }

@@ -26,9 +26,9 @@ import type { WaitRow, WaitState } from "./wait-rows.ts";
 const KEY = 40;
 const isOver = (state: string) => state !== "open" && state !== "answered";
 
-/** The page names these states; the walk fails on any other. */
 const wait = (state: string, fields: Partial<WaitRow> = {}): WaitRow =>
   waitRow({
+    // The page names these states; the walk fails on any other.
     state: state as WaitState,
     dueAt: state === "open" ? NOW : null,
     answer: state === "answered" ? new Uint8Array([1]) : null,

@@ -270,7 +270,7 @@ async function fetchGroups(wants: Wants, { work, transaction }: Loading): Promis
     const { table, lookup } = GROUPS[name];
     // Each group has a lookup of its own table; the compiler cannot follow the union back.
     const rows = await transaction.find(table, lookup as never, values);
-    work.addGroups(name, values, rows as never);
+    work.addGroups(name, values, rows as never); // As above.
   }
 }
 
