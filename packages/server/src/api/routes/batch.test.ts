@@ -254,6 +254,19 @@ describe("a fault elsewhere is answered with 400, names the item, and starts not
   });
 });
 
+describe("a destination that is no URL refuses the whole batch when the item belongs to a run", () => {
+  test.each([
+    ["that starts", "true", 400],
+    ["that goes on", "false", 412],
+  ])("%s", async (_name, init, status) => {
+    const stray = initItem("wfr_b", { "upstash-workflow-init": init });
+    const answer = await batch([initItem("wfr_a"), { ...stray, destination: "nowhere" }]);
+    expect(answer).toMatchObject({ status, json: { code: "invalid_destination" } });
+    expect(answer.text).toContain("nowhere");
+    expect(await runOf("wfr_a")).toBeUndefined();
+  });
+});
+
 test("what an app answers goes its way while the batch is answered at once", async () => {
   client.world.host.app = () => respond(200, "", { "upstash-workflow-sdk-version": ["1"] });
   expect(await batch([initItem("wfr_a")])).toMatchObject({ status: 200 });

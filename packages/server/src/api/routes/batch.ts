@@ -12,6 +12,7 @@ import {
   messageId,
   parseDestination,
   parseJson,
+  quoted,
   RepriseError,
 } from "@reprise/protocol";
 import { Hono } from "hono";
@@ -197,8 +198,9 @@ function toCommand(item: Item, batch: Batch, room: ApiRoom): ItemCommand | Repri
   const { destination, body, queueName } = item;
   const { bodyBytesMax } = room.settings;
   if (body.byteLength > bodyBytesMax) throw messageTooLarge(bodyBytesMax);
-  if (destination.kind === "url" && HEADER.workflowInit in item.headers) {
-    const { url } = destination;
+  // Nobody looks at the error of a single item that belongs to a run: its refusal refuses the whole.
+  if (HEADER.workflowInit in item.headers) {
+    const url = toUrl(destination);
     return toWorkflowCommand({ url, headers: item.headers, body, callerIp: batch.ip }, room);
   }
   const group = destination.kind === "url" ? null : batch.groups.get(destination.name);
@@ -213,6 +215,14 @@ function toCommand(item: Item, batch: Batch, room: ApiRoom): ItemCommand | Repri
     });
   }
   return toPublish({ destination, headers, body, callerIp: batch.ip, queueName }, room);
+}
+
+/** The URL of a message that only one endpoint can get. */
+export function toUrl(destination: Destination): string {
+  if (destination.kind === "url") return destination.url;
+  throw new RepriseError("invalid_destination", {
+    message: `invalid destination url: endpoint has invalid scheme, add http:// or https:// (got ${quoted(destination.name)})`,
+  });
 }
 
 /** A message that starts a run or submits to one. */

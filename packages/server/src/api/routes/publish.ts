@@ -2,7 +2,6 @@ import {
   afterPrefix,
   asSubmissionError,
   DESTINATION_PREFIX,
-  type Destination,
   HEADER,
   isName,
   mergeHeaders,
@@ -22,7 +21,13 @@ import { checkQueueQuota } from "../quotas.ts";
 import { callerIp, messageTooLarge, readBody, requestHeaders } from "../request.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
 import type { Submission } from "../workflow-message.ts";
-import { isSubmissionRequest, planGroups, toItemAnswer, toWorkflowCommand } from "./batch.ts";
+import {
+  isSubmissionRequest,
+  planGroups,
+  toItemAnswer,
+  toUrl,
+  toWorkflowCommand,
+} from "./batch.ts";
 import { invalidQueueName } from "./queue-name.ts";
 
 /**
@@ -114,11 +119,4 @@ export async function readSubmission(
   const target = afterPrefix(c.env.rawTarget, prefix) ?? "";
   const submission = await readPlainSubmission(c, { target, queueName: null }, room);
   return { ...submission, url: toUrl(submission.destination) };
-}
-
-function toUrl(destination: Destination): string {
-  if (destination.kind === "url") return destination.url;
-  throw new RepriseError("invalid_destination", {
-    message: "invalid destination url: endpoint has invalid scheme, add http:// or https://",
-  });
 }
