@@ -1,0 +1,137 @@
+import type { RawStep, RunResource, WaiterResource } from "@reprise/protocol";
+import { Client as QstashClient } from "@upstash/qstash";
+import type { WorkflowContext } from "@upstash/workflow";
+import { createWorkflow, serveMany } from "@upstash/workflow/nextjs";
+import type { Received } from "./app.ts";
+import { until } from "./until.ts";
+import type { World } from "./world.ts";
+
+/** What the tests of all kinds of steps look at. */
+
+/** What the run's route function has returned. */
+export function resultOf(run: RunResource): unknown {
+  return run.workflowRunResponse === undefined ? undefined : JSON.parse(run.workflowRunResponse);
+}
+
+/** Runs a workflow to its end and gives what its route function has returned. */
+export async function resultAt(world: World, url: string): Promise<unknown> {
+  return resultOf(await world.succeeded(await world.trigger({ url })));
+}
+
+export async function waitersFor(
+  world: World,
+  eventId: string,
+): Promise<readonly WaiterResource[]> {
+  const { status, json, text } = await world.call("GET", `/v2/waiters/${eventId}`);
+  if (status !== 200) throw new Error(text);
+  return json as readonly WaiterResource[]; // The tests of waiters check the shape.
+}
+
+/** Waits until this many steps wait for the event, and gives their waiters. */
+export async function waiting(
+  world: World,
+  eventId: string,
+  count = 1,
+): Promise<readonly WaiterResource[]> {
+  return until(`${count} waiters for ${eventId}`, async () => {
+    const waiters = await waitersFor(world, eventId);
+    return waiters.length === count && waiters;
+  });
+}
+
+/** The records of a live run, as an SDK that fetches them reads them; without the payload. */
+export async function recordsOf(
+  world: World,
+  runId: string,
+): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const { json } = await world.call("GET", `/v2/workflows/runs/${runId}`);
+  // The tests of lazy fetching check the shape.
+  const [, ...steps] = json as readonly RawStep[];
+  return steps.map(({ body }) => JSON.parse(Buffer.from(body, "base64").toString()));
+}
+
+/** Deliveries of the answers of calls among all that a workflow has got. */
+export function callbacksAmong(received: readonly Received[]): readonly Received[] {
+  return received.filter(({ headers }) => headers["upstash-workflow-callback"] === "true");
+}
+
+/** What the error of a run that has failed at its next step says. */
+export function faultOf(run: RunResource): { readonly status: number; readonly body: string } {
+  const errors = run.steps.flatMap(({ steps }) => steps.flatMap((step) => step.errors ?? []));
+  const [{ status, body } = { status: 0, body: "" }] = errors;
+  return { status: status ?? 0, body: body ?? "" };
+}
+
+type Routes = Parameters<typeof serveMany>[0];
+type ManyOptions = NonNullable<Parameters<typeof serveMany>[1]>;
+
+/** Several workflows under one path, which can invoke each other; gives the URL of each. */
+export function serveTogether(
+  world: World,
+  workflows: Routes,
+  options: Partial<ManyOptions> = {},
+): (name: string) => string {
+  const qstashClient = new QstashClient({ baseUrl: world.server.url, token: world.token });
+  const { receiver } = world.app;
+  // The options of one kind of validation exclude those of the other, which a spread cannot show.
+  const all = { qstashClient, receiver, ...options } as ManyOptions;
+  const { POST } = serveMany(workflows, all);
+  for (const name of Object.keys(workflows)) {
+    world.app.on(`/many/${name}`, (request) => POST(request));
+  }
+  return (name) => `${world.app.url}/many/${name}`;
+}
+
+type Route<T, R> = (context: WorkflowContext<T>) => Promise<R>;
+type WorkflowOptions<T> = Parameters<typeof createWorkflow<T, unknown>>[1];
+
+/** A workflow that others can invoke. */
+export function invokable<T = unknown, R = unknown>(
+  route: Route<T, R>,
+  options?: WorkflowOptions<T>,
+) {
+  return createWorkflow<T, R>(route, options as Parameters<typeof createWorkflow<T, R>>[1]);
+}
+
+/** A promise that the test settles. */
+export function gate(): { readonly opened: Promise<void>; open(): void } {
+  let open = (): void => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
+
+interface RawCall {
+  readonly url: string;
+  readonly workflow: { readonly url: string; readonly runId: string };
+  readonly stepId?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A call that no SDK submits. */
+export function submitCall(world: World, { url, workflow, stepId = 2, headers }: RawCall) {
+  const item = {
+    destination: url,
+    headers: {
+      "upstash-method": "GET",
+      "upstash-retries": "0",
+      "upstash-workflow-init": "false",
+      "upstash-workflow-runid": workflow.runId,
+      "upstash-workflow-url": workflow.url,
+      "upstash-workflow-calltype": "toCallback",
+      "upstash-callback": workflow.url,
+      "upstash-callback-workflow-runid": workflow.runId,
+      "upstash-callback-workflow-calltype": "fromCallback",
+      "upstash-callback-workflow-init": "false",
+      "upstash-callback-forward-upstash-workflow-callback": "true",
+      "upstash-callback-forward-upstash-workflow-stepid": String(stepId),
+      "upstash-callback-forward-upstash-workflow-stepname": "ask",
+      "upstash-callback-forward-upstash-workflow-steptype": "Call",
+      "upstash-callback-forward-upstash-workflow-concurrent": "1",
+      "upstash-callback-forward-upstash-workflow-contenttype": "application/json",
+      ...headers,
+    },
+  };
+  return world.call("POST", "/v2/batch", { body: JSON.stringify([item]) });
+}
