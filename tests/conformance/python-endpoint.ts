@@ -264,8 +264,12 @@ function stepsOf(handling: Handling, message: PythonMessage, steps: readonly Pyt
         body: dumps(settings.body ?? null),
       }));
       const response = dict(out);
-      const status = whole(response, "status");
-      return { status, body: loads(text(response, "body")), header: dict(response.header) };
+      const body = text(response, "body");
+      return {
+        status: whole(response, "status"),
+        body: body === "" ? "" : loads(body),
+        header: dict(present(response, "header")),
+      };
     },
   };
 }

@@ -66,7 +66,7 @@ export function toRegisterCall(
       concurrent: record.concurrent,
       result: {
         url: callback.url,
-        own: toMessageConfig({ ...back, failureCallback: null }, room),
+        own: toMessageConfig(back, room),
         headers: shownHeaders(callback.headers),
       },
       call: { url: submission.url, own, createdAt: room.host.now() },
