@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { messageRow, runConfig, runRow, stepRow } from "../core/rows.suite.ts";
-import type { Change } from "../core/rows.ts";
+import { ATTEMPTS_PER_MESSAGE_MAX, type AttemptRow, type Change } from "../core/rows.ts";
 import { insert, remove, update } from "../core/transition.ts";
 import { ConfigCache } from "./config-cache.ts";
 import { slotKey } from "./row-names.ts";
@@ -23,6 +23,24 @@ function loaded(): WorkingSet {
   work.addGroups("messagesOfRun", [[1]], [message]);
   work.addLoaded("deadLetters", [7], []);
   return work;
+}
+
+function attempt(number: number): AttemptRow {
+  return {
+    key: 2 * ATTEMPTS_PER_MESSAGE_MAX + number,
+    messageKey: 2,
+    number,
+    startedAt: 1,
+    endedAt: 2,
+    status: 200,
+    error: null,
+    cause: null,
+    requestHeaders: null,
+    responseHeaders: null,
+    responseBody: null,
+    isTruncated: 0,
+    move: "delivered",
+  };
 }
 
 /** Everything that a decision can ask for. */
@@ -97,6 +115,16 @@ test("of several ended runs of one id the newest counts", () => {
   const runs = [4, 9, 6].map((key) => runRow({ key, id: "wfr_a", state: "failed" }));
   work.addEndedRuns(runs);
   expect(work.newestRun("wfr_a")?.key).toBe(9);
+});
+
+test("an attempt that ended in the same group is counted, and no more when it is taken back", () => {
+  const work = loaded();
+  work.addAttemptCount(2, 1);
+  const mark = work.mark();
+  work.apply([insert("attempts", attempt(1))]);
+  expect(work.attemptCount(2)).toBe(2);
+  work.takeBack(mark);
+  expect(work.attemptCount(2)).toBe(1);
 });
 
 test("what is taken back leaves nothing, whatever came before", () =>

@@ -1,6 +1,14 @@
 import { assert } from "../core/assert.ts";
 import type { QueueMembers } from "../core/delete-queue.ts";
-import type { Change, MessageRow, RunRow, StepRow, TableName, Tables } from "../core/rows.ts";
+import {
+  ATTEMPTS_PER_MESSAGE_MAX,
+  type Change,
+  type MessageRow,
+  type RunRow,
+  type StepRow,
+  type TableName,
+  type Tables,
+} from "../core/rows.ts";
 import { parseRunConfig, type RunConfig } from "../core/run-config.ts";
 import type { ConfigCache } from "./config-cache.ts";
 import { QueuePlaces } from "./queue-places.ts";
@@ -117,8 +125,12 @@ export class WorkingSet {
   }
 
   attemptCount(messageKey: number): number {
-    const count = this.#attemptCounts.get(messageKey);
-    assert(count !== undefined, `attempts of message ${messageKey} must be counted first`);
+    const counted = this.#attemptCounts.get(messageKey);
+    assert(counted !== undefined, `attempts of message ${messageKey} must be counted first`);
+    let count = counted;
+    // Attempts that have ended in this group were not there when the others were counted.
+    while (this.peek("attempts", messageKey * ATTEMPTS_PER_MESSAGE_MAX + count) !== null)
+      count += 1;
     return count;
   }
 
