@@ -40,6 +40,8 @@ export interface FailingApp {
   answerFailureCalls(status: number): void;
   /** From now on deliveries get no answer. */
   hang(): void;
+  /** From now on deliveries are answered, and nothing follows: their runs are stuck. */
+  idle(): void;
   close(): Promise<void>;
 }
 
@@ -47,7 +49,7 @@ export interface FailingApp {
 export async function startApp(server: () => Reachable): Promise<FailingApp> {
   const reported: string[] = [];
   const finished: string[] = [];
-  let mode: "broken" | "healed" | "hanging" = "broken";
+  let mode: "broken" | "healed" | "hanging" | "idle" = "broken";
   let failureStatus = 200;
   let deliveries = 0;
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -61,6 +63,7 @@ export async function startApp(server: () => Reachable): Promise<FailingApp> {
     }
     deliveries++;
     if (mode === "hanging") return;
+    if (mode === "idle") return void response.end("{}");
     if (mode === "broken") {
       const headers = { "Ngrok-Error-Code": "ERR_NGROK_3200", "Content-Type": "text/html" };
       response.writeHead(404, headers).end(offlinePage);
@@ -88,6 +91,9 @@ export async function startApp(server: () => Reachable): Promise<FailingApp> {
     },
     hang: () => {
       mode = "hanging";
+    },
+    idle: () => {
+      mode = "idle";
     },
     close: () =>
       new Promise((resolve) => {

@@ -116,7 +116,7 @@ test("a run that is not there yet is waited for, and states choose what is print
   expect(statesOf(following.lines(), "wfr_later")).toEqual(["RUN_FAILED"]);
 });
 
-test("a long history is followed without reading all of it again", async () => {
+test("a history of more than a page is followed", async () => {
   const workflows = await openWorkflowWorld();
   const gate = Promise.withResolvers<string>();
   const url = workflows.serve("/long", async (context) => {
