@@ -24,7 +24,8 @@ import {
   readWhole,
   toWhole,
 } from "../parameters.ts";
-import { findRuns, readRunSource } from "../read-runs.ts";
+import { readRunSource } from "../read-run-source.ts";
+import { findRuns } from "../read-runs.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
 import { toEvents } from "../views/events.ts";
 import { toRunResource } from "../views/run.ts";
@@ -69,7 +70,7 @@ async function runPage(parameters: Parameters, room: ApiRoom): Promise<RunPage> 
   const runs: RunResource[] = [];
   let bytes = 0;
   for (const [index, run] of found.runs.entries()) {
-    const source = await readRunSource(run, room);
+    const source = await readRunSource(run, bodyBytesMax, room);
     runs.push(toRunResource(source, bodyBytesMax));
     bytes += run.bodyBytes + responseBytes(source);
     const hasMore = index + 1 < found.runs.length || found.nextAfterKey !== null;
@@ -126,7 +127,7 @@ async function eventPage(parameters: Parameters, room: ApiRoom): Promise<Workflo
   );
   const events: WorkflowEventResource[] = [];
   for (const run of found.runs) {
-    const all = toEvents(await readRunSource(run, room), bodyBytesMax);
+    const all = toEvents(await readRunSource(run, bodyBytesMax, room), bodyBytesMax);
     let index = run.key === place?.runKey ? Math.min(place.below, all.length) : all.length;
     for (; index > 0 && events.length < limit; index -= 1) {
       const event = all[index - 1];

@@ -1,11 +1,7 @@
-import {
-  messageId,
-  type StepInfoResource,
-  type StepState,
-  type WorkflowEventResource,
-} from "@reprise/protocol";
-import type { AttemptRow, MessageRow, StepRow } from "../../core/rows.ts";
-import { INITIAL_SLOT, isPlanSlot } from "../../core/step.ts";
+import type { StepState, WorkflowEventResource } from "@reprise/protocol";
+import type { AttemptRow, StepRow } from "../../core/rows.ts";
+import { isPlanSlot } from "../../core/step.ts";
+import type { WaitRow } from "../../core/wait-rows.ts";
 import { responseHeaders } from "./attempts.ts";
 import {
   type Lens,
@@ -16,21 +12,31 @@ import {
   withoutAbsent,
 } from "./content.ts";
 import { dlqIdOf } from "./dlq-id.ts";
-import { WIRE_RUN_STATE } from "./run.ts";
-import { lensOf, readMessageConfig, settingsOf } from "./settings.ts";
-import { nextDeliveryTime, openState, type RunSource, readRecord, stepIdOf } from "./steps.ts";
+import { finalAttempt } from "./outside-steps.ts";
+import { toInvoker, WIRE_RUN_STATE } from "./run.ts";
+import { lensOf } from "./settings.ts";
+import { toMessageInfo, toStepInfo, toWaitInfo } from "./step-info.ts";
+import { nextDeliveryTime, openState, type RunSource } from "./steps.ts";
 
-/** What happened in one run, oldest first: its start, every record, every failed attempt, its end. */
+/** What happened in one run, oldest first: its start, every record, every wait, every failed attempt, its end. */
 export function toEvents(
   source: RunSource,
   bodyBytesMax: number | null,
 ): readonly WorkflowEventResource[] {
   const lens = lensOf(source.config, bodyBytesMax);
   const shared = sharedFields(source);
+  const waits = Array.from(source.waits.values());
+  const calls = new Map(
+    waits.filter(({ kind }) => kind === "call").map((wait) => [wait.requestKey, wait]),
+  );
   const events = [
     { ...shared, time: source.run.createdAt, state: "RUN_STARTED" as const },
     ...source.steps.map((step) => toStepEvent(step, source, lens)),
-    ...[...source.attempts.keys()].flatMap((key) => toFailures(key, source, lens)),
+    ...waits.flatMap((wait) => toWaitEvents(wait, source, lens)),
+    ...[...source.attempts.keys()].flatMap((key) => {
+      const call = calls.get(key);
+      return call === undefined ? toFailures(key, source, lens) : toCallEvents(call, source, lens);
+    }),
     ...toEnd(source, lens),
   ];
   // Sorting keeps the order of events of one instant.
@@ -38,10 +44,14 @@ export function toEvents(
 }
 
 function sharedFields({ run }: RunSource) {
+  const invoker = toInvoker(run.invoker);
   return withoutAbsent<Omit<WorkflowEventResource, "time" | "state">>({
     workflowRunId: run.id,
     workflowUrl: run.url,
     workflowCreatedAt: run.createdAt,
+    invokerWorkflowRunId: invoker?.workflowRunId,
+    invokerWorkflowUrl: invoker?.workflowUrl,
+    invokerWorkflowCreatedAt: invoker?.workflowRunCreatedAt,
     callerIp: run.callerIp === "" ? undefined : run.callerIp,
     flowControlKey: run.flowControlKey ?? undefined,
     ...labelFields(run.labels),
@@ -53,12 +63,35 @@ function toStepEvent(step: StepRow, source: RunSource, lens: Lens): WorkflowEven
   const message = source.messages.find(({ key }) => key === step.key);
   return withoutAbsent<WorkflowEventResource>({
     ...sharedFields(source),
-    // Records that a resume has copied are older than their run.
-    time: Math.max(step.createdAt, source.run.createdAt),
+    time: notBefore(source.run, step.createdAt),
     state,
     stepInfo: toStepInfo(step, state, source, lens),
     nextDeliveryTime: nextDeliveryTime(message),
   });
+}
+
+/** A step that others complete: when it was asked for, and when it was given up. Its result is a record like any other. */
+function toWaitEvents(
+  wait: WaitRow,
+  source: RunSource,
+  lens: Lens,
+): readonly WorkflowEventResource[] {
+  const toEvent = (state: StepState, at: number): WorkflowEventResource => ({
+    ...sharedFields(source),
+    time: notBefore(source.run, at),
+    state,
+    stepInfo: toWaitInfo(wait, { state, answer: null }, source, lens),
+  });
+  const asked = toEvent("STEP_PROGRESS", wait.createdAt);
+  const isGivenUp = wait.state === "dropped" || wait.state === "moved";
+  return isGivenUp && wait.endedAt !== null
+    ? [asked, toEvent("STEP_CANCELED", wait.endedAt)]
+    : [asked];
+}
+
+/** What a resume has copied or taken over is older than its run. */
+function notBefore({ createdAt }: RunSource["run"], at: number): number {
+  return Math.max(at, createdAt);
 }
 
 /** Failed attempts of one message of the run. The failure call is no part of the run. */
@@ -66,7 +99,6 @@ function toFailures(key: number, source: RunSource, lens: Lens): readonly Workfl
   if (source.deadLetter?.callbackMessageKey === key) return [];
   const attempts = source.attempts.get(key) ?? [];
   const message = source.messages.find((open) => open.key === key);
-  const step = source.steps.find((record) => record.key === key);
   return attempts.flatMap((attempt, index) => {
     if (attempt.error === null) return [];
     const isLast = index === attempts.length - 1;
@@ -78,10 +110,34 @@ function toFailures(key: number, source: RunSource, lens: Lens): readonly Workfl
         ...sharedFields(source),
         ...toFailure(attempt, lens),
         state,
-        stepInfo: step === undefined ? undefined : toStepInfo(step, state, source, lens),
+        stepInfo: toMessageInfo(key, state, source, lens),
         nextDeliveryTime: next,
       }),
     ];
+  });
+}
+
+/** Attempts of a call. One that no other follows has brought the answer, be it a failure: the app gets it as the result. */
+function toCallEvents(
+  wait: WaitRow,
+  source: RunSource,
+  lens: Lens,
+): readonly WorkflowEventResource[] {
+  const attempts = source.attempts.get(wait.requestKey ?? -1) ?? [];
+  const last = finalAttempt(wait, source.attempts);
+  const message = source.messages.find(({ key }) => key === wait.requestKey);
+  return attempts.map((attempt) => {
+    const answer = attempt === last ? attempt : null;
+    const state = answer === null ? "STEP_RETRY" : "STEP_PROGRESS";
+    const isPending = answer === null && attempt === attempts.at(-1);
+    return withoutAbsent<WorkflowEventResource>({
+      ...sharedFields(source),
+      ...toFailure(attempt, lens),
+      time: notBefore(source.run, attempt.endedAt),
+      state,
+      stepInfo: toWaitInfo(wait, { state, answer }, source, lens),
+      nextDeliveryTime: isPending ? nextDeliveryTime(message) : undefined,
+    });
   });
 }
 
@@ -108,27 +164,4 @@ function toEnd(source: RunSource, lens: Lens): readonly WorkflowEventResource[] 
       dlqId: deadLetter === null ? undefined : dlqIdOf(deadLetter),
     }),
   ];
-}
-
-function toStepInfo(
-  step: StepRow,
-  state: StepState,
-  source: RunSource,
-  lens: Lens,
-): StepInfoResource {
-  const record = readRecord(step);
-  const isInitial = step.slot === INITIAL_SLOT;
-  const message: MessageRow | undefined = source.messages.find(({ key }) => key === step.key);
-  const settings = settingsOf(source.config, readMessageConfig(step.config));
-  return withoutAbsent<StepInfoResource>({
-    messageId: messageId(step.key),
-    stepId: stepIdOf(step),
-    stepName: isInitial ? "init" : record?.stepName,
-    stepType: isInitial ? "Initial" : record?.stepType,
-    callType: step.callType,
-    state,
-    createdAt: step.createdAt,
-    out: viewText(isInitial ? step.body : (record?.out ?? null), lens),
-    retries: message?.retries ?? settings?.retries ?? 0,
-  });
 }

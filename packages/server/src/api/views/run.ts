@@ -52,7 +52,7 @@ export function toRunResource(source: RunSource, bodyBytesMax: number | null): R
   });
 }
 
-function toInvoker(json: string | null): InvokerResource | undefined {
+export function toInvoker(json: string | null): InvokerResource | undefined {
   const invoker = readJson(json);
   if (!isJsonObject(invoker)) return undefined;
   const { workflowRunId, workflowUrl, workflowRunCreatedAt } = invoker;
@@ -103,7 +103,7 @@ function toFailureFunction(source: RunSource, lens: Lens): FailureFunctionResour
     failStatus: deadLetter.responseStatus,
     failResponse: viewText(deadLetter.responseBody, lens) ?? "",
     dlqId: dlqIdOf(deadLetter),
-    errors: errorsOf(key, source, lens),
+    errors: errorsOf([key], source, lens),
     responseBody: viewText(deadLetter.callbackResponseBody, lens),
     responseHeaders: headers === null ? undefined : viewHeaders(storedHeaders(headers), lens),
     responseStatus: status ?? undefined,

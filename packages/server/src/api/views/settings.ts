@@ -8,6 +8,8 @@ import {
   parseRunConfig,
   type RunConfig,
 } from "../../core/run-config.ts";
+import { parseWaitConfig, type WaitConfig } from "../../core/wait.ts";
+import type { WaitRow } from "../../core/wait-rows.ts";
 import type { Lens } from "./content.ts";
 
 /** What a run and its messages were started with, as far as it can be read: views never fail on an odd row. */
@@ -26,6 +28,15 @@ export function readMessageConfig(json: string | null): MessageConfig {
     return parseMessageConfig(json);
   } catch {
     return emptyMessageConfig; // As above.
+  }
+}
+
+/** What a wait was registered with; null when it cannot be read. */
+export function readWaitConfig(wait: Pick<WaitRow, "config">): WaitConfig | null {
+  try {
+    return parseWaitConfig(wait);
+  } catch {
+    return null; // As above.
   }
 }
 

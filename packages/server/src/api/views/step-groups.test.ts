@@ -124,6 +124,8 @@ function source(fields: Partial<RunSource> = {}): RunSource {
     steps: [initial],
     messages: [],
     attempts: new Map(),
+    waits: new Map(),
+    children: new Map(),
     deadLetter: null,
     origin: null,
     successor: null,

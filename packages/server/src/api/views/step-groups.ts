@@ -1,13 +1,13 @@
 import { messageId, type NextStepResource, type StepGroupResource } from "@reprise/protocol";
 import type { StepRow } from "../../core/rows.ts";
-import { INITIAL_SLOT, isPlanSlot } from "../../core/step.ts";
+import { INITIAL_SLOT, isPlanSlot, planSlot, resultSlot } from "../../core/step.ts";
+import type { WaitRow } from "../../core/wait-rows.ts";
 import { failedStepName } from "./attempts.ts";
-import { type Lens, withoutAbsent } from "./content.ts";
-import { readMessageConfig, settingsOf } from "./settings.ts";
+import { type Lens, viewHeaders, withoutAbsent } from "./content.ts";
+import { failedWait, headersOf, outsideStepOf } from "./outside-steps.ts";
+import { readMessageConfig, readWaitConfig, settingsOf } from "./settings.ts";
 import {
-  errorsOf,
-  nextDeliveryTime,
-  openState,
+  progressFields,
   type RunSource,
   toInitialStep,
   toOpenStep,
@@ -63,31 +63,53 @@ function toNextStep(
 ): NextStepResource | null {
   const key = nextMessageKey(source, results);
   if (key === null) return null;
+  const wait = nextWait(source, results);
   const message = source.messages.find((open) => open.key === key);
   const step = source.steps.find((record) => record.key === key);
   const settings = settingsOf(
     source.config,
     readMessageConfig(step?.config ?? message?.config ?? null),
   );
+  const last = source.steps.at(-1);
   return withoutAbsent<NextStepResource>({
     messageId: messageId(key),
     stepName: failedStepName(source.attempts.get(key) ?? []),
-    state: openState(key, message, source),
     retries: message?.retries ?? settings?.retries ?? 0,
     retryDelay: settings?.retryDelay ?? undefined,
-    nextDeliveryTime: nextDeliveryTime(message),
-    errors: errorsOf(key, source, lens),
+    ...(wait === undefined ? {} : toOutsideStep(wait, lens)),
+    ...progressFields({ key: wait === undefined ? key : (last?.key ?? key) }, wait, source, lens),
   });
 }
 
-function nextMessageKey(
-  { run, steps, messages, deadLetter }: RunSource,
+/** A step that waits alone: the one behind the last record. */
+function nextWait(
+  { steps, waits }: RunSource,
   results: ReadonlyMap<number, StepRow>,
-): number | null {
+): WaitRow | undefined {
+  const stepId = steps.at(-1)?.nextStepId ?? -1;
+  const isRecorded = results.has(planSlot(stepId)) || results.has(resultSlot(stepId));
+  return isRecorded ? undefined : waits.get(stepId);
+}
+
+function toOutsideStep(wait: WaitRow, lens: Lens) {
+  const own = readWaitConfig(wait)?.result.own;
+  return {
+    ...outsideStepOf(wait),
+    createdAt: wait.createdAt,
+    headers: own === undefined ? {} : viewHeaders(headersOf(own), lens),
+  };
+}
+
+function nextMessageKey(source: RunSource, results: ReadonlyMap<number, StepRow>): number | null {
+  const { run, steps, messages, deadLetter } = source;
   if (run.state === "succeeded") return null;
   const openPlans = steps.filter(({ slot }) => isPlanSlot(slot) && !results.has(slot + 1));
   if (deadLetter !== null) {
-    const isShown = openPlans.some(({ key }) => key === deadLetter.messageKey);
+    const failed = failedWait(source);
+    const failedSlot = failed === null ? null : planSlot(failed.stepId);
+    const isShown = openPlans.some(
+      ({ key, slot }) => key === deadLetter.messageKey || slot === failedSlot,
+    );
     return isShown ? null : deadLetter.messageKey;
   }
   const hop = messages.find(({ kind }) => kind === "hop");

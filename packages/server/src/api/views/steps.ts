@@ -9,8 +9,19 @@ import {
 import type { AttemptRow, DeadLetterRow, MessageRow, RunRow, StepRow } from "../../core/rows.ts";
 import type { RunConfig } from "../../core/run-config.ts";
 import { INITIAL_SLOT, isPlanSlot } from "../../core/step.ts";
+import type { WaitRow } from "../../core/wait-rows.ts";
 import { toErrors } from "./attempts.ts";
 import { type Lens, viewHeaders, viewText, withoutAbsent } from "./content.ts";
+import {
+  type ChildSource,
+  callRetries,
+  callTypeOf,
+  headersOf,
+  messageOfWait,
+  outsideFields,
+  outsideState,
+  registeredKey,
+} from "./outside-steps.ts";
 import { readMessageConfig, settingsOf } from "./settings.ts";
 
 /** The rows that one run is shown from. Null is what could not be found. */
@@ -21,16 +32,18 @@ export interface RunSource {
   readonly steps: readonly StepRow[];
   /** Those that are not delivered yet, and the one that has failed. */
   readonly messages: readonly MessageRow[];
-  /** By message, in order. */
+  /** By message, in order; those of calls as well. */
   readonly attempts: ReadonlyMap<number, readonly AttemptRow[]>;
+  /** Of steps that others complete, by the id of the step. */
+  readonly waits: ReadonlyMap<number, WaitRow>;
+  /** The runs that these steps have invoked, by key. */
+  readonly children: ReadonlyMap<number, ChildSource>;
   readonly deadLetter: DeadLetterRow | null;
   /** The dead letter that this run was revived from. */
   readonly origin: DeadLetterRow | null;
   /** The run that was revived from this one's dead letter. */
   readonly successor: RunRow | null;
 }
-
-const CONTENT_TYPE_DEFAULT = "application/json";
 
 /** A record that was submitted; null when it cannot be read, which must not hide the rest of the run. */
 export function readRecord(step: StepRow): StepRecord | null {
@@ -70,26 +83,62 @@ export function toResultStep(
 ): StepResource {
   const record = readRecord(step);
   const isAsleep = isSleeping(step, source);
+  const wait = source.waits.get(stepIdOf(step) ?? -1);
   return withoutAbsent<StepResource>({
     ...sharedFields(step, source, lens),
+    ...callRetries(wait),
     ...recordFields(step, record),
+    ...outsideFields(wait, record, source, lens),
     out: record === null ? undefined : viewText(record.out, lens),
     state: isAsleep ? "STEP_PROGRESS" : "STEP_SUCCESS",
     nextDeliveryTime: isAsleep ? step.dueAt : undefined,
-    errors: producer === undefined ? undefined : errorsOf(producer.key, source, lens),
+    errors: errorsOf([producer?.key, ...keysOfCall(wait, source)], source, lens),
   });
 }
 
 /** A step of a parallel group that has no result yet. */
 export function toOpenStep(plan: StepRow, source: RunSource, lens: Lens): StepResource {
-  const message = source.messages.find(({ key }) => key === plan.key);
+  const wait = source.waits.get(stepIdOf(plan) ?? -1);
   return withoutAbsent<StepResource>({
     ...sharedFields(plan, source, lens),
     ...recordFields(plan, readRecord(plan)),
-    state: openState(plan.key, message, source),
-    nextDeliveryTime: nextDeliveryTime(message),
-    errors: errorsOf(plan.key, source, lens),
+    ...progressFields(plan, wait, source, lens),
   });
+}
+
+/** What is known of work that is not done. `record` is what is delivered for it, `wait` whom it waits for. */
+export function progressFields(
+  record: Pick<StepRow, "key">,
+  wait: WaitRow | undefined,
+  source: RunSource,
+  lens: Lens,
+) {
+  const { messages } = source;
+  const delivery = messages.find(({ key }) => key === record.key);
+  const errors = errorsOf([record.key, ...keysOfCall(wait, source)], source, lens);
+  const state = openState(record.key, delivery, source);
+  // Whoever failed the run failed before the step got further.
+  if (wait === undefined || state === "STEP_FAILED") {
+    return { state, nextDeliveryTime: nextDeliveryTime(delivery), errors };
+  }
+  const message = messageOfWait(wait, source);
+  return {
+    ...callRetries(wait),
+    ...(message?.kind === "callResult" ? { retries: message.retries } : {}),
+    ...outsideFields(wait, null, source, lens),
+    messageId: messageId(message?.key ?? registeredKey(wait)),
+    callType: callTypeOf(wait, source),
+    state: outsideState(wait, source),
+    nextDeliveryTime: nextDeliveryTime(message),
+    errors,
+  };
+}
+
+/** The messages of a call whose attempts belong to its step. */
+function keysOfCall(wait: WaitRow | undefined, source: RunSource): readonly number[] {
+  if (wait?.kind !== "call") return [];
+  const keys = [wait.requestKey, messageOfWait(wait, source)?.key];
+  return keys.filter((key) => key != null);
 }
 
 /** State of work that is not done: of an open branch, or of what follows the last record. */
@@ -110,8 +159,17 @@ export function nextDeliveryTime(message: MessageRow | undefined): number | unde
   return message?.state === "scheduled" ? message.dueAt : undefined;
 }
 
-export function errorsOf(messageKey: number, { attempts }: RunSource, lens: Lens) {
-  return toErrors(attempts.get(messageKey) ?? [], lens);
+/** The failed attempts of some messages, in the order in which they failed. */
+export function errorsOf(
+  messageKeys: readonly (number | undefined)[],
+  { attempts }: RunSource,
+  lens: Lens,
+) {
+  const all = [...new Set(messageKeys)].flatMap((key) => attempts.get(key ?? -1) ?? []);
+  return toErrors(
+    all.toSorted((a, b) => a.endedAt - b.endedAt),
+    lens,
+  );
 }
 
 /** A sleep is recorded at once; its record is delivered when it is over. */
@@ -132,10 +190,7 @@ function sharedFields(step: StepRow, { config }: RunSource, lens: Lens) {
     createdAt: step.createdAt,
     retries: settings?.retries ?? 0,
     retryDelay: settings?.retryDelay ?? undefined,
-    headers: viewHeaders(
-      { "content-type": own.contentType ?? CONTENT_TYPE_DEFAULT, ...runHeaders, ...own.forward },
-      lens,
-    ),
+    headers: viewHeaders({ ...headersOf(own), ...runHeaders, ...own.forward }, lens),
   };
 }
 
