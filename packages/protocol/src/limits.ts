@@ -23,7 +23,8 @@ export const RETRIES_DEFAULT = 3;
 export const RETRIES_MAX = 100;
 export const DELAY_MS_MAX = 365 * DAY_MS;
 export const ATTEMPT_TIMEOUT_MS_DEFAULT = 15 * MINUTE_MS;
-export const ATTEMPT_TIMEOUT_MS_MAX = 2 * HOUR_MS;
+/** What a call may take at the most. */
+export const ATTEMPT_TIMEOUT_MS_MAX = 12 * HOUR_MS;
 /**
  * Clients expect the whole of a long error in the failure call, and the SDK's errors carry their text twice, in `message` and
  * in `stack`: one that quotes a full request body must still fit.

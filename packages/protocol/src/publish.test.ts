@@ -135,7 +135,8 @@ test("a delay of a year is the longest", () => {
 test("a timeout is a duration or seconds, and is cut to the longest attempt", () => {
   expect(parse({ "upstash-timeout": "30" }).timeoutMs).toBe(30_000);
   expect(parse({ "upstash-timeout": "1.5s" }).timeoutMs).toBe(1500);
-  expect(parse({ "upstash-timeout": "12h" }).timeoutMs).toBe(7_200_000);
+  expect(parse({ "upstash-timeout": "12h" }).timeoutMs).toBe(43_200_000);
+  expect(parse({ "upstash-timeout": "13h" }).timeoutMs).toBe(43_200_000);
 });
 
 test("retries go from 0 to 100", () => {

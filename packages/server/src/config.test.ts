@@ -62,7 +62,7 @@ describe("production", () => {
       retriesMax: 100,
       delayMsMax: 365 * DAY_MS,
       attemptTimeoutMs: 900_000,
-      attemptTimeoutMsMax: 7_200_000,
+      attemptTimeoutMsMax: 43_200_000,
       labelsMax: 16,
       labelCharsMax: 64,
       flowControlPeriodMsMax: 7 * DAY_MS,
@@ -194,11 +194,11 @@ describe("production", () => {
   });
 
   test("the usual attempt may not be longer than the longest", () => {
-    expect(faultsOf({ REPRISE_ATTEMPT_TIMEOUT: "3h" })).toEqual([
+    expect(faultsOf({ REPRISE_ATTEMPT_TIMEOUT: "13h" })).toEqual([
       "REPRISE_ATTEMPT_TIMEOUT must not be longer than REPRISE_ATTEMPT_TIMEOUT_MAX",
     ]);
-    const longer = { REPRISE_ATTEMPT_TIMEOUT: "3h", REPRISE_ATTEMPT_TIMEOUT_MAX: "3h" };
-    expect(parseServerConfig(longer)).toMatchObject({ attemptTimeoutMs: 10_800_000 });
+    const longer = { REPRISE_ATTEMPT_TIMEOUT: "13h", REPRISE_ATTEMPT_TIMEOUT_MAX: "13h" };
+    expect(parseServerConfig(longer)).toMatchObject({ attemptTimeoutMs: 46_800_000 });
   });
 
   test("names all faults at once", () => {
