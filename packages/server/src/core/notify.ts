@@ -47,7 +47,9 @@ function wake(recipient: Recipient, data: Uint8Array, book: GateBook, context: C
   const answered = answerWait(recipient, result, book, context);
   const { run, messageKey } = answered;
   const woken: Woken | null =
-    run === null || messageKey === null ? null : { messageKey, run, wait };
+    run === null || messageKey === null
+      ? null
+      : { messageKey, run, wait, redaction: recipient.config?.redaction ?? null };
   return { ...answered, woken };
 }
 

@@ -1,3 +1,4 @@
+import type { Redaction } from "@reprise/protocol";
 import type { RunAnswer, StartRun, SubmitStepAnswer } from "./commands.ts";
 import type { NotifyRunAnswer } from "./notify.ts";
 import type { RunRow } from "./rows.ts";
@@ -86,6 +87,8 @@ export interface Woken {
   readonly run: RunRow;
   /** As it was. */
   readonly wait: WaitRow;
+  /** What nobody may see of the run, not even the one that wakes it. */
+  readonly redaction: Redaction | null;
 }
 
 export interface WaitAnswers {

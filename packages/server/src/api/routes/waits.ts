@@ -52,9 +52,9 @@ async function notifyAll(
   room: ApiRoom,
 ) {
   const [woken = []] = await room.engine.execute([{ type: "notifyEvent", ...event }]);
-  const answers = woken.map(({ messageKey, run, wait }) => ({
+  const answers = woken.map(({ messageKey, run, wait, redaction }) => ({
     ...toNotified(run, messageId(messageKey)),
-    waiter: toWaiter(wait, run.id),
+    waiter: toWaiter(wait, run.id, redaction),
   }));
   return c.json(answers, 201);
 }
@@ -75,7 +75,7 @@ function toRunNotified(answer: NotifyRunAnswer, runId: string) {
   switch (answer.outcome) {
     case "woken": {
       const { run, woken } = answer;
-      const waiter = toWaiter(woken.wait, run.id);
+      const waiter = toWaiter(woken.wait, run.id, woken.redaction);
       return { ...toNotified(run, messageId(woken.messageKey)), waiter };
     }
     case "kept":

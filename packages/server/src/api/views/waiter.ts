@@ -13,7 +13,7 @@ import { hidden } from "./content.ts";
 export function toWaiter(
   wait: WaitRow,
   runId: string,
-  redaction: Redaction | null = null,
+  redaction: Redaction | null,
 ): WaiterResource {
   const { result, timeout = result, deadlineAt } = parseWaitConfig(wait);
   return {
