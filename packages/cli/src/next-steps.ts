@@ -1,6 +1,12 @@
 // What to type next about what was shown. It goes to standard error: a remark, no result.
 
-import type { DeadLetterResource, DeadMessageResource, RunResource } from "@reprise/protocol";
+import type {
+  DeadLetterResource,
+  DeadMessageResource,
+  NextStepResource,
+  RunResource,
+  StepResource,
+} from "@reprise/protocol";
 import { note, type Terminal } from "./terminal.ts";
 import { formatFields, indent } from "./text.ts";
 
@@ -27,7 +33,7 @@ export function afterRun(run: RunResource): readonly NextStep[] {
 function afterOpenRun({ workflowRunId: id, isStuck, steps }: RunResource): readonly NextStep[] {
   const nudge: NextStep = [`runs nudge ${id}`, "deliver its last step once more"];
   const openEvents = steps
-    .flatMap((group) => (group.type === "next" ? [] : group.steps))
+    .flatMap((group): readonly (StepResource | NextStepResource)[] => group.steps)
     .filter(({ stepType, state }) => stepType === "Wait" && state === "STEP_PROGRESS")
     .flatMap(({ waitEventId }) => waitEventId ?? []);
   return [

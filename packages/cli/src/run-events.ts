@@ -5,7 +5,7 @@ import type { Api } from "./api-client.ts";
 import { runEventFilters } from "./filter-sets.ts";
 import { type FilterOptions, toQuery } from "./filters.ts";
 import { type ListRequest, listUpTo } from "./pages.ts";
-import { describeBody, readableResult } from "./step-view.ts";
+import { aboutStep, describeBody, readableResult } from "./step-view.ts";
 import { ifGiven, oneLine } from "./text.ts";
 
 export const EVENT_PAGE_SIZE_MAX = 1_000;
@@ -70,23 +70,28 @@ function detailsOf(event: WorkflowEventResource): readonly (string | undefined)[
     case "STEP_RETRY":
     case "STEP_FAILED":
     case "STEP_CANCELED":
-      return [stepOf(event), errorOf(event), nextOf(event)];
+      return [stepOf(event), answerOf(event), nextOf(event)];
   }
 }
 
 /** A failed attempt is told by the record that was delivered, which may be the one before the step that failed. */
-function stepOf({ stepInfo, error }: WorkflowEventResource): string | undefined {
+function stepOf({ stepInfo, error, responseStatus }: WorkflowEventResource): string | undefined {
   if (stepInfo?.stepName === undefined) return undefined;
-  const name = `${oneLine(stepInfo.stepName)} (${stepInfo.stepType ?? "step"})`;
-  if (error !== undefined) return `delivery of ${name}`;
-  const { out = "" } = stepInfo;
-  return out === "" ? name : `${name}: ${oneLine(readableResult(stepInfo.stepType, out))}`;
+  const { stepType, out = "", state } = stepInfo;
+  const name = `${oneLine(stepInfo.stepName)} (${stepType ?? "step"})`;
+  if (error !== undefined) return stepType === "Call" ? name : `delivery of ${name}`;
+  if (out !== "") return `${name}: ${oneLine(readableResult(stepType, out))}`;
+  const isBegun = state === "STEP_PROGRESS" && responseStatus === undefined;
+  const about = isBegun ? aboutStep(stepInfo) : undefined;
+  return about === undefined ? name : `${name}  ${about}`;
 }
 
-function errorOf({ error, responseBody }: WorkflowEventResource): string | undefined {
-  if (error === undefined) return undefined;
+/** Of a failed attempt, or the answer of a call. */
+function answerOf({ error, responseStatus, responseBody }: WorkflowEventResource) {
   const body = responseBody ?? "";
-  return body === "" ? oneLine(error) : `${oneLine(error)}: ${oneLine(describeBody(body))}`;
+  const said = body === "" ? "" : `: ${oneLine(describeBody(body))}`;
+  if (error !== undefined) return `${oneLine(error)}${said}`;
+  return ifGiven(responseStatus, (status) => `answered ${status}${said}`);
 }
 
 function nextOf({ nextDeliveryTime: at, error }: WorkflowEventResource): string | undefined {

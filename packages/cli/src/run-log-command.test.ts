@@ -64,6 +64,33 @@ test("filters narrow the events", async () => {
   expect(await events("--state", "run_failed")).toEqual([]);
 });
 
+test("events of steps that others complete say what they are about", async () => {
+  const workflows = await openWorkflowWorld();
+  const url = workflows.serve("/w", async (context) => {
+    await context.call("charge", { url: new URL("/none", url).href, method: "POST" });
+    await context.waitForEvent("wait", "paid", { timeout: "1h" });
+    await context.sleep("rest", "1h");
+  });
+  const runId = await workflows.trigger(url);
+  await workflows.shown(runId, /wait \(Wait\)/);
+  await workflows.run(["notify", "paid", "--data", '{"by":"card"}']);
+  await workflows.shown(runId, /rest \(SleepFor\)/);
+  const { out } = await workflows.run(["runs", "logs", "--run", runId]);
+  const told = out
+    .trimEnd()
+    .split("\n")
+    .map((line) => line.split(`${runId}  `)[1]);
+  expect(told.slice(2)).toEqual([
+    expect.stringMatching(/^charge \(Call\) {2}calls POST http.*\/none$/),
+    "charge (Call)  404 Not Found: nothing here",
+    expect.stringMatching(/^charge \(Call\): \{"status":404,/),
+    expect.stringMatching(/^wait \(Wait\) {2}waits for event paid until \d{4}-.*Z \(1h\)$/),
+    'wait (Wait): {"by":"card"}',
+    expect.stringMatching(/^rest \(SleepFor\) {2}due at \d{4}-/),
+  ]);
+  await workflows.close();
+});
+
 test("following prints what was and what comes, each event once", async () => {
   world.app.hang();
   const open = await start();

@@ -2,6 +2,7 @@
 
 import type {
   NextStepResource,
+  OutsideStepFields,
   StepErrorResource,
   StepGroupResource,
   StepResource,
@@ -22,22 +23,22 @@ export function formatGroup(group: StepGroupResource): string {
 }
 
 function formatStep(step: StepResource): string {
-  const head = `${step.state}  ${oneLine(step.stepName)} (${step.stepType})`;
   const due = step.nextDeliveryTime;
-  // A sleep says already when it ends.
-  const next = due === undefined || due === step.sleepUntil ? undefined : due;
-  return withDetails(head, [
+  return withDetails(`${step.state}  ${oneLine(step.stepName)} (${step.stepType})`, [
     ...detailsOf(step),
     ...resultOf(step),
     ...formatAttempts(step.errors ?? [], step.retries),
-    formatNextAttempt({ ...step, nextDeliveryTime: next }),
+    // A sleep says already when it ends.
+    due === step.sleepUntil ? undefined : formatNextAttempt(step),
   ]);
 }
 
 /** A step that has no result yet; the server knows its name only when the app said it. */
 function formatNext(step: NextStepResource): string {
-  const head = `${step.state}  ${oneLine(step.stepName ?? "the next step")}`;
-  return withDetails(head, [
+  const { state, stepName = "the next step", stepType } = step;
+  const kind = stepType === undefined ? "" : ` (${stepType})`;
+  return withDetails(`${state}  ${oneLine(stepName)}${kind}`, [
+    ...detailsOf(step),
     ...formatAttempts(step.errors ?? [], step.retries),
     formatNextAttempt(step),
   ]);
@@ -60,9 +61,22 @@ function withDetails(head: string, details: readonly Detail[]): string {
   return [head, ...given.map((detail) => indent(detail))].join("\n");
 }
 
-/** What the step is about, by its kind. */
-function detailsOf(step: StepResource): readonly Detail[] {
-  switch (step.stepType) {
+/** A step as steps and events tell of it. */
+type Described = OutsideStepFields &
+  Pick<StepResource, "state" | "sleepFor" | "sleepUntil"> & {
+    readonly stepType?: StepType;
+    readonly callType?: StepResource["callType"];
+  };
+
+/** What a step is about, by its kind, in a few words. */
+export function aboutStep(step: Described): string | undefined {
+  return detailsOf(step)[0];
+}
+
+function detailsOf(step: Described): readonly Detail[] {
+  const { stepType } = step;
+  if (stepType === undefined) return [];
+  switch (stepType) {
     case "SleepFor":
     case "SleepUntil":
       return [formatSleep(step)];
@@ -81,18 +95,25 @@ function detailsOf(step: StepResource): readonly Detail[] {
   }
 }
 
-function formatSleep({ sleepFor, sleepUntil, state }: StepResource): Detail {
-  if (sleepUntil === undefined) return undefined;
-  const length = sleepFor === undefined ? "" : ` (${formatMs(sleepFor)})`;
-  return `${state === "STEP_PROGRESS" ? "sleeps" : "slept"} until ${formatInstant(sleepUntil)}${length}`;
+/** What goes on, or what is over. */
+function verb({ state }: Described, present: string, past: string): string {
+  return state === "STEP_PROGRESS" || state === "STEP_RETRY" ? present : past;
 }
 
-function formatCall(step: StepResource): readonly Detail[] {
+function formatSleep(step: Described): Detail {
+  const { sleepFor, sleepUntil } = step;
+  if (sleepUntil === undefined) return undefined;
+  const length = sleepFor === undefined ? "" : ` (${formatMs(sleepFor)})`;
+  return `${verb(step, "sleeps", "slept")} until ${formatInstant(sleepUntil)}${length}`;
+}
+
+function formatCall(step: Described): readonly Detail[] {
   const { callUrl, callMethod, callBody, callResponseStatus: status, callResponseBody } = step;
+  const calls = verb(step, "calls", "called");
   const body = callResponseBody ?? "";
   const answer = body === "" ? "" : `: ${oneLine(body, 500)}`;
   return [
-    ifGiven(callUrl, (url) => `calls ${callMethod ?? "GET"} ${oneLine(url, 2000)}`),
+    ifGiven(callUrl, (url) => `${calls} ${callMethod ?? "GET"} ${oneLine(url, 2000)}`),
     ifGiven(callBody === "" ? undefined : callBody, (text) => `body: ${oneLine(text)}`),
     ifGiven(status, (number) =>
       number === 0 ? `no answer${answer}` : `answered ${number}${answer}`,
@@ -103,7 +124,7 @@ function formatCall(step: StepResource): readonly Detail[] {
   ];
 }
 
-function formatWait(step: StepResource): Detail {
+function formatWait(step: Described): Detail {
   const { waitEventId, waitTimeoutDuration, waitTimeoutDeadline, waitTimeout, stepType } = step;
   if (waitEventId === undefined) return undefined;
   const noun = stepType === "Wait" ? "event" : "webhook";
@@ -111,13 +132,17 @@ function formatWait(step: StepResource): Detail {
   const end =
     ifGiven(waitTimeoutDeadline, (at) => ` until ${formatInstant(at)}${length}`) ?? length;
   const timedOut = waitTimeout === true ? "; it did not come in time" : "";
-  return `waits for ${noun} ${oneLine(waitEventId)}${end}${timedOut}`;
+  return `${verb(step, "waits", "waited")} for ${noun} ${oneLine(waitEventId)}${end}${timedOut}`;
 }
 
-function formatInvoke(step: StepResource): readonly Detail[] {
+function formatInvoke(step: Described): readonly Detail[] {
   const { invokedWorkflowRunId: id, invokedWorkflowUrl: url, invokedWorkflowRunBody } = step;
+  const invokes = verb(step, "invokes", "invoked");
   return [
-    ifGiven(id, (runId) => `invokes run ${runId} of ${oneLine(url ?? "another workflow", 2000)}`),
+    ifGiven(
+      id,
+      (runId) => `${invokes} run ${runId} of ${oneLine(url ?? "another workflow", 2000)}`,
+    ),
     ifGiven(invokedWorkflowRunBody, (body) => `payload: ${oneLine(body)}`),
   ];
 }
