@@ -8,7 +8,7 @@ import { decideEndFailureCall } from "./failure-call.ts";
 import { GateBook } from "./gate-book.ts";
 import { isCurrentAttempt, scheduleRetry } from "./message.ts";
 import { isSuccess, type Outcome, type ResponseOutcome, responseHeader } from "./outcome.ts";
-import { nextAttempt } from "./retry-schedule.ts";
+import { isFinal, nextAttempt } from "./retry-schedule.ts";
 import type { DeadLetterRow, MessageRow, RunRow, StepRow } from "./rows.ts";
 import { parseMessageConfig, type RunConfig, settingsOf } from "./run-config.ts";
 import { type RunGates, withGates } from "./run-gates.ts";
@@ -26,11 +26,11 @@ export interface EndDeliveryState extends RunGates {
   readonly hasContinuation: boolean;
   /** Of a call and its result. */
   readonly wait: WaitRow | null;
-  /** The run's messages that are not delivered yet, this one included. Loaded when the attempt has failed. */
+  /** The run's messages that are not delivered yet, this one included. Loaded when the outcome may end the run. */
   readonly openMessages: readonly MessageRow[];
-  /** The step that has invoked this run. Loaded when the attempt has failed. */
+  /** The step that has invoked this run. Loaded when the outcome may end the run. */
   readonly invoker: Recipient | null;
-  /** The run's first record. Loaded when the attempt has failed. */
+  /** The run's first record. Loaded when the outcome may end the run. */
   readonly initialStep: StepRow | null;
   /** The run's, for a call; for a `failureCall` the one that it reports about. */
   readonly deadLetter: DeadLetterRow | null;
@@ -62,6 +62,13 @@ export function needsRun(message: MessageRow, outcome: Outcome): boolean {
   if (!isSuccess(outcome)) return true;
   if (message.kind === "callResult") return false;
   return message.kind !== "step" || message.stepPosition === 0 || !isFromSdk(outcome);
+}
+
+/** Whether the outcome may end the run, so that everything that stands open has to be known. Not while a retry is left. */
+export function mayFailRun(message: MessageRow, outcome: Outcome): boolean {
+  if (message.kind === "call" || message.kind === "failureCall") return false;
+  if (!needsRun(message, outcome)) return false;
+  return isSuccess(outcome) || isFinal(outcome) || message.retried >= message.retries;
 }
 
 /** Every answer of an SDK says so; a tunnel's page, a proxy and another app do not. */

@@ -38,15 +38,14 @@ export type RetryDecision =
 /** Decides what follows `attempt`. A wait that the app asks for goes before the expression, that before the default. */
 export function nextAttempt(attempt: FailedAttempt): RetryDecision {
   const { now, retried, retries, outcome } = attempt;
-  // Its operator has to change a setting first; until then every retry would end like this one.
-  if (outcome.type === "error" && outcome.cause === "egress_denied") {
+  if (isDenied(outcome)) {
     return {
       type: "nonRetryable",
       reason:
         "failed: this server may not deliver there; REPRISE_EGRESS and REPRISE_EGRESS_ALLOW decide where it may",
     };
   }
-  if (outcome.type === "error" && outcome.cause === "corrupt_body") {
+  if (isDamaged(outcome)) {
     return {
       type: "nonRetryable",
       reason:
@@ -66,6 +65,20 @@ export function nextAttempt(attempt: FailedAttempt): RetryDecision {
   const { delayMs, origin } = chooseDelay(attempt);
   const reason = `retry ${retried + 1} of ${retries} in ${formatDuration(delayMs)}, ${origin}`;
   return { type: "retry", dueAt: now + delayMs, reason };
+}
+
+/** Whether no retry follows, however many are left. */
+export function isFinal(outcome: Outcome): boolean {
+  return isDenied(outcome) || isDamaged(outcome) || isNonRetryable(outcome);
+}
+
+/** Its operator has to change a setting first; until then every retry would end like this one. */
+function isDenied(outcome: Outcome): boolean {
+  return outcome.type === "error" && outcome.cause === "egress_denied";
+}
+
+function isDamaged(outcome: Outcome): boolean {
+  return outcome.type === "error" && outcome.cause === "corrupt_body";
 }
 
 /** The header decides, on any answer that is no success; status 489 without it is a failure like others. */

@@ -1,7 +1,12 @@
 import { RepriseError } from "@reprise/protocol";
 import type { Answers, CancelRun, Command, EndDelivery, FinishRun } from "../core/commands.ts";
 import { decideDeleteDeadLetter } from "../core/dead-letter.ts";
-import { decideEndDelivery, type EndDeliveryState, needsRun } from "../core/end-delivery.ts";
+import {
+  decideEndDelivery,
+  type EndDeliveryState,
+  mayFailRun,
+  needsRun,
+} from "../core/end-delivery.ts";
 import { hasEnvelope } from "../core/end-message.ts";
 import { decideCancelCallback, decideRetryCallback } from "../core/failure-call.ts";
 import { decideReviveRun } from "../core/revive-run.ts";
@@ -151,19 +156,16 @@ function endDeliveryState(
   const runKey = run?.key ?? null;
   const ownKey = message?.kind === "call" ? run?.deadLetterKey : message?.deadLetterKey;
   const deadLetterKey = ownKey ?? null;
-  const isKnown =
-    message !== null &&
-    message.kind !== "call" &&
-    runKey !== null &&
-    needsRun(message, command.outcome);
+  const isKnown = message !== null && runKey !== null && needsRun(message, command.outcome);
+  const mayEnd = isKnown && mayFailRun(message, command.outcome);
   return {
     message,
     ...own,
     ...runFlows(command, work),
     hasContinuation: isKnown && isContinued(message, own, work),
-    invoker: isKnown ? invokerOf(run, work) : null,
-    openMessages: isKnown ? work.openMessages(runKey) : [],
-    initialStep: isKnown ? work.stepInSlot(runKey, INITIAL_SLOT) : null,
+    invoker: mayEnd ? invokerOf(run, work) : null,
+    openMessages: mayEnd ? work.openMessages(runKey) : [],
+    initialStep: mayEnd ? work.stepInSlot(runKey, INITIAL_SLOT) : null,
     deadLetter: deadLetterKey === null ? null : work.get("deadLetters", deadLetterKey),
   };
 }

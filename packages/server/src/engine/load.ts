@@ -1,5 +1,5 @@
-import type { Command } from "../core/commands.ts";
-import { needsRun } from "../core/end-delivery.ts";
+import type { Command, EndDelivery } from "../core/commands.ts";
+import { mayFailRun, needsRun } from "../core/end-delivery.ts";
 import { hasEnvelope } from "../core/end-message.ts";
 import { ATTEMPTS_PER_MESSAGE_MAX, type DeadLetterRow, type MessageRow } from "../core/rows.ts";
 import { continuationSlots, INITIAL_SLOT, nextStepIdOf, resultSlot } from "../core/step.ts";
@@ -134,8 +134,7 @@ function wantReferred(command: Command, work: WorkingSet, wants: Wants): void {
         wantMessageEnd(message, command, wants);
         return;
       }
-      if (message?.kind === "call") wantStart(message, wants);
-      else if (message !== null && needsRun(message, command.outcome)) wantFailure(message, wants);
+      if (message !== null && needsRun(message, command.outcome)) wantEnd(message, command, wants);
       return;
     }
     case "reviveRun":
@@ -154,10 +153,10 @@ function wantStart(message: MessageRow | null, wants: Wants): void {
   if (message.waitKey !== null) wants.waits.add(message.waitKey);
 }
 
-function wantFailure(message: MessageRow, wants: Wants): void {
+function wantEnd(message: MessageRow, { outcome }: EndDelivery, wants: Wants): void {
   wantStart(message, wants);
   if (message.deadLetterKey !== null) wants.deadLetters.add(message.deadLetterKey);
-  if (message.runKey === null) return;
+  if (message.runKey === null || !mayFailRun(message, outcome)) return;
   wantLeftovers(message.runKey, wants);
   wants.slot(message.runKey, INITIAL_SLOT);
 }
