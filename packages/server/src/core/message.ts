@@ -57,6 +57,11 @@ export function startAttempt(
   };
 }
 
+/** When the attempt that is in flight began. */
+export function attemptStartedAt({ dueAt }: MessageRow, attemptTimeoutMs: number): number {
+  return dueAt - attemptTimeoutMs - LEASE_MARGIN_MS;
+}
+
 /** Whether an outcome that carries `leaseToken` still speaks for this message. */
 export function isCurrentAttempt(message: MessageRow | null, leaseToken: number): boolean {
   const isInFlight = message?.state === "active" || message?.state === "canceling";
