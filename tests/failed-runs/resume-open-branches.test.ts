@@ -47,6 +47,8 @@ test("S35: a notification after the resume reaches the new run, which was not as
   expect(await branch.result()).toEqual({ value: NOTIFIED, bad: 2, after: 1 });
   const states = (await branch.waits()).map(({ state }) => state);
   expect(states).toEqual(["moved", "done"]);
+  // The branch that had failed, its result, the notification, and the step behind both: nothing for the step that waits.
+  expect(branch.deliveriesOf(branch.runId)).toBe(4);
 });
 
 test.each([

@@ -60,6 +60,8 @@ test("S35: an answer that comes after the resume is told to the new run", async 
   await service.answer(200, "answer");
   expect(await branch.result()).toEqual({ value: answered, bad: 2, after: 1 });
   expect(service.asked).toBe(1);
+  // The branch that had failed, its result, the answer, its result, and the step behind both: the call was not asked for again.
+  expect(branch.deliveriesOf(branch.runId)).toBe(5);
 });
 
 test.each([

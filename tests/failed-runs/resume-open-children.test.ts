@@ -58,6 +58,8 @@ test("S35: a child that goes on over failure and resume tells the new run, and r
   await child.end(fine);
   expect(await branch.result()).toEqual({ value: DONE, bad: 2, after: 1 });
   expect(child.runIds).toHaveLength(1);
+  // The branch that had failed, its result, the child's end, and the step behind both: the child was not asked for again.
+  expect(branch.deliveriesOf(branch.runId)).toBe(4);
 });
 
 test("S35: a child that ends between failure and resume is known to the resumed run", async () => {
