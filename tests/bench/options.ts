@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { RUN_RECORDS_MAX } from "@reprise/protocol";
 
 /** Names of what can be measured, in the order of the table. */
 export const STEP_BENCH_NAMES = ["steps.classic", "steps.official"] as const;
@@ -74,7 +75,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     jsonFile: values.json ?? null,
     profileDir: values.profile ?? null,
     pending: readNumber("--pending", values.pending, 10_000_000),
-    steps: readNumber("--steps", values.steps, 10_000),
+    steps: readNumber("--steps", values.steps, RUN_RECORDS_MAX - 1),
     deadLetters: readNumber("--dead-letters", values["dead-letters"], 1_000_000),
   };
 }

@@ -156,7 +156,7 @@ const LAST_BODY_MARK = '"body":"';
 export function lastRecord(list: Buffer): StepRecord | null {
   const start = list.lastIndexOf(LAST_BODY_MARK) + LAST_BODY_MARK.length;
   const body = list.toString("latin1", start, list.indexOf('"', start));
-  // An app of this very program wrote it, and its payload has no such field.
-  const record = JSON.parse(Buffer.from(body, "base64").toString("utf8")) as Partial<StepRecord>;
-  return record.stepId === undefined ? null : (record as StepRecord);
+  // An app of this very program wrote it; its payload alone has no such field.
+  const record = JSON.parse(Buffer.from(body, "base64").toString("utf8")) as StepRecord | object;
+  return "stepId" in record ? record : null;
 }
