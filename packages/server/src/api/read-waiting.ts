@@ -1,5 +1,5 @@
 import { flowGate, originOf, queueGate } from "../core/gates.ts";
-import type { MessageRow, QueueRow } from "../core/rows.ts";
+import type { FlowControlRow, MessageRow, QueueRow } from "../core/rows.ts";
 import type { Reader } from "../store/store.ts";
 import type { ApiRoom } from "./room.ts";
 import type { OpenRow, WaitingFacts } from "./views/waiting.ts";
@@ -17,11 +17,14 @@ export async function readWaitingFacts(
   const flows = await byName("flowControls", namesOf(waiting, "flowControlKey", flowGate), store);
   const active = messages.filter(({ state }) => state === "active");
   const origins = new Set(active.map(({ url }) => originOf(url)));
+  const inFlight = await readInFlight([...flows.values()], store);
   return {
     now: host.now(),
     queues,
     flows,
     holders: await readHolders([...queues.values()], store),
+    inFlight,
+    runIds: await readRunIds([...inFlight.values()].flat(), store),
     places: await readPlaces(waiting, store),
     handedAt: await readHandedAt(messages, store),
     inMemory: new Set([...origins].flatMap((origin) => [...engine.waitingKeys(origin)])),
@@ -52,9 +55,9 @@ async function byName<T extends "queues" | "flowControls">(
   return new Map(rows.map((row) => [row.name, row]));
 }
 
-/** Queues of one page whose holders are looked for. */
-const QUEUES_MAX = 10;
-/** Rows of a queue that are looked at from either end: who has a place is one of the oldest, and a callback one of the newest. */
+/** Gates of one page whose holders are looked for. */
+const GATES_MAX = 10;
+/** Rows of a gate that are looked at from either end: who has a place is one of the oldest, and a callback one of the newest. */
 const ROWS_PER_END = 20;
 
 /** Some of those who have the places of full queues. No index has them, so nobody is looked for in the middle of a long line. */
@@ -66,18 +69,56 @@ async function readHolders(
     ({ isPaused, openCount, parallelism }) => isPaused === 0 && openCount >= parallelism,
   );
   const holders = new Map<string, readonly MessageRow[]>();
-  for (const { name } of full.slice(0, QUEUES_MAX)) {
-    const where = [{ type: "in", column: "queueName", values: [name] } as const];
-    const query = { where, limit: ROWS_PER_END };
-    const oldest = await store.list("messages", { ...query, order: "ascending" });
-    const newest = await store.list("messages", { ...query, order: "descending" });
-    const rows = new Map([...oldest, ...newest.toReversed()].map((row) => [row.key, row]));
+  for (const { name } of full.slice(0, GATES_MAX)) {
+    const rows = await readEnds("queueName", name, store);
     holders.set(
       name,
-      [...rows.values()].filter(({ ticketKey }) => ticketKey !== null),
+      rows.filter(({ ticketKey }) => ticketKey !== null),
     );
   }
   return holders;
+}
+
+/** The same for keys of flow control that let no more attempts begin. */
+async function readInFlight(
+  flows: readonly FlowControlRow[],
+  store: Reader,
+): Promise<ReadonlyMap<string, readonly MessageRow[]>> {
+  const full = flows.filter(
+    ({ isPaused, inFlightCount, parallelism }) =>
+      isPaused === 0 && parallelism !== null && inFlightCount >= parallelism,
+  );
+  const inFlight = new Map<string, readonly MessageRow[]>();
+  for (const { name } of full.slice(0, GATES_MAX)) {
+    const rows = await readEnds("flowControlKey", name, store);
+    inFlight.set(
+      name,
+      rows.filter(({ state }) => state === "active" || state === "canceling"),
+    );
+  }
+  return inFlight;
+}
+
+async function readEnds(
+  column: "queueName" | "flowControlKey",
+  name: string,
+  store: Reader,
+): Promise<readonly MessageRow[]> {
+  const where = [{ type: "in", column, values: [name] } as const];
+  const query = { where, limit: ROWS_PER_END };
+  const oldest = await store.list("messages", { ...query, order: "ascending" });
+  const newest = await store.list("messages", { ...query, order: "descending" });
+  const rows = new Map([...oldest, ...newest.toReversed()].map((row) => [row.key, row]));
+  return [...rows.values()];
+}
+
+async function readRunIds(
+  messages: readonly MessageRow[],
+  store: Reader,
+): Promise<ReadonlyMap<number, string>> {
+  const keys = messages.flatMap(({ runKey }) => runKey ?? []);
+  const runs = keys.length === 0 ? [] : await store.get("runs", keys);
+  return new Map(runs.map(({ key, id }) => [key, id]));
 }
 
 /** Messages of one page whose place in line is counted. */
@@ -114,13 +155,13 @@ function byWaitOrder(a: OpenRow, b: OpenRow): number {
 /** Rows of the log that are read to find the begin of attempts: a message may have been lost, and tried again, many times. */
 const LOG_ROWS_MAX = 5_000;
 
-/** When the attempts in flight were handed over, as the log says. */
+/** When the attempts in flight of messages without a run were handed over, as the log says. */
 async function readHandedAt(
   messages: readonly OpenRow[],
   store: Reader,
 ): Promise<ReadonlyMap<number, number>> {
   const keys = messages
-    .filter(({ state }) => state === "active" || state === "canceling")
+    .filter(({ state, runKey }) => runKey === null && (state === "active" || state === "canceling"))
     .map(({ key }) => key);
   if (keys.length === 0) return new Map();
   const rows = await store.list("logs", {

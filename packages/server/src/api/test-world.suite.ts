@@ -183,6 +183,7 @@ export async function createWorld(): Promise<World> {
     },
     settings: {
       ...DEFAULT_LIMITS,
+      attemptTimeoutMs: limits.attemptTimeoutMs,
       bodyBytesMax: 1_000_000,
       batchBytesMax: 1_000_000,
       retriesMax: 20,

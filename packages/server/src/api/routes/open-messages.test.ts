@@ -306,13 +306,14 @@ describe("what a message waits for", () => {
 
   test("a place, or the next period, of its flow control key", async () => {
     const known = await hanging();
-    for (const body of ["a", "b", "c"]) await known.publish({ flowControl: flow("k"), body });
+    const first = messageId(await known.publish({ flowControl: flow("k"), body: "a" }));
+    for (const body of ["b", "c"]) await known.publish({ flowControl: flow("k"), body });
     const rated = { key: "r", parallelism: null, rate: 1, periodMs: 60_000 };
     for (const body of ["d", "e"]) await known.publish({ flowControl: rated, body });
     await known.begun(2);
     expect(await reasons(known)).toMatchObject({
-      b: "flow control key k, place 1 of 2; 1 of 1 in flight",
-      c: "flow control key k, place 2 of 2; 1 of 1 in flight",
+      b: `flow control key k, place 1 of 2; 1 of 1 in flight by ${first}`,
+      c: `flow control key k, place 2 of 2; 1 of 1 in flight by ${first}`,
       e: "flow control key r, place 1 of 1; the rate of 1 per 60 s is used up until 2025-06-15T15:07:40Z",
     });
     expect(await names(known, "?state=WAITING")).toBe("ecb");

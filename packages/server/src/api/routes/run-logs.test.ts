@@ -42,6 +42,7 @@ describe("a run", () => {
       workflowRunId: runId,
       workflowUrl: APP_URL,
       workflowState: "RUN_STARTED",
+      waitingFor: "delivery in flight since 2025-06-15T15:06:40Z (attempt 1 of 4)",
       workflowRunCreatedAt: world.host.now(),
       workflowRunCallerIp: "203.0.113.7",
       label: "a",

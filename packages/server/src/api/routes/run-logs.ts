@@ -25,6 +25,7 @@ import {
   toWhole,
 } from "../parameters.ts";
 import { readRunSource } from "../read-run-source.ts";
+import { type LiveRun, readRunWaiting, toLiveRun } from "../read-run-waiting.ts";
 import { findRuns } from "../read-runs.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
 import { toEvents } from "../views/events.ts";
@@ -67,25 +68,37 @@ async function runPage(parameters: Parameters, room: ApiRoom): Promise<RunPage> 
   const afterKey = readPlace(parameters, 1, issuer)?.[0] ?? null;
   const limit = readCount(parameters, RUN_PAGE_MAX);
   const found = await findRuns({ ...search, afterKey, limit }, room);
-  const runs: RunResource[] = [];
-  let bytes = 0;
-  for (const [index, run] of found.runs.entries()) {
-    const source = await readRunSource(run, bodyBytesMax, room);
-    runs.push(toRunResource(source, bodyBytesMax));
-    bytes += run.bodyBytes + responseBytes(source);
-    const hasMore = index + 1 < found.runs.length || found.nextAfterKey !== null;
-    if (bytes > PAGE_BYTES_MAX && hasMore) return { runs, cursor: encodeCursor([run.key], issuer) };
-  }
-  return found.nextAfterKey === null
-    ? { runs }
-    : { runs, cursor: encodeCursor([found.nextAfterKey], issuer) };
+  const { runs, lastKey } = await showRuns(found.runs, bodyBytesMax, room);
+  const isCut = runs.length < found.runs.length;
+  const nextKey = isCut ? lastKey : found.nextAfterKey;
+  return nextKey === null ? { runs } : { runs, cursor: encodeCursor([nextKey], issuer) };
 }
 
-function responseBytes({ attempts }: RunSource): number {
+/** The first of these runs, as many as there is room for. */
+async function showRuns(rows: readonly RunRow[], bodyBytesMax: number | null, room: ApiRoom) {
+  const shown: { readonly run: RunRow; readonly resource: RunResource }[] = [];
+  const live: LiveRun[] = [];
+  let bytes = 0;
+  for (const run of rows) {
+    if (bytes > PAGE_BYTES_MAX) break;
+    const source = await readRunSource(run, bodyBytesMax, room);
+    shown.push({ run, resource: toRunResource(source, bodyBytesMax) });
+    bytes += run.bodyBytes + bodyBytesBeside(source);
+    if (run.state === "started") live.push(toLiveRun(source));
+  }
+  const waiting = await readRunWaiting(live, room);
+  const runs = shown.map(({ run, resource }) => ({ ...resource, ...waiting.get(run.key) }));
+  return { runs, lastKey: shown.at(-1)?.run.key ?? null };
+}
+
+/** What is shown beside the run's own records. */
+function bodyBytesBeside({ attempts, waits, children }: RunSource): number {
   let bytes = 0;
   for (const rows of attempts.values()) {
     for (const row of rows) bytes += row.responseBody?.byteLength ?? 0;
   }
+  for (const { body } of waits.values()) bytes += body?.byteLength ?? 0;
+  for (const { payload } of children.values()) bytes += payload?.byteLength ?? 0;
   return bytes;
 }
 

@@ -58,6 +58,8 @@ const nothing: WaitingFacts = {
   queues: new Map(),
   flows: new Map(),
   holders: new Map(),
+  inFlight: new Map(),
+  runIds: new Map(),
   places: new Map(),
   handedAt: new Map(),
   inMemory: new Set(),

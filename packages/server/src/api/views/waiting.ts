@@ -22,6 +22,10 @@ export interface WaitingFacts {
   readonly flows: ReadonlyMap<string, FlowControlRow>;
   /** Name of a queue -> some of those who have a place in it. */
   readonly holders: ReadonlyMap<string, readonly MessageRow[]>;
+  /** Name of a flow control key -> some of those who are in flight with it. */
+  readonly inFlight: ReadonlyMap<string, readonly MessageRow[]>;
+  /** Key of a run -> its id, for runs that these messages belong to. */
+  readonly runIds: ReadonlyMap<number, string>;
   /** Key of a message -> its place in the line of its gate, from 1. */
   readonly places: ReadonlyMap<number, number>;
   /** Key of a message -> when its attempt was handed over. */
@@ -44,38 +48,52 @@ export function openFields(message: OpenRow, facts: WaitingFacts): OpenMessageFi
     state: OPEN_STATES[state],
     retried,
     nextDeliveryTime: state === "scheduled" ? dueAt : undefined,
-    waitingFor: waitingFor(message, facts),
+    waitingFor: waitingFor(message, facts, PLAIN_WORDS),
   });
 }
 
-function waitingFor(message: OpenRow, facts: WaitingFacts): string {
+/** How what a message does is called: the same facts are told of deliveries, of sleeps and of calls. */
+export interface WaitingWords {
+  /** Behind the number of a retry, such as ` of step "charge"`. */
+  readonly retryOf: string;
+  readonly delay: string;
+  readonly attempt: string;
+}
+
+export const PLAIN_WORDS: WaitingWords = {
+  retryOf: "",
+  delay: "delay until",
+  attempt: "delivery in flight",
+};
+
+export function waitingFor(message: OpenRow, facts: WaitingFacts, words: WaitingWords): string {
   switch (message.state) {
     case "scheduled":
-      return forClock(message, facts);
+      return forClock(message, facts, words);
     case "waiting":
       return forGate(message, facts);
     case "active":
-      return forAnswer(message, facts);
+      return forAnswer(message, facts, words);
     case "canceling":
       return `cancelled; the delivery in flight${since(message, facts)} is the last one`;
   }
 }
 
-function forClock(message: OpenRow, { now }: WaitingFacts): string {
+function forClock(message: OpenRow, { now }: WaitingFacts, words: WaitingWords): string {
   const { dueAt, retried, retries, queueName, ticketKey } = message;
   const holdsPlace = ticketKey !== null && queueName !== null;
   const kept = holdsPlace ? `; it keeps its place in queue ${queueName}` : "";
-  const retry = `retry ${retried} of ${retries}`;
+  const retry = `retry ${retried} of ${retries}${words.retryOf}`;
   if (dueAt <= now) return `${retried > 0 ? retry : "delivery"}, which is due${kept}`;
-  return `${retried > 0 ? `${retry} at` : "delay until"} ${instant(dueAt)}${kept}`;
+  return `${retried > 0 ? `${retry} at` : words.delay} ${instant(dueAt)}${kept}`;
 }
 
-function forAnswer(message: OpenRow, facts: WaitingFacts): string {
+function forAnswer(message: OpenRow, facts: WaitingFacts, words: WaitingWords): string {
   const attempt = `attempt ${message.retried + 1} of ${message.retries + 1}`;
   if (facts.inMemory.has(message.key)) {
     return `line of ${originOf(message.url)}: as many deliveries are in flight as may be at once (${attempt})`;
   }
-  return `delivery in flight${since(message, facts)} (${attempt})`;
+  return `${words.attempt}${since(message, facts)} (${attempt})`;
 }
 
 function since({ key }: OpenRow, { handedAt }: WaitingFacts): string {
@@ -112,11 +130,16 @@ const HOLDERS_NAMED_MAX = 3;
 function takenBy({ name, openCount }: QueueRow, { holders }: WaitingFacts): string {
   const rows = holders.get(name) ?? [];
   const tickets = [...new Set(rows.map(({ ticketKey }) => ticketKey))];
-  const named = tickets.slice(0, HOLDERS_NAMED_MAX).map((ticketKey) => {
+  const names = tickets.map((ticketKey) => {
     const sharers = rows.filter((row) => row.ticketKey === ticketKey);
     return nameOf(sharers.find(({ key }) => key === ticketKey) ?? sharers[0]);
   });
-  const rest = openCount - named.length;
+  return byThese(names, openCount);
+}
+
+function byThese(names: readonly string[], total: number): string {
+  const named = names.slice(0, HOLDERS_NAMED_MAX);
+  const rest = total - named.length;
   if (named.length === 0) return "";
   return ` by ${named.join(", ")}${rest > 0 ? ` and ${rest} more` : ""}`;
 }
@@ -135,20 +158,28 @@ function forFlow(message: OpenRow, name: string, facts: WaitingFacts): string {
   const flow = rollPeriod(known, facts.now);
   const place = placeOf(message, flow, facts);
   if (flow.isPaused === 1) return `flow control key ${name}, which is paused; ${place}`;
-  return [`flow control key ${name}, ${place}`, ...limitsReached(flow)].join("; ");
+  return [`flow control key ${name}, ${place}`, ...limitsReached(flow, facts)].join("; ");
 }
 
-function limitsReached(flow: FlowControlRow): readonly string[] {
+function limitsReached(flow: FlowControlRow, facts: WaitingFacts): readonly string[] {
   const { parallelism, inFlightCount, rate, rateCount, periodMs, periodStartAt } = flow;
   const reached: string[] = [];
   if (parallelism !== null && inFlightCount >= parallelism) {
-    reached.push(`${inFlightCount} of ${parallelism} in flight`);
+    const count = `${inFlightCount} of ${parallelism} in flight`;
+    reached.push(`${count}${byThese(inFlightNames(flow, facts), inFlightCount)}`);
   }
   if (rate !== null && rateCount >= rate) {
     const until = instant(periodStartAt + periodMs);
     reached.push(`the rate of ${rate} per ${periodMs / 1000} s is used up until ${until}`);
   }
   return reached;
+}
+
+/** Runs by their ids, of which one may be in flight several times; messages without a run by their own. */
+function inFlightNames({ name }: FlowControlRow, facts: WaitingFacts): readonly string[] {
+  return (facts.inFlight.get(name) ?? []).map(
+    ({ key, runKey }) => facts.runIds.get(runKey ?? -1) ?? messageId(key),
+  );
 }
 
 function placeOf(
@@ -166,7 +197,7 @@ function placeOf(
 /** No instant that a row may hold is beyond what a date can be, unless the row is damaged. */
 const DATE_MS_MAX = 8.64e15;
 
-function instant(at: number): string {
+export function instant(at: number): string {
   if (Math.abs(at) > DATE_MS_MAX) return String(at);
   return new Date(at).toISOString().replace(".000Z", "Z");
 }
