@@ -68,6 +68,7 @@ test("events of steps that others complete say what they are about", async () =>
   const workflows = await openWorkflowWorld();
   const url = workflows.serve("/w", async (context) => {
     await context.call("charge", { url: new URL("/none", url).href, method: "POST" });
+    await context.call("again", { url: new URL("/echo", url).href, method: "POST", body: "30" });
     await context.waitForEvent("wait", "paid", { timeout: "1h" });
     await context.sleep("rest", "1h");
   });
@@ -84,6 +85,9 @@ test("events of steps that others complete say what they are about", async () =>
     expect.stringMatching(/^charge \(Call\) {2}calls POST http.*\/none$/),
     "charge (Call)  404 Not Found: nothing here",
     expect.stringMatching(/^charge \(Call\): \{"status":404,/),
+    expect.stringMatching(/^again \(Call\) {2}calls POST http.*\/echo$/),
+    "again (Call)  answered 200: 30",
+    expect.stringMatching(/^again \(Call\): \{"status":200,/),
     expect.stringMatching(/^wait \(Wait\) {2}waits for event paid until \d{4}-.*Z \(1h\)$/),
     'wait (Wait): {"by":"card"}',
     expect.stringMatching(/^rest \(SleepFor\) {2}due at \d{4}-/),

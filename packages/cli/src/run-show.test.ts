@@ -28,7 +28,7 @@ test("a sleep says how long, a wait for what, and both until when", async () => 
   expect(out).toMatch(
     /^ {2}side by side\n {4}STEP_PROGRESS {2}nap \(SleepFor\)\n {6}sleeps until \d{4}-.*Z \(60 min\)$/m,
   );
-  expect(out).not.toContain("next attempt");
+  expect(out).not.toContain("due at");
   expect(out).toMatch(
     /^ {4}STEP_PROGRESS {2}wait \(Wait\)\n {6}waits for event paid 7 until \d{4}-.*Z \(2h\)$/m,
   );

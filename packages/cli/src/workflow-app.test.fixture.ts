@@ -43,7 +43,10 @@ export function quietSdk(): void {
 type Handler = (request: Request) => Promise<Response>;
 
 export async function openWorkflowWorld(): Promise<WorkflowWorld> {
-  const handlers = new Map<string, Handler>();
+  // A service that steps can call: it answers with what it gets.
+  const handlers = new Map<string, Handler>([
+    ["/echo", async (request) => new Response(await request.text())],
+  ]);
   const config = devServerConfig({ port: 0, dataDir: ":memory:", logLevel: "error" });
   const server = await startServer({ ...config, drainMs: 1_000 });
   const qstashClient = new Client({ baseUrl: server.url, token: server.token });
