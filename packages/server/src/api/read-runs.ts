@@ -9,6 +9,8 @@ export interface RunSearch extends RunSelection {
   /** Exclusive. */
   readonly afterKey: number | null;
   readonly limit: number;
+  /** Leaves the results of the runs unread, which nobody shows. */
+  readonly isWithoutResponse?: boolean;
 }
 
 export interface FoundRuns {
@@ -25,7 +27,7 @@ const SCAN_ROWS_MAX = 20_000;
 
 /** At most `limit` runs; fewer with a place to go on from when very many had to be looked at. */
 export async function findRuns(search: RunSearch, room: ApiRoom): Promise<FoundRuns> {
-  const { conditions, matches, order, limit } = search;
+  const { conditions, matches, order, limit, isWithoutResponse = false } = search;
   const runs: RunRow[] = [];
   let { afterKey } = search;
   for (let scanned = 0; scanned < SCAN_ROWS_MAX; ) {
@@ -36,6 +38,7 @@ export async function findRuns(search: RunSearch, room: ApiRoom): Promise<FoundR
       order,
       limit: wanted + 1,
       ...position,
+      ...(isWithoutResponse ? { without: ["response"] as const } : {}),
     });
     for (const run of rows.slice(0, wanted)) {
       if (matches === null || matches(run)) {

@@ -12,7 +12,14 @@ import {
 import { Hono } from "hono";
 import type { RunRow } from "../../core/rows.ts";
 import { type CursorIssuer, decodeCursor, encodeCursor } from "../cursor.ts";
-import { logSelection, type RunSelection, readMessageKeys, runStateCondition } from "../filters.ts";
+import {
+  logSelection,
+  type RunSelection,
+  readBoolean,
+  readMessageKeys,
+  runStateCondition,
+} from "../filters.ts";
+import { findStuckRuns } from "../find-stuck-runs.ts";
 import {
   invalid,
   type Parameters,
@@ -64,10 +71,14 @@ async function runPage(parameters: Parameters, room: ApiRoom): Promise<RunPage> 
     : [...selection.conditions, ...states];
   const bodyBytesMax = readWhole(parameters, "trimBody", -1);
   const issuer = { endpoint: "logs", secret: room.credentials.cursorSecret };
-  const search = { ...selection, conditions, order: "descending" } as const;
+  const isWithoutResponse = bodyBytesMax === -1;
+  const search = { ...selection, conditions, order: "descending", isWithoutResponse } as const;
   const afterKey = readPlace(parameters, 1, issuer)?.[0] ?? null;
   const limit = readCount(parameters, RUN_PAGE_MAX);
-  const found = await findRuns({ ...search, afterKey, limit }, room);
+  const isStuck = readBoolean(parameters, "stuck") === true && !selection.isNamed;
+  const found = isStuck
+    ? await findStuckRuns({ ...search, afterKey, limit }, room)
+    : await findRuns({ ...search, afterKey, limit }, room);
   const { runs, lastKey } = await showRuns(found.runs, bodyBytesMax, room);
   const isCut = runs.length < found.runs.length;
   const nextKey = isCut ? lastKey : found.nextAfterKey;
@@ -135,6 +146,7 @@ async function eventPage(parameters: Parameters, room: ApiRoom): Promise<Workflo
       // The run in which the last page ended comes again.
       afterKey: place === null ? null : place.runKey + 1,
       limit: EVENT_RUNS_MAX,
+      isWithoutResponse: bodyBytesMax === -1,
     },
     room,
   );
@@ -211,11 +223,16 @@ async function namedRuns(names: readonly string[], { store }: ApiRoom): Promise<
   return { conditions: [{ type: "in", column: "key", values }], matches: null };
 }
 
-/** The runs that messages belong to: most have the key of their record; others are found while they are open. */
+/** The runs that messages belong to: most have the key of their record or their wait; others are found while they are open. */
 async function runKeysOf(messageKeys: readonly number[], { store }: ApiRoom) {
-  const [steps, messages] = await Promise.all([
-    store.get("steps", messageKeys),
+  const where = [{ type: "in", column: "key", values: messageKeys }] as const;
+  const query = { where, order: "ascending", limit: messageKeys.length } as const;
+  const [steps, waits, messages] = await Promise.all([
+    store.list("steps", { ...query, without: ["body"] }),
+    store.list("waits", { ...query, without: ["body", "answer"] }),
     store.get("messages", messageKeys),
   ]);
-  return [...steps, ...messages].map(({ runKey }) => runKey).filter((key) => key !== null);
+  return [...steps, ...waits, ...messages]
+    .map(({ runKey }) => runKey)
+    .filter((key) => key !== null);
 }
