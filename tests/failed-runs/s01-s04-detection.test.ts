@@ -2,8 +2,8 @@
 
 import type { AttemptResource } from "@reprise/protocol";
 import { expect, test } from "vitest";
-import type { Handler } from "../conformance/app.ts";
 import { useWorld } from "../conformance/world.ts";
+import { failing, serveBroken } from "./broken.ts";
 import { nextOf } from "./next-step.ts";
 
 /** Takes the place of the system's resolver for the name that a test uses. */
@@ -19,19 +19,6 @@ const world = useWorld({
   },
 });
 
-function failing(status: number, headers: Record<string, string>, body = "no"): Handler {
-  return () => new Response(body, { status, headers });
-}
-
-/** A workflow with one step that always throws. */
-function serveBroken(path: string): string {
-  return world.serve(path, async (context) => {
-    await context.run("broken", () => {
-      throw new Error("database is down");
-    });
-  });
-}
-
 /** Every attempt of a run without retries, as its dead letter shows them. */
 async function attemptsOf(runId: string): Promise<readonly AttemptResource[]> {
   const { attempts } = await world.deadLetter(runId);
@@ -39,7 +26,7 @@ async function attemptsOf(runId: string): Promise<readonly AttemptResource[]> {
 }
 
 test("S1: a step that throws is a failed attempt with status, headers and body", async () => {
-  const runId = await world.trigger({ url: serveBroken("/broken"), retries: 0 });
+  const runId = await world.trigger({ url: serveBroken(world, "/broken"), retries: 0 });
   const next = nextOf(await world.failed(runId));
   expect(next).toMatchObject({ state: "STEP_FAILED", stepName: "broken", retries: 0 });
   const [error] = next.errors ?? [];
@@ -80,7 +67,7 @@ test("S2: a host name that does not exist fails the attempt with the cause and n
 });
 
 test("S2: an app that refuses connections fails the attempt with the cause and no status", async () => {
-  const url = serveBroken("/broken");
+  const url = serveBroken(world, "/broken");
   await world.app.stop();
   const runId = await world.trigger({ url, retries: 0 });
   const next = nextOf(await world.failed(runId));

@@ -2,28 +2,15 @@
 
 import { WorkflowNonRetryableError, WorkflowRetryAfterError } from "@upstash/workflow";
 import { expect, test } from "vitest";
-import type { Handler } from "../conformance/app.ts";
 import { until } from "../conformance/until.ts";
 import { useWorld } from "../conformance/world.ts";
+import { failing, serveBroken } from "./broken.ts";
 import { expectAbout, nextOf, plannedDelayMs } from "./next-step.ts";
 
 const world = useWorld();
 
 /** An answer of a workflow endpoint, so that nothing but its status speaks. */
 const NOW = { "retry-after": "0" };
-
-function failing(status: number, headers: Record<string, string>, body = "no"): Handler {
-  return () => new Response(body, { status, headers });
-}
-
-/** A workflow with one step that always throws. */
-function serveBroken(path: string): string {
-  return world.serve(path, async (context) => {
-    await context.run("broken", () => {
-      throw new Error("database is down");
-    });
-  });
-}
 
 test("S5: without configuration a step is delivered four times", async () => {
   const url = world.app.on("/down", failing(500, NOW));
@@ -49,7 +36,11 @@ test.each([
 );
 
 test.each([0, 1, 5])("S7: %i retries are made when the trigger asks for them", async (retries) => {
-  const runId = await world.trigger({ url: serveBroken("/broken"), retries, retryDelay: "1" });
+  const runId = await world.trigger({
+    url: serveBroken(world, "/broken"),
+    retries,
+    retryDelay: "1",
+  });
   await world.failed(runId);
   const steps = world.app.at("/broken").slice(0, retries + 1);
   expect(steps.map(({ headers }) => headers["upstash-retried"])).toEqual(
