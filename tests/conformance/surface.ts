@@ -63,21 +63,23 @@ export function faultOf(run: RunResource): { readonly status: number; readonly b
 }
 
 type Routes = Parameters<typeof serveMany>[0];
-type ManyOptions = NonNullable<Parameters<typeof serveMany>[1]>;
 
-/** Several workflows under one path, which can invoke each other; gives the URL of each. */
+/**
+ * Several workflows under one path, which can invoke each other; gives the URL of each.
+ * @param isTwice the app does all its work twice, as after a crash between its work and its answer.
+ */
 export function serveTogether(
   world: World,
   workflows: Routes,
-  options: Partial<ManyOptions> = {},
+  { isTwice = false }: { readonly isTwice?: boolean } = {},
 ): (name: string) => string {
   const qstashClient = new QstashClient({ baseUrl: world.server.url, token: world.token });
-  const { receiver } = world.app;
-  // The options of one kind of validation exclude those of the other, which a spread cannot show.
-  const all = { qstashClient, receiver, ...options } as ManyOptions;
-  const { POST } = serveMany(workflows, all);
+  const { POST } = serveMany(workflows, { qstashClient, receiver: world.app.receiver });
   for (const name of Object.keys(workflows)) {
-    world.app.on(`/many/${name}`, (request) => POST(request));
+    world.app.on(`/many/${name}`, async (request) => {
+      if (isTwice) await POST(request.clone() as Request);
+      return POST(request);
+    });
   }
   return (name) => `${world.app.url}/many/${name}`;
 }
