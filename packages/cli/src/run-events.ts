@@ -80,7 +80,9 @@ function stepOf({ stepInfo, error, responseStatus }: WorkflowEventResource): str
   const { stepType, out = "", state } = stepInfo;
   const name = `${oneLine(stepInfo.stepName)} (${stepType ?? "step"})`;
   if (error !== undefined) return stepType === "Call" ? name : `delivery of ${name}`;
-  if (out !== "") return `${name}: ${oneLine(readableResult(stepType, out))}`;
+  // The answer of a call has a line of its own.
+  if (out !== "" && stepType !== "Call")
+    return `${name}: ${oneLine(readableResult(stepType, out))}`;
   const isBegun = state === "STEP_PROGRESS" && responseStatus === undefined;
   const about = isBegun ? aboutStep(stepInfo) : undefined;
   return about === undefined ? name : `${name}  ${about}`;

@@ -84,10 +84,10 @@ test("events of steps that others complete say what they are about", async () =>
   expect(told.slice(2)).toEqual([
     expect.stringMatching(/^charge \(Call\) {2}calls POST http.*\/none$/),
     "charge (Call)  404 Not Found: nothing here",
-    expect.stringMatching(/^charge \(Call\): \{"status":404,/),
+    "charge (Call)",
     expect.stringMatching(/^again \(Call\) {2}calls POST http.*\/echo$/),
     "again (Call)  answered 200: 30",
-    expect.stringMatching(/^again \(Call\): \{"status":200,/),
+    "again (Call)",
     expect.stringMatching(/^wait \(Wait\) {2}waits for event paid until \d{4}-.*Z \(1h\)$/),
     'wait (Wait): {"by":"card"}',
     expect.stringMatching(/^rest \(SleepFor\) {2}due at \d{4}-/),
