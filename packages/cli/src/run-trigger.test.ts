@@ -52,6 +52,7 @@ test("a body may come from standard input, and a delay shows as what the run wai
   );
   const shown = await world.run(["runs", "show", out.trim()]);
   expect(shown.out).toContain("payload: from a pipe");
+  expect(shown.out).toMatch(/^waiting for +delay until \d{4}-/m);
 });
 
 test.each([
