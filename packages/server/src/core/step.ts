@@ -28,11 +28,6 @@ export function slotOf(facts: StepFacts): number {
   return facts.isPlan ? planSlot(facts.stepId) : resultSlot(facts.stepId);
 }
 
-/** The id in the slot of a plan or a result; null for the initial payload. */
-export function stepIdInSlot(slot: number): number | null {
-  return slot === INITIAL_SLOT ? null : Math.floor(slot / 2);
-}
-
 /** The step whose result or plan follows the delivery of `step`; its wait proves as much as its record. */
 export function nextStepIdOf(step: Pick<StepRow, "slot" | "nextStepId">): number {
   return isPlanSlot(step.slot) ? step.slot / 2 : step.nextStepId;
