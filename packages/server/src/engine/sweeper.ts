@@ -1,7 +1,8 @@
 import type { Change, EnvelopeRow, TableName } from "../core/rows.ts";
-import type { Host, Timer } from "../host/host.ts";
+import type { Host } from "../host/host.ts";
 import type { BytesColumn, Condition, Store } from "../store/store.ts";
 import { deleteIdleFlowControls } from "./idle-flow-controls.ts";
+import { Rounds } from "./rounds.ts";
 
 /**
  * Deletes what nobody needs any more, a little at a time: expired deduplication ids, messages that ended long ago with their log,
@@ -24,9 +25,6 @@ export interface SweeperLimits {
 /** Between two rounds over everything. */
 const ROUND_MS = 600_000;
 
-/** Between two steps of a round, so that requests never wait for more than one. */
-const STEP_MS = 25;
-
 /** Rows that one transaction deletes. */
 const ROWS_MAX = 500;
 
@@ -36,69 +34,43 @@ const SPAN_KEYS = 50_000;
 /** Messages that one step looks at. */
 const MESSAGES_MAX = 100;
 
-/** A step goes on behind a key; null is the end of the table. */
-type Step = (afterKey: number) => Promise<number | null>;
-
 export class Sweeper {
   readonly #options: SweeperOptions;
-  readonly #steps: readonly Step[];
-  #timer: Timer | null = null;
-  #isStopped = false;
-  #running: Promise<void> = Promise.resolve();
+  readonly #rounds: Rounds;
 
   constructor(options: SweeperOptions) {
     this.#options = options;
     const { logRetentionMs, closedRetentionMs } = options.limits;
-    this.#steps = [
-      (afterKey) => this.#sweep("dedups", { afterKey, column: "expiresAt", ageMs: 0 }),
-      (afterKey) => this.#sweepMessages(afterKey, logRetentionMs),
-      (afterKey) => deleteIdleFlowControls(options.store, options.host.now(), afterKey),
-      (afterKey) => {
-        const closed = { column: "closedAt", ageMs: closedRetentionMs } as const;
-        return this.#sweep("deadMessages", { afterKey, ...closed, without: ["responseBody"] });
-      },
-      (afterKey) => {
-        return this.#sweep("bulkActions", {
-          afterKey,
-          column: "completedAt",
-          ageMs: closedRetentionMs,
-        });
-      },
-    ];
+    this.#rounds = new Rounds({
+      host: options.host,
+      everyMs: ROUND_MS,
+      failure: "sweep_failed",
+      steps: [
+        (afterKey) => this.#sweep("dedups", { afterKey, column: "expiresAt", ageMs: 0 }),
+        (afterKey) => this.#sweepMessages(afterKey, logRetentionMs),
+        (afterKey) => deleteIdleFlowControls(options.store, options.host.now(), afterKey),
+        (afterKey) => {
+          const closed = { column: "closedAt", ageMs: closedRetentionMs } as const;
+          return this.#sweep("deadMessages", { afterKey, ...closed, without: ["responseBody"] });
+        },
+        (afterKey) => {
+          return this.#sweep("bulkActions", {
+            afterKey,
+            column: "completedAt",
+            ageMs: closedRetentionMs,
+          });
+        },
+      ],
+    });
   }
 
-  /** The first round begins when the server has had time to take over its work. */
   start(): void {
-    this.#plan(ROUND_MS, () => this.#round());
+    this.#rounds.start();
   }
 
   /** Resolves when no transaction is under way. */
   async stop(): Promise<void> {
-    this.#isStopped = true;
-    this.#timer?.cancel();
-    await this.#running;
-  }
-
-  #plan(inMs: number, work: () => Promise<void>): void {
-    if (this.#isStopped) return;
-    const { host } = this.#options;
-    this.#timer = host.setTimer(host.now() + inMs, () => {
-      this.#running = work();
-    });
-  }
-
-  async #round(step = 0, afterKey = 0): Promise<void> {
-    const work = this.#steps[step];
-    if (work === undefined) return this.#plan(ROUND_MS, () => this.#round());
-    try {
-      const next = await work(afterKey);
-      const place = next === null ? ([step + 1, 0] as const) : ([step, next] as const);
-      this.#plan(STEP_MS, () => this.#round(...place));
-    } catch (error) {
-      // The store says itself what is wrong with it; what was to be deleted can wait.
-      this.#options.host.log("warn", "sweep_failed", { cause: String(error) });
-      this.#plan(ROUND_MS, () => this.#round());
-    }
+    await this.#rounds.stop();
   }
 
   /** Deletes rows whose `column` lies `ageMs` back. Read and deleted in one transaction: a row may have been renewed meanwhile. */

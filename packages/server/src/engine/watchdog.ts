@@ -1,7 +1,8 @@
 import { isRepriseError } from "@reprise/protocol";
-import type { Host, Timer } from "../host/host.ts";
+import type { Host } from "../host/host.ts";
 import type { Reader } from "../store/store.ts";
 import type { Engine } from "./engine.ts";
+import { Rounds } from "./rounds.ts";
 import { STUCK, type StuckRun } from "./stuck-runs.ts";
 
 /**
@@ -22,11 +23,8 @@ export interface WatchdogLimits {
   readonly nudgesMax: number;
 }
 
-/** Between two steps of a round, so that requests never wait for more than one. */
-const STEP_MS = 25;
-
 /** Keys that one step passes over: rows of all tables share them. */
-const SPAN_KEYS = 20_000;
+const SPAN_KEYS = 5_000;
 
 /** Stuck runs that are remembered; beyond them the number alone is told. */
 const KNOWN_MAX = 10_000;
@@ -36,12 +34,20 @@ export class Watchdog {
   /** Stuck runs of the last round: key -> nudges so far; null until a second round has found it. */
   #known = new Map<number, number | null>();
   #found = new Map<number, number | null>();
-  #timer: Timer | null = null;
-  #isStopped = false;
-  #running: Promise<void> = Promise.resolve();
+  readonly #rounds: Rounds;
 
   constructor(options: WatchdogOptions) {
     this.#options = options;
+    this.#rounds = new Rounds({
+      host: options.host,
+      everyMs: options.limits.watchdogIntervalMs,
+      failure: "watchdog_failed",
+      steps: [(afterKey) => this.#step(afterKey)],
+      onEnd: () => {
+        this.#known = this.#found;
+        this.#found = new Map();
+      },
+    });
   }
 
   /** Runs that two rounds have found stuck. */
@@ -51,35 +57,11 @@ export class Watchdog {
   }
 
   start(): void {
-    this.#plan(this.#options.limits.watchdogIntervalMs, () => this.#look(0));
+    this.#rounds.start();
   }
 
   async stop(): Promise<void> {
-    this.#isStopped = true;
-    this.#timer?.cancel();
-    await this.#running;
-  }
-
-  #plan(inMs: number, work: () => Promise<void>): void {
-    if (this.#isStopped) return;
-    const { host } = this.#options;
-    this.#timer = host.setTimer(host.now() + inMs, () => {
-      this.#running = work();
-    });
-  }
-
-  async #look(afterKey: number): Promise<void> {
-    const { host, limits } = this.#options;
-    try {
-      const next = await this.#step(afterKey);
-      if (next !== null) return this.#plan(STEP_MS, () => this.#look(next));
-    } catch (error) {
-      // The store says itself what is wrong with it; the next round looks again.
-      host.log("warn", "watchdog_failed", { cause: String(error) });
-    }
-    this.#known = this.#found;
-    this.#found = new Map();
-    this.#plan(limits.watchdogIntervalMs, () => this.#look(0));
+    await this.#rounds.stop();
   }
 
   /** Returns where the next step begins, or null at the end. */
