@@ -1,5 +1,5 @@
-import { randomBytes } from "node:crypto";
 import type { MeasuredProcess } from "./measured-process.ts";
+import { percentilesOf } from "./percentiles.ts";
 import {
   type RawAnswer,
   type RawDelivery,
@@ -8,7 +8,7 @@ import {
 } from "./raw-endpoint.ts";
 import type { Fact } from "./report.ts";
 import { withMeasuredServer } from "./stage.ts";
-import { lastRecord, recordsTemplate, resultRecord, triggerItem } from "./wire.ts";
+import { lastRecord, newRunId, recordsTemplate, resultRecord, triggerItem } from "./wire.ts";
 
 /** Recorded steps of each run that fails: a resume copies them. */
 const STEPS = 3;
@@ -84,14 +84,13 @@ async function measureAccepts(
     lot,
     shares.flatMap(({ runIds }) => runIds),
   );
-  const pages = Float64Array.from(shares.flatMap(({ pagesMs }) => pagesMs)).sort();
-  const at = (share: number) => pages[Math.floor(share * (pages.length - 1))] ?? 0;
+  const { p50, p99 } = percentilesOf(shares.flatMap(({ pagesMs }) => pagesMs));
   const who = `${lot.runs} dead letters, ${clients} at once`;
   return [
     fact(`accepted resumes, ${who}`, lot.runs / seconds, "/s"),
     fact(`server CPU of a resume, ${who}`, (after.cpuUs - before.cpuUs) / lot.runs, "us"),
-    fact(`p50 of a page of ${PAGE_ENTRIES}, ${who}`, at(0.5), "ms"),
-    fact(`p99 of a page of ${PAGE_ENTRIES}, ${who}`, at(0.99), "ms"),
+    fact(`p50 of a page of ${PAGE_ENTRIES}, ${who}`, p50, "ms"),
+    fact(`p99 of a page of ${PAGE_ENTRIES}, ${who}`, p99, "ms"),
   ];
 }
 
@@ -233,8 +232,4 @@ class Shop {
     this.#onEnded();
     return null;
   }
-}
-
-function newRunId(): string {
-  return `wfr_${randomBytes(16).toString("base64url")}`;
 }

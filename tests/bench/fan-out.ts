@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type { WorkflowContext } from "@upstash/workflow";
 import { MeasuredProcess } from "./measured-process.ts";
 import { startOfficialEndpoint } from "./official-endpoint.ts";
@@ -8,6 +7,7 @@ import { withMeasuredServer } from "./stage.ts";
 import {
   countItems,
   lastRecord,
+  newRunId,
   planRecords,
   recordsTemplate,
   resultRecord,
@@ -185,10 +185,6 @@ class Endings {
   fail(error: unknown): void {
     this.#reject(error);
   }
-}
-
-function newRunId(): string {
-  return `wfr_${randomBytes(16).toString("base64url")}`;
 }
 
 async function startRawFanOut(server: MeasuredProcess): Promise<FanOutApp> {

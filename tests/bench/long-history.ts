@@ -1,9 +1,8 @@
-import { randomBytes } from "node:crypto";
 import type { MeasuredProcess, Usage } from "./measured-process.ts";
 import { type RawDelivery, type RawEndpoint, startRawEndpoint } from "./raw-endpoint.ts";
 import type { Fact } from "./report.ts";
 import { withMeasuredServer } from "./stage.ts";
-import { lastRecord, recordsTemplate, resultRecord, triggerTemplate } from "./wire.ts";
+import { lastRecord, newRunId, recordsTemplate, resultRecord, triggerTemplate } from "./wire.ts";
 
 /** Steps at the beginning and at the end whose rates are compared. */
 const WINDOW_STEPS = 1_000;
@@ -51,10 +50,6 @@ export async function measureHistory(
       await endpoint.close();
     }
   });
-}
-
-function newRunId(): string {
-  return `wfr_${randomBytes(16).toString("base64url")}`;
 }
 
 function marksAt(steps: number): readonly number[] {

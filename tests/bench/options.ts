@@ -20,6 +20,8 @@ export const RUN_BENCH_NAMES = [
   "steps.fanout.official",
   "steps.history",
   "dlq.resume",
+  "events.notify",
+  "runs.invoke",
 ] as const;
 export type RunBenchName = (typeof RUN_BENCH_NAMES)[number];
 

@@ -1,10 +1,12 @@
 import { writeFileSync } from "node:fs";
 import { measureBulkResume } from "./bulk-resume.ts";
 import { measureFanOut, measureOfficialFanOut } from "./fan-out.ts";
+import { measureInvoke } from "./invoke.ts";
 import { type App, Load } from "./load.ts";
 import { measureHistory } from "./long-history.ts";
 import { MeasuredProcess } from "./measured-process.ts";
 import { measureMessages } from "./messages.ts";
+import { measureNotify } from "./notify.ts";
 import { startOfficialApp } from "./official-app.ts";
 import {
   type BenchName,
@@ -62,6 +64,10 @@ function measureRuns(name: RunBenchName, options: BenchOptions): Promise<readonl
       return measureHistory(options.steps, options.profileDir);
     case "dlq.resume":
       return measureBulkResume(options.deadLetters, options.profileDir);
+    case "events.notify":
+      return measureNotify(options.profileDir);
+    case "runs.invoke":
+      return measureInvoke(options.seconds, options.profileDir);
   }
 }
 

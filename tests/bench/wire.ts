@@ -1,6 +1,12 @@
 // The exchange of a running workflow as the official SDK puts it on the wire, reduced to texts that are made once.
 
+import { randomBytes } from "node:crypto";
+
 export const STEPS_PER_RUN = 10;
+
+export function newRunId(): string {
+  return `wfr_${randomBytes(16).toString("base64url")}`;
+}
 
 /** Headers that the SDK's HTTP client adds to every request of its own. */
 const CLIENT_HEADERS = [

@@ -2,9 +2,9 @@
 
 import { expect, test } from "vitest";
 import { type RawEndpoint, startRawEndpoint } from "../bench/raw-endpoint.ts";
-import { triggerItem } from "../bench/wire.ts";
+import { newRunId, triggerItem } from "../bench/wire.ts";
 import { until } from "../conformance/until.ts";
-import { costOf, newRunId, type ScaleWorld, useScaleWorlds } from "./scale-world.ts";
+import { costOf, type ScaleWorld, useScaleWorlds } from "./scale-world.ts";
 
 const openWorld = useScaleWorlds();
 

@@ -3,8 +3,9 @@
 import { PARALLEL_STEPS_MAX } from "@reprise/protocol";
 import { expect, test } from "vitest";
 import { startOfficialEndpoint } from "../bench/official-endpoint.ts";
+import { newRunId } from "../bench/wire.ts";
 import { parallelRoute, runRaw } from "./raw-workflow.ts";
-import { costOf, newRunId, type ScaleWorld, stateOf, useScaleWorlds } from "./scale-world.ts";
+import { costOf, type ScaleWorld, stateOf, useScaleWorlds } from "./scale-world.ts";
 
 const openWorld = useScaleWorlds();
 

@@ -2,12 +2,13 @@ import { type RawDelivery, type RawEndpoint, startRawEndpoint } from "../bench/r
 import {
   countItems,
   lastRecord,
+  newRunId,
   planRecords,
   recordsTemplate,
   type StepRecord,
   triggerTemplate,
 } from "../bench/wire.ts";
-import { newRunId, type ScaleWorld } from "./scale-world.ts";
+import type { ScaleWorld } from "./scale-world.ts";
 
 /** What an app without SDK has seen of one run. */
 export interface Course {

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { devServerConfig, type RunningServer, type Store, startServer } from "@reprise/server";
 import { afterEach } from "vitest";
 import { quietSdk } from "../conformance/quiet-sdk.ts";
@@ -33,10 +32,6 @@ export function useScaleWorlds(): (limits?: Surroundings["limits"]) => Promise<S
     if (store === undefined) throw new Error("a server that has started has opened its store");
     return { server, store, onEnd: (close) => void closers.push(close) };
   };
-}
-
-export function newRunId(): string {
-  return `wfr_${randomBytes(16).toString("base64url")}`;
 }
 
 /** Rows and commits of the store while `work` runs. */
