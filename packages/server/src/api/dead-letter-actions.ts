@@ -11,7 +11,7 @@ import type {
 import type { Tables } from "../core/rows.ts";
 import type { BytesColumn, Condition } from "../store/store.ts";
 import { type CursorIssuer, decodeCursor, encodeCursor } from "./cursor.ts";
-import { type DeadTable, deadLetterNotFound, findDead } from "./find-dead.ts";
+import { type DeadTable, findDead, missingDead } from "./find-dead.ts";
 import { type Parameters, readCursor, readWhole } from "./parameters.ts";
 import type { ApiRoom } from "./room.ts";
 
@@ -47,10 +47,9 @@ export async function actOnIds<C extends DeadCommand>(
   room: ApiRoom,
 ): Promise<readonly Answers[C["type"]][]> {
   const rows = await findDead(table, ids, room.store);
-  const keys = rows.map((row, index) => {
-    if (row === null) throw deadLetterNotFound(ids[index] ?? "");
-    return row.key;
-  });
+  const missing = rows.indexOf(null);
+  if (missing !== -1) throw await missingDead(table, ids[missing] ?? "", room.store);
+  const keys = rows.filter((row) => row !== null).map(({ key }) => key);
   return room.engine.execute(keys.map(toCommand));
 }
 

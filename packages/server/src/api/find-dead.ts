@@ -25,6 +25,21 @@ export async function findDead<T extends DeadTable>(
   return ids.map((id) => byId.get(id) ?? null);
 }
 
+/** Why an id is none of this queue: the other queue has it, or none has. */
+export async function missingDead(
+  table: DeadTable,
+  id: string,
+  store: Reader,
+): Promise<RepriseError> {
+  const [message = null] =
+    table === "deadLetters" ? await findDead("deadMessages", [id], store) : [];
+  if (message === null) return deadLetterNotFound(id);
+  return new RepriseError("not_a_workflow", {
+    message: `dead letter ${quoted(id)} is that of a message without a workflow; POST /v2/dlq/retry/{dlqId} sends it again`,
+    details: { dlqId: id.slice(0, 80) },
+  });
+}
+
 export function deadLetterNotFound(id: string): RepriseError {
   return new RepriseError("dead_letter_not_found", {
     message: `there is no dead letter ${quoted(id)}; it may have been resumed, restarted, retried or deleted`,
