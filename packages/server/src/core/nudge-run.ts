@@ -2,7 +2,7 @@ import { messageId, RepriseError } from "@reprise/protocol";
 import { callResultMessage } from "./call.ts";
 import type { NudgeAnswer, NudgeRun } from "./commands.ts";
 import { GateBook } from "./gate-book.ts";
-import type { MessageRow, RunRow, StepRow } from "./rows.ts";
+import { ATTEMPTS_PER_MESSAGE_MAX, type MessageRow, type RunRow, type StepRow } from "./rows.ts";
 import { type Leftovers, runAnswer, runEnded } from "./run.ts";
 import { effectiveConfig, parseMessageConfig, type RunConfig } from "./run-config.ts";
 import { admitMessage, flowControlOf, type RunGates, withGates } from "./run-gates.ts";
@@ -73,6 +73,7 @@ function again(
   }
   const own = parseMessageConfig(step.config);
   const { retries, timeoutMs } = effectiveConfig(config, own, context.attemptTimeoutMs);
+  if (attempts + retries >= ATTEMPTS_PER_MESSAGE_MAX) throw usedUp(run);
   const message = admitMessage(
     {
       key: step.key,
@@ -91,6 +92,13 @@ function again(
     context,
   );
   return { ...message, retried: attempts };
+}
+
+function usedUp(run: RunRow): RepriseError {
+  return new RepriseError("quota_exceeded", {
+    message: `workflow run ${run.id} has been delivered the same step ${ATTEMPTS_PER_MESSAGE_MAX} times without going on; cancel it`,
+    details: { workflowRunId: run.id },
+  });
 }
 
 function notStuck(run: RunRow): RepriseError {
