@@ -62,6 +62,13 @@ export function messageOfWait(wait: WaitRow, { messages }: RunSource): MessageRo
   return messages.find(({ waitKey }) => waitKey === wait.key);
 }
 
+/** The key of that message, which is known of a failed one when a resume has taken it away. */
+export function messageKeyOfWait(wait: WaitRow, source: RunSource): number | null {
+  const key = messageOfWait(wait, source)?.key ?? null;
+  if (key !== null || failedWait(source) !== wait) return key;
+  return source.deadLetter?.messageKey ?? null;
+}
+
 /** What the registration of the step was answered with. */
 export function registeredKey(wait: WaitRow): number {
   return wait.requestKey ?? wait.key;

@@ -17,6 +17,7 @@ import {
   callRetries,
   callTypeOf,
   headersOf,
+  messageKeyOfWait,
   messageOfWait,
   outsideFields,
   outsideState,
@@ -126,7 +127,7 @@ export function progressFields(
     ...callRetries(wait),
     ...(message?.kind === "callResult" ? { retries: message.retries } : {}),
     ...outsideFields(wait, null, source, lens),
-    messageId: messageId(message?.key ?? registeredKey(wait)),
+    messageId: messageId(messageKeyOfWait(wait, source) ?? registeredKey(wait)),
     callType: callTypeOf(wait, source),
     state: outsideState(wait, source),
     nextDeliveryTime: nextDeliveryTime(message),
@@ -137,8 +138,8 @@ export function progressFields(
 /** The messages of a call whose attempts belong to its step. */
 function keysOfCall(wait: WaitRow | undefined, source: RunSource): readonly number[] {
   if (wait?.kind !== "call") return [];
-  const keys = [wait.requestKey, messageOfWait(wait, source)?.key];
-  return keys.filter((key) => key != null);
+  const keys = [wait.requestKey, messageKeyOfWait(wait, source)];
+  return keys.filter((key) => key !== null);
 }
 
 /** State of work that is not done: of an open branch, or of what follows the last record. */
