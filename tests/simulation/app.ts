@@ -1,15 +1,13 @@
 import { Client } from "@upstash/qstash";
-import {
-  serve,
-  type WorkflowContext,
-  WorkflowNonRetryableError,
-  WorkflowRetryAfterError,
-} from "@upstash/workflow";
+import type { WorkflowContext } from "@upstash/workflow";
+import { createWorkflow, serveMany } from "@upstash/workflow/nextjs";
 import type { EventList } from "./event-list.ts";
 import type { Fact } from "./facts.ts";
 import { SERVER_HOST } from "./network.ts";
-import type { Program, RunStep, SingleStep } from "./program.ts";
+import type { Program } from "./program.ts";
 import { TOKEN } from "./server-process.ts";
+import { StepPlayer } from "./step-player.ts";
+import type { Troubles } from "./troubles.ts";
 
 export const FLOW_URL = "http://app.test/flow";
 
@@ -17,6 +15,8 @@ export interface Payload {
   readonly program: number;
   /** Epoch milliseconds; what `sleepUntil` counts from. */
   readonly startAt: number;
+  /** The step that has invoked the run. */
+  readonly parent?: { readonly runId: string; readonly stepName: string };
 }
 
 /** What survives a crash of the app, because it lies outside of it: dependencies that fail, and the ledger. */
@@ -27,39 +27,12 @@ export interface Surroundings {
   readonly tell: (fact: Fact) => void;
 }
 
-/** The state of the dependencies that steps call. */
-export class Troubles {
-  readonly #counts = new Map<string, number>();
-  readonly #healed = new Set<number>();
-  #executions = 0;
-
-  /** How often this was called before. */
-  count(program: number, name: string): number {
-    const key = `${program} ${name}`;
-    const count = this.#counts.get(key) ?? 0;
-    this.#counts.set(key, count + 1);
-    return count;
-  }
-
-  isHealed(program: number): boolean {
-    return this.#healed.has(program);
-  }
-
-  heal(program: number): void {
-    this.#healed.add(program);
-  }
-
-  nextExecution(): number {
-    this.#executions += 1;
-    return this.#executions;
-  }
-}
-
 /** One process of the app: the unmodified SDK around the programs. */
 export class App {
   readonly generation: number;
   readonly #surroundings: Surroundings;
-  readonly #flow: (request: Request) => Promise<Response>;
+  readonly #player: StepPlayer;
+  readonly #serve: (request: Request) => Promise<Response>;
   #isAlive = true;
 
   constructor(generation: number, surroundings: Surroundings) {
@@ -69,16 +42,17 @@ export class App {
       baseUrl: `http://app-${generation}.${SERVER_HOST}`,
       token: TOKEN,
     });
-    const { handler } = serve<Payload>((context) => this.#route(context), {
+    const flow = createWorkflow<Payload, unknown>((context) => this.#route(context), {
       qstashClient,
       env: {},
       failureFunction: async ({ context }) => this.#fail(context),
     });
-    this.#flow = handler;
+    this.#player = new StepPlayer(flow, surroundings, (delayMs) => this.#passTime(delayMs));
+    this.#serve = serveMany({ flow }).POST;
   }
 
   handle(request: Request): Promise<Response> {
-    return this.#flow(request);
+    return this.#serve(request);
   }
 
   kill(): void {
@@ -87,65 +61,19 @@ export class App {
 
   async #route(context: WorkflowContext<Payload>): Promise<unknown> {
     const program = this.#surroundings.programs[context.requestPayload.program];
-    if (program === undefined) throw new Error("no such program");
+    // The SDK looks whether it may answer: with the report about a call in the place of the payload, and stops at the first step.
+    if (program === undefined) return context.run("nothing", () => null);
     const results: unknown[] = [];
+    const room = { context, program, webhooks: new Map() };
     for (const step of program.steps) {
       if (step.kind === "cancel") await context.cancel();
       else if (step.kind === "parallel") {
         results.push(
-          await Promise.all(step.branches.map((branch) => this.#step(branch, program, context))),
+          await Promise.all(step.branches.map((branch) => this.#player.play(branch, room))),
         );
-      } else results.push(await this.#step(step, program, context));
+      } else results.push(await this.#player.play(step, room));
     }
     return results;
-  }
-
-  #step(step: SingleStep, program: Program, context: WorkflowContext<Payload>): Promise<unknown> {
-    switch (step.kind) {
-      case "run":
-        return context.run(step.name, () => this.#work(step, program, context.workflowRunId));
-      case "sleep":
-        return context.sleep(step.name, step.seconds);
-      case "sleepUntil": {
-        const startAt = context.requestPayload.startAt;
-        return context.sleepUntil(step.name, Math.round(startAt / 1000) + step.seconds);
-      }
-    }
-  }
-
-  async #work(step: RunStep, program: Program, runId: string): Promise<unknown> {
-    const { events, troubles, tell } = this.#surroundings;
-    const number = troubles.nextExecution();
-    tell({
-      kind: "execution",
-      execution: { number, runId, program: program.index, stepName: step.name, at: events.now },
-    });
-    if (step.workMs > 0) await this.#passTime(step.workMs);
-    this.#strike(step, program);
-    return step.value === undefined ? undefined : { value: step.value, execution: number };
-  }
-
-  #strike(step: RunStep, program: Program): void {
-    const { troubles } = this.#surroundings;
-    const { trouble, name } = step;
-    switch (trouble.type) {
-      case "none":
-        return;
-      case "throws":
-        if (troubles.count(program.index, name) < trouble.times) throw new Error("not yet");
-        return;
-      case "retryAfter":
-        if (troubles.count(program.index, name) < trouble.times) {
-          throw new WorkflowRetryAfterError("not yet", trouble.seconds);
-        }
-        return;
-      case "throwsUntilHealed":
-        if (!troubles.isHealed(program.index)) throw new Error("the dependency is broken");
-        return;
-      case "nonRetryableUntilHealed":
-        if (!troubles.isHealed(program.index)) throw new WorkflowNonRetryableError("refused");
-        return;
-    }
   }
 
   #fail(context: { readonly workflowRunId: string; readonly requestPayload: unknown }): string {

@@ -36,6 +36,7 @@ export class ClientActor {
   }
 
   plan(program: Program, startAt: number): void {
+    if (program.isChild) return;
     for (let time = 0; time < program.trigger.times; time += 1) {
       this.#pending += 1;
       this.#events.at(startAt + program.trigger.afterMs, "client triggers", () => {

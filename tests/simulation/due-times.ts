@@ -1,7 +1,8 @@
 import type { Outcome, RunRow, StepRow } from "@reprise/server";
 import type { Attempt, Fact, Scene, SentRequest } from "./facts.ts";
 import { isPlan, payloadOf, programOf } from "./lineage.ts";
-import type { Program } from "./program.ts";
+import { type Program, type SleepStep, stepsById } from "./program.ts";
+import { stepAtService } from "./service.ts";
 import { parseStep, type WireStep } from "./step-list.ts";
 import { readSubmissions } from "./submission.ts";
 
@@ -45,11 +46,11 @@ export class DueTimes {
     const record = parseStep(step.body);
     // In a group the plan waits, and the result that follows it does not.
     if (record.concurrent > 1 && !isPlan(record)) return null;
-    const wait = waitOf(record, program);
-    if (wait === null) return null;
-    return wait.kind === "sleep"
-      ? this.#submissionOf(run, step) + 1000 * wait.seconds
-      : 1000 * (Math.round(payload.startAt / 1000) + wait.seconds);
+    const sleep = sleepOf(record, program);
+    if (sleep === null) return null;
+    return sleep.kind === "sleep"
+      ? this.#submissionOf(run, step) + 1000 * sleep.seconds
+      : 1000 * (Math.round(payload.startAt / 1000) + sleep.seconds);
   }
 
   /** A resumed run goes on with the sleep of the one before. */
@@ -68,35 +69,37 @@ export class DueTimes {
     }
   }
 
-  #noteOutcome({ messageKey, headers, run, message }: Attempt, outcome: Outcome): void {
+  #noteOutcome({ messageKey, headers, run, message, url }: Attempt, outcome: Outcome): void {
     const { mirror, programs, now } = this.#scene;
     const program = run === null ? null : programOf(run, mirror, programs);
     if (program === null || message === null) return;
     const retried = Number(headers["upstash-retried"]);
     const next = `${messageKey} ${retried + 1}`;
-    const dueAt = now() + retryDelayMs(outcome, program, retried);
+    const { retryDelay } = stepAtService(url, programs) ?? program.trigger;
+    const dueAt = now() + retryDelayMs(outcome, retryDelay, retried);
     // An attempt of unknown end is repeated with its number, so one number may fail twice: the earlier end decides.
     this.#retryAt.set(next, Math.min(this.#retryAt.get(next) ?? Number.POSITIVE_INFINITY, dueAt));
   }
 }
 
-function waitOf({ stepName }: WireStep, program: Program) {
-  const steps = program.steps.flatMap((step) => {
-    if (step.kind === "cancel") return [];
-    return step.kind === "parallel" ? step.branches : [step];
-  });
-  const step = steps.find(({ name }) => name === stepName);
-  return step === undefined || step.kind === "run" ? null : step;
+function sleepOf({ stepName }: WireStep, program: Program): SleepStep | null {
+  for (const step of stepsById(program).values()) {
+    const isSleep = step.kind === "sleep" || step.kind === "sleepUntil";
+    if (isSleep && step.name === stepName) return step;
+  }
+  return null;
 }
 
-function retryDelayMs(outcome: Outcome, program: Program, retried: number): number {
+function retryDelayMs(outcome: Outcome, retryDelay: string | null, retried: number): number {
   if (outcome.type === "response") {
     const asked = outcome.headers["retry-after"]?.[0];
     if (asked !== undefined) return 1000 * Number(asked);
   }
-  switch (program.trigger.retryDelay) {
+  switch (retryDelay) {
     case "1000":
       return 1000;
+    case "20000":
+      return 20_000;
     case "1000 * (1 + retried)":
       return 1000 * (1 + retried);
     case "pow(2, retried) * 500":

@@ -1,51 +1,43 @@
-import type { Program, SingleStep } from "./program.ts";
+import { type Program, type SingleStep, stepsById } from "./program.ts";
 
 /** What the list of a finished run must hold, worked out from the program alone. */
 export interface ExpectedRecord {
   /** `plan 3`, `result 3`: the name under which at most one record may exist. */
   readonly slot: string;
-  readonly stepName: string;
-  readonly stepType: "Run" | "SleepFor" | "SleepUntil";
+  readonly step: SingleStep;
+  readonly stepType: string;
   readonly concurrent: number;
-  /** The value of a run step that was planned or done; `undefined` for sleeps and for steps that give nothing. */
-  readonly value: unknown;
-  /** Ids of the first step of the group and of the step behind it. */
-  readonly group: { readonly first: number; readonly next: number };
 }
 
-const TYPES = { run: "Run", sleep: "SleepFor", sleepUntil: "SleepUntil" } as const;
+const TYPES = {
+  run: "Run",
+  sleep: "SleepFor",
+  sleepUntil: "SleepUntil",
+  call: "Call",
+  waitForEvent: "Wait",
+  notify: "Notify",
+  createWebhook: "CreateWebhook",
+  waitForWebhook: "WaitForWebhook",
+  invoke: "Invoke",
+} as const;
 
 export function expectedRecords(program: Program): readonly ExpectedRecord[] {
   const records: ExpectedRecord[] = [];
+  const steps = stepsById(program);
   let id = 1;
-  for (const step of program.steps) {
-    if (step.kind === "cancel") break;
-    const branches = step.kind === "parallel" ? step.branches : [step];
-    const group = { first: id, next: id + branches.length };
-    for (const [index, branch] of branches.entries()) {
-      const record = toRecord(branch, branches.length, group);
-      if (branches.length > 1) {
-        records.push({ ...record, slot: `plan ${id + index}`, value: undefined });
-      }
+  for (const group of program.steps) {
+    if (group.kind === "cancel") break;
+    const concurrent = group.kind === "parallel" ? group.branches.length : 1;
+    for (let index = 0; index < concurrent; index += 1) {
+      const step = steps.get(id + index);
+      if (step === undefined) continue;
+      const record = { step, stepType: TYPES[step.kind], concurrent };
+      if (concurrent > 1) records.push({ ...record, slot: `plan ${id + index}` });
       records.push({ ...record, slot: `result ${id + index}` });
     }
-    id += branches.length;
+    id += concurrent;
   }
   return records;
-}
-
-function toRecord(
-  step: SingleStep,
-  concurrent: number,
-  group: ExpectedRecord["group"],
-): Omit<ExpectedRecord, "slot"> {
-  return {
-    stepName: step.name,
-    stepType: TYPES[step.kind],
-    concurrent,
-    value: step.kind === "run" ? step.value : undefined,
-    group,
-  };
 }
 
 export function endsInCancel(program: Program): boolean {
@@ -53,10 +45,13 @@ export function endsInCancel(program: Program): boolean {
 }
 
 /**
- * What the route function returns: the results of all steps, as JSON. `resultOf` gives the recorded result of a step by its
- * slot, because results name the execution that made them.
+ * What the route function returns: the results of all steps. `resultOf` gives the recorded result of a step by its slot, because
+ * results name the execution, the request or the notification that made them.
  */
-export function expectedResponse(program: Program, resultOf: (slot: string) => unknown): string {
+export function expectedResponse(
+  program: Program,
+  resultOf: (slot: string) => unknown,
+): readonly unknown[] {
   const results: unknown[] = [];
   let id = 1;
   for (const step of program.steps) {
@@ -69,5 +64,5 @@ export function expectedResponse(program: Program, resultOf: (slot: string) => u
       id += 1;
     }
   }
-  return JSON.stringify(results);
+  return results;
 }

@@ -15,6 +15,10 @@ export type Fact =
   /** The function of a step begins to run. */
   | { readonly kind: "execution"; readonly execution: Execution }
   | { readonly kind: "failureFunction"; readonly runId: string; readonly hasThrown: boolean }
+  /** A call arrives at the service. */
+  | { readonly kind: "serviceRequest"; readonly attempt: Attempt }
+  /** The app knows the URL of a webhook; it says so whenever it comes by. */
+  | { readonly kind: "webhook"; readonly url: string }
   /** A request has arrived at the server. */
   | { readonly kind: "arrival"; readonly request: SentRequest }
   /** The server has made an answer; nobody has heard it yet. */
@@ -33,6 +37,7 @@ export interface Attempt {
   readonly message: MessageRow | null;
   readonly run: RunRow | null;
   readonly url: string;
+  readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   readonly startedAt: number;
@@ -55,6 +60,8 @@ export interface SentRequest {
   readonly method: string;
   /** Path and query. */
   readonly target: string;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   readonly arrivedAt: number;
 }

@@ -1,4 +1,5 @@
 import type { RunRow, StepRow } from "@reprise/server";
+import type { Payload } from "./app.ts";
 import type { Mirror } from "./mirror.ts";
 import type { Program } from "./program.ts";
 import { parseStep, slotName, type WireStep } from "./step-list.ts";
@@ -13,17 +14,48 @@ export function programOf(
   return payload === null ? null : (programs[payload.program] ?? null);
 }
 
-export function payloadOf(
-  run: RunRow,
-  mirror: Mirror,
-): { readonly program: number; readonly startAt: number } | null {
+export function payloadOf(run: RunRow, mirror: Mirror): Payload | null {
   const [first] = mirror.steps(run.key);
   if (first === undefined) return null;
-  // This test's own client wrote it.
-  return JSON.parse(Buffer.from(first.body).toString("utf8")) as {
-    readonly program: number;
-    readonly startAt: number;
-  };
+  // This test's own client or app wrote it.
+  return JSON.parse(Buffer.from(first.body).toString("utf8")) as Payload;
+}
+
+/** The run whose work this one goes on with; null for a new one and for one that starts again. */
+export function resumedFrom(run: RunRow, mirror: Mirror): RunRow | null {
+  const source = run.sourceRunKey === null ? null : mirror.get("runs", run.sourceRunKey);
+  const letter = mirror.get("deadLetters", source?.deadLetterKey ?? 0);
+  return letter?.state === "resumed" ? source : null;
+}
+
+/** Key of the first run of those that were resumed one after the other: all of them together are one execution. */
+export function rootOf(run: RunRow, mirror: Mirror): number {
+  let root = run;
+  for (let next: RunRow | null = run; next !== null; next = resumedFrom(next, mirror)) root = next;
+  return root.key;
+}
+
+/** The run of this id, or the one that goes on in its place. */
+export function heirOf(runId: string, mirror: Mirror): RunRow | null {
+  let run = mirror.runsById(runId).at(-1) ?? null;
+  for (;;) {
+    const letter = mirror.get("deadLetters", run?.deadLetterKey ?? 0);
+    if (letter?.state !== "resumed" || letter.nextRunKey === null) return run;
+    run = mirror.get("runs", letter.nextRunKey);
+  }
+}
+
+/** Whether results are still taken: the run is alive, or it has failed and may be resumed. */
+export function isOpenRun(run: RunRow, mirror: Mirror): boolean {
+  if (run.state === "started") return true;
+  return (
+    run.state === "failed" && mirror.get("deadLetters", run.deadLetterKey ?? 0)?.state === "open"
+  );
+}
+
+/** Whether the record was made for this run itself, and not copied from the one that it resumes. */
+export function isOwnStep(step: StepRow, run: RunRow, mirror: Mirror): boolean {
+  return run.sourceRunKey === null || mirror.bornIn(step.key) !== mirror.bornIn(run.key);
 }
 
 /** Records that a revived run has been born with. */
@@ -34,14 +66,15 @@ export function inheritedSteps(run: RunRow, mirror: Mirror): readonly StepRow[] 
 }
 
 /**
- * What the app is asked for by a delivery whose list ends with the record at `position`: names of the records that would
- * show that it has been done. Empty when the app only takes note, because other branches of the group are missing.
+ * What the app is asked for by a delivery whose list ends with the record at `position`: names of the records, or of the step that
+ * somebody else completes, that would show that it has been done. Empty when the app only takes note, because other branches of the
+ * group are missing.
  */
 export function askedFor(steps: readonly StepRow[], position: number): readonly string[] {
   const records = steps.slice(1, position + 1).map((step) => parseStep(step.body));
   const last = records.at(-1);
-  if (last === undefined) return ["result 1", "plan 1"];
-  if (isPlan(last)) return [`result ${last.targetStep}`];
+  if (last === undefined) return behind(0);
+  if (isPlan(last)) return [`result ${last.targetStep}`, `wait ${last.targetStep}`];
   if (last.concurrent === 1) return behind(last.stepId);
   const first = firstOfGroup(last.stepId, records);
   const results = new Set(records.filter((step) => !isPlan(step)).map((step) => step.stepId));
@@ -50,7 +83,7 @@ export function askedFor(steps: readonly StepRow[], position: number): readonly 
 }
 
 function behind(stepId: number): readonly string[] {
-  return [`result ${stepId + 1}`, `plan ${stepId + 1}`];
+  return [`result ${stepId + 1}`, `plan ${stepId + 1}`, `wait ${stepId + 1}`];
 }
 
 export function isPlan(step: WireStep): boolean {

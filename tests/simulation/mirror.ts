@@ -45,6 +45,8 @@ export class Mirror {
   readonly #stepsOfRun = new Map<number, StepRow[]>();
   readonly #openMessages = new Map<number, Set<number>>();
   readonly #runsById = new Map<string, number[]>();
+  /** Run -> keys of its waits, those that are over included. */
+  readonly #waitsOfRun = new Map<number, number[]>();
   /** Row key -> number of the commit that inserted it. */
   readonly #bornIn = new Map<number, number>();
   /** Message key -> number of the commit that began its current attempt. */
@@ -72,6 +74,22 @@ export class Mirror {
   openMessages(runKey: number): readonly Tables["messages"][] {
     const keys = this.#openMessages.get(runKey) ?? [];
     return Array.from(keys, (key) => this.get("messages", key)).filter((row) => row !== null);
+  }
+
+  /** Steps of a run that others complete, or have completed, oldest first. */
+  waits(runKey: number): readonly Tables["waits"][] {
+    const keys = this.#waitsOfRun.get(runKey) ?? [];
+    return keys.map((key) => this.get("waits", key)).filter((row) => row !== null);
+  }
+
+  waitOfStep(runKey: number, stepId: number): Tables["waits"] | null {
+    return this.waits(runKey).find((wait) => wait.stepId === stepId) ?? null;
+  }
+
+  /** Events that are kept for a run, oldest first. */
+  keptEvents(runKey: number): readonly Tables["events"][] {
+    const kept = this.all("events").filter((event) => event.runKey === runKey);
+    return kept.toSorted((a, b) => a.key - b.key);
   }
 
   /** Every run that had this id, oldest first. */
@@ -119,6 +137,9 @@ export class Mirror {
       this.#indexStep(before, after);
     } else if (table === "messages") {
       this.#indexMessage(before, after);
+    } else if (table === "waits" && before === null && after !== null) {
+      const keys = this.#waitsOfRun.get(after.runKey) ?? [];
+      this.#waitsOfRun.set(after.runKey, [...keys, after.key]);
     }
   }
 
@@ -134,6 +155,10 @@ export class Mirror {
   #indexMessage(before: Tables["messages"] | null, after: Tables["messages"] | null): void {
     const runKey = (after ?? before)?.runKey ?? null;
     const key = (after ?? before)?.key ?? 0;
+    // A call under way follows its run when that is resumed.
+    if (before !== null && before.runKey !== null && before.runKey !== runKey) {
+      this.#openMessages.get(before.runKey)?.delete(key);
+    }
     if (runKey !== null) {
       const open = this.#openMessages.get(runKey) ?? new Set<number>();
       this.#openMessages.set(runKey, open);

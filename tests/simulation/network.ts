@@ -5,6 +5,7 @@ import type { Attempt, Exchange, Fact, SentRequest } from "./facts.ts";
 import type { Faults } from "./faults.ts";
 import type { Mirror } from "./mirror.ts";
 import type { Random } from "./random.ts";
+import { SERVICE_HOST } from "./service.ts";
 import type { Trace } from "./trace.ts";
 
 /** Who answers requests at this instant. */
@@ -12,6 +13,12 @@ export interface Parties {
   /** The server that is up, or null. */
   readonly server: () => ServerParty | null;
   readonly app: () => AppParty | null;
+  /** Whoever answers calls. */
+  readonly service: ServiceParty;
+}
+
+export interface ServiceParty {
+  readonly handle: (attempt: Attempt) => Promise<Outcome>;
 }
 
 export interface ServerParty {
@@ -77,7 +84,8 @@ export class Network {
     await events.wait(this.#latency("sdkSlow"), `${name} arrives`);
     if (faults.strikes("sdkRequestLost")) return this.#lose(name);
     const target = pathname + search;
-    const sent = { number, from, method, target, body, arrivedAt: events.now };
+    const headers = Object.fromEntries(request.headers);
+    const sent = { number, from, method, target, headers, body, arrivedAt: events.now };
     const exchange = await this.#ask(request, sent);
     if (exchange === null) return this.#lose(name);
     if (faults.strikes("sdkAnswerLost")) return this.#lose(name);
@@ -156,6 +164,7 @@ export class Network {
       message,
       run: message?.runKey == null ? null : mirror.get("runs", message.runKey),
       url: outgoing.url,
+      method: outgoing.method,
       headers: outgoing.headers,
       body:
         typeof outgoing.body === "string" ? outgoing.body : new TextDecoder().decode(outgoing.body),
@@ -191,7 +200,7 @@ export class Network {
     }
     await events.wait(this.#latency("deliverySlow"), `${name} arrives`);
     if (faults.strikes("deliveryLost")) return failed("reset", "connection reset");
-    const early = this.#answerInFront();
+    const early = isForService(attempt) ? null : this.#answerInFront();
     if (early !== null) return early;
     const outcome = await this.#deliver(attempt);
     if (faults.strikes("deliveryAnswerLost")) return failed("reset", "connection reset");
@@ -201,6 +210,10 @@ export class Network {
 
   async #deliver(attempt: Attempt): Promise<Outcome> {
     const { parties, tell, trace, events } = this.#parts;
+    if (isForService(attempt)) {
+      trace.add(events.now, `@${attempt.number} at the service`);
+      return parties.service.handle(attempt);
+    }
     const app = parties.app();
     if (app === null) return failed("refused", "connection refused");
     trace.add(events.now, `@${attempt.number} at app-${app.generation}`);
@@ -237,6 +250,10 @@ export class Network {
     const max = faults.strikes(slow) ? SLOW_MS_MAX : LATENCY_MS_MAX;
     return random.integer(0, max);
   }
+}
+
+function isForService({ url }: Attempt): boolean {
+  return new URL(url).hostname === SERVICE_HOST;
 }
 
 function never(): Promise<never> {

@@ -1,10 +1,14 @@
+import { deadLetterId } from "@reprise/protocol";
+import type { DeadLetterRow } from "@reprise/server";
 import { Client } from "@upstash/workflow";
-import type { Troubles } from "./app.ts";
 import type { EventList } from "./event-list.ts";
+import type { Fact } from "./facts.ts";
+import { payloadOf } from "./lineage.ts";
 import type { Mirror } from "./mirror.ts";
 import { SERVER_HOST } from "./network.ts";
 import type { Random } from "./random.ts";
 import { TOKEN } from "./server-process.ts";
+import type { Troubles } from "./troubles.ts";
 
 export interface OperatorParts {
   readonly events: EventList;
@@ -12,6 +16,8 @@ export interface OperatorParts {
   readonly mirror: Mirror;
   readonly troubles: Troubles;
   readonly programCount: number;
+  /** Looks at each failed run within seconds. */
+  readonly isPrompt: boolean;
   readonly mark: (name: string) => void;
 }
 
@@ -28,6 +34,8 @@ const ACTIONS = [
   "heal",
 ] as const;
 
+const PROMPT_ACTIONS_MAX = 10;
+
 type Action = (typeof ACTIONS)[number];
 
 /** A person with the official client who cancels runs and handles dead letters, at any time and sometimes twice. */
@@ -35,6 +43,7 @@ export class OperatorActor {
   readonly #parts: OperatorParts;
   readonly #client: Client;
   #busy = 0;
+  #promptActions = 0;
 
   constructor(parts: OperatorParts) {
     this.#parts = parts;
@@ -43,6 +52,31 @@ export class OperatorActor {
 
   get isBusy(): boolean {
     return this.#busy > 0;
+  }
+
+  note(fact: Fact): void {
+    if (fact.kind !== "commit" || !this.#parts.isPrompt) return;
+    for (const { table, before, after } of fact.commit.changes) {
+      if (table === "deadLetters" && before === null && after !== null) this.#attendTo(after);
+    }
+  }
+
+  /** While others still work for the failed run: services, children, and whoever sends its events. */
+  #attendTo(entry: DeadLetterRow): void {
+    const { random, events, troubles, mirror } = this.#parts;
+    this.#promptActions += 1;
+    if (this.#promptActions > PROMPT_ACTIONS_MAX) return;
+    const run = mirror.get("runs", entry.runKey);
+    const program = run === null ? undefined : payloadOf(run, mirror)?.program;
+    const dlqId = deadLetterId({ failedAt: entry.createdAt, key: entry.key });
+    const action = random.pick(["resume", "resume", "resume", "restart", "delete"] as const);
+    events.in(random.integer(0, 3_000), "operator attends to a failed run", () => {
+      if (program !== undefined && random.chance(0.5)) troubles.heal(program);
+      void this.#attend(action, async () => {
+        await this.#client.dlq[action](dlqId);
+        return true;
+      });
+    });
   }
 
   actByChance(): void {

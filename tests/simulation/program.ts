@@ -1,11 +1,11 @@
-import type { Random } from "./random.ts";
-
-/** A workflow that chance has written, and what must come out of it. */
+/** A workflow that chance has written (write-program.ts), and what must come out of it. */
 export interface Program {
   readonly index: number;
   readonly steps: readonly ProgramStep[];
   readonly failureFunction: "none" | "works" | "throwsFirst" | "throwsUntilHealed";
+  /** How a client starts it; of a program that others invoke, only the settings of its runs count. */
   readonly trigger: TriggerPlan;
+  readonly isChild: boolean;
 }
 
 export interface TriggerPlan {
@@ -22,7 +22,15 @@ export interface TriggerPlan {
 
 export type ProgramStep = SingleStep | ParallelGroup | { readonly kind: "cancel" };
 
-export type SingleStep = RunStep | SleepStep;
+export type SingleStep =
+  | RunStep
+  | SleepStep
+  | CallStep
+  | EventStep
+  | NotifyStep
+  | CreateWebhookStep
+  | WebhookStep
+  | InvokeStep;
 
 export interface RunStep {
   readonly kind: "run";
@@ -40,6 +48,62 @@ export interface SleepStep {
   readonly seconds: number;
 }
 
+/** A request to a service, which answers as `service` says. */
+export interface CallStep {
+  readonly kind: "call";
+  readonly name: string;
+  readonly method: "GET" | "POST" | "PUT";
+  readonly body: string | null;
+  readonly retries: number | null;
+  readonly retryDelay: string | null;
+  readonly timeoutSeconds: number | null;
+  /** Calls with this key are made one after the other. */
+  readonly flowKey: string | null;
+  readonly service: ServiceBehaviour;
+}
+
+/** So many requests go wrong; the ones behind them are answered with a 2xx. */
+export type ServiceBehaviour =
+  | { readonly type: "answers"; readonly status: number; readonly times: number }
+  | { readonly type: "hangs"; readonly times: number }
+  | { readonly type: "refuses"; readonly times: number };
+
+export interface EventStep {
+  readonly kind: "waitForEvent";
+  readonly name: string;
+  readonly eventId: string;
+  /** Null leaves it to the SDK. */
+  readonly timeoutSeconds: number | null;
+}
+
+export interface NotifyStep {
+  readonly kind: "notify";
+  readonly name: string;
+  readonly eventId: string;
+  /** Everybody who waits, the run itself, or a run by its id. */
+  readonly target: "everybody" | "itself" | { readonly runId: string };
+}
+
+export interface CreateWebhookStep {
+  readonly kind: "createWebhook";
+  readonly name: string;
+}
+
+export interface WebhookStep {
+  readonly kind: "waitForWebhook";
+  readonly name: string;
+  /** Name of the step that has made the webhook. */
+  readonly webhook: string;
+  readonly timeoutSeconds: number;
+}
+
+export interface InvokeStep {
+  readonly kind: "invoke";
+  readonly name: string;
+  /** Index of the program. */
+  readonly program: number;
+}
+
 export interface ParallelGroup {
   readonly kind: "parallel";
   readonly branches: readonly SingleStep[];
@@ -52,79 +116,22 @@ export type Trouble =
   | { readonly type: "throwsUntilHealed" }
   | { readonly type: "nonRetryableUntilHealed" };
 
-export function createProgram(index: number, random: Random, horizonMs: number): Program {
-  const names = new Names();
-  const steps: ProgramStep[] = [];
-  const count = random.integer(1, 5);
-  for (let step = 0; step < count; step += 1) steps.push(createStep(names, random));
-  if (random.chance(0.06)) steps.splice(random.integer(0, steps.length), 0, { kind: "cancel" });
-  return {
-    index,
-    steps,
-    failureFunction: random.pick(["none", "works", "works", "throwsFirst", "throwsUntilHealed"]),
-    trigger: {
-      afterMs: random.integer(0, Math.floor(horizonMs / 2)),
-      runId: random.chance(0.3) ? `run-${index}` : null,
-      retries: random.pick([null, 0, 1, 2, 3]),
-      retryDelay: random.pick([null, "1000", "1000 * (1 + retried)", "pow(2, retried) * 500"]),
-      delaySeconds: random.chance(0.15) ? random.integer(1, 60) : null,
-      label: random.chance(0.3) ? `label-${index % 3}` : null,
-      times: random.chance(0.15) ? 2 : 1,
-    },
-  };
-}
+/** What a wait may last when the app does not say: the SDK's own default. */
+export const WAIT_SECONDS_DEFAULT = 7 * 86_400;
 
-class Names {
-  #count = 0;
-
-  next(kind: string): string {
-    this.#count += 1;
-    return `${kind} ${this.#count}`;
+/** Single steps by their ids, from 1; those behind a cancel are never reached. */
+export function stepsById(program: Program): ReadonlyMap<number, SingleStep> {
+  const known = stepsOf.get(program);
+  if (known !== undefined) return known;
+  const steps = new Map<number, SingleStep>();
+  for (const step of program.steps) {
+    if (step.kind === "cancel") break;
+    for (const branch of step.kind === "parallel" ? step.branches : [step]) {
+      steps.set(steps.size + 1, branch);
+    }
   }
+  stepsOf.set(program, steps);
+  return steps;
 }
 
-function createStep(names: Names, random: Random): ProgramStep {
-  if (!random.chance(0.35)) return createSingle(names, random);
-  const width = random.chance(0.85) ? random.integer(2, 4) : random.integer(5, 10);
-  const branches = Array.from({ length: width }, () => createSingle(names, random));
-  return { kind: "parallel", branches };
-}
-
-function createSingle(names: Names, random: Random): SingleStep {
-  const kind = random.pick(["run", "run", "run", "run", "sleep", "sleepUntil"] as const);
-  const name = names.next(kind);
-  if (kind !== "run") return { kind, name, seconds: random.pick([0, 1, 5, 30, 600]) };
-  return {
-    kind,
-    name,
-    value: createValue(random, 2),
-    workMs: random.chance(0.6) ? 0 : random.integer(1, 200),
-    trouble: createTrouble(random),
-  };
-}
-
-function createTrouble(random: Random): Trouble {
-  if (random.chance(0.75)) return { type: "none" };
-  switch (random.integer(0, 3)) {
-    case 0:
-      return { type: "throws", times: random.integer(1, 4) };
-    case 1:
-      return { type: "retryAfter", times: random.integer(1, 3), seconds: random.integer(0, 90) };
-    case 2:
-      return { type: "throwsUntilHealed" };
-    default:
-      return { type: "nonRetryableUntilHealed" };
-  }
-}
-
-function createValue(random: Random, depth: number): unknown {
-  const kind = random.integer(0, depth > 0 ? 8 : 5);
-  if (kind === 0) return undefined;
-  if (kind === 1) return null;
-  if (kind === 2) return random.integer(-5, 5);
-  if (kind === 3) return random.chance(0.5);
-  if (kind <= 5) return random.pick(["", "x", "ü → 漢 🎲", 'quote " and \\ ', "line\nbreak"]);
-  const inner = Array.from({ length: random.integer(0, 3) }, () => createValue(random, depth - 1));
-  if (kind === 6) return inner;
-  return Object.fromEntries(inner.map((value, index) => [`key ${index}`, value]));
-}
+const stepsOf = new WeakMap<Program, ReadonlyMap<number, SingleStep>>();

@@ -13,7 +13,8 @@ import type { EventList, Scheduled } from "./event-list.ts";
 import type { Network } from "./network.ts";
 import type { Random } from "./random.ts";
 
-export const TOKEN = "simulation-token";
+/** SDKs read from it for whom they make webhooks. */
+export const TOKEN = Buffer.from('{"UserID":"simulation"}').toString("base64");
 const SIGNING_KEYS = { current: "sig_current", next: "sig_next" };
 
 export interface ServerParts {

@@ -1,21 +1,25 @@
 import type { Store } from "@reprise/server";
 import { type Fault, type StoreCall, withFaults } from "../faults/faulty-store.ts";
-import { App, Troubles } from "./app.ts";
+import { App } from "./app.ts";
 import { EventList } from "./event-list.ts";
 import type { Fact } from "./facts.ts";
 import { Faults, WORKFLOW_FAULTS } from "./faults.ts";
 import { Marks } from "./marks.ts";
 import { Mirror, withWitness } from "./mirror.ts";
 import { Network } from "./network.ts";
-import { createProgram, type Program } from "./program.ts";
+import type { Program } from "./program.ts";
 import { createRandom, type Random } from "./random.ts";
 import { ServerProcess } from "./server-process.ts";
+import { Service } from "./service.ts";
 import { Trace } from "./trace.ts";
+import { Troubles } from "./troubles.ts";
+import { createProgram } from "./write-program.ts";
 
 export const START_AT = Date.UTC(2030, 0, 1);
 const DOWN_MS_MAX = 8_000;
 const STORE_MS_MAX = 3;
-const PROGRAMS_MAX = 5;
+const PROGRAMS_MAX = 4;
+const CHILDREN_MAX = 2;
 
 /** Everything of one world that is not a person: clock, wires, disk, and the processes that come and go. */
 export class Stage {
@@ -48,10 +52,12 @@ export class Stage {
     this.faults = new Faults(seed, this.marks, WORKFLOW_FAULTS);
     this.horizonMs = plan.pick([20_000, 300_000, 7_200_000]);
     this.limits = drawLimits(plan);
-    const writer = createRandom(seed, "programs");
-    this.programs = Array.from({ length: plan.integer(1, PROGRAMS_MAX) }, (_, index) =>
-      createProgram(index, writer, this.horizonMs),
-    );
+    const random = createRandom(seed, "programs");
+    const mainCount = plan.integer(1, PROGRAMS_MAX);
+    const count = mainCount + (plan.chance(0.6) ? plan.integer(1, CHILDREN_MAX) : 0);
+    const writing = { random, horizonMs: this.horizonMs, mainCount, count };
+    this.programs = Array.from({ length: count }, (_, index) => createProgram(index, writing));
+    const service = new Service(this.programs, this.troubles, (fact) => this.tell(fact));
     this.#processRandom = createRandom(seed, "processes");
     this.#serverRandom = createRandom(seed, "server");
     this.#store = this.#witnessedStore(store);
@@ -62,7 +68,7 @@ export class Stage {
       trace: this.trace,
       mirror: this.mirror,
       tell: (fact) => this.tell(fact),
-      parties: { server: () => this.#server, app: () => this.#appParty() },
+      parties: { server: () => this.#server, app: () => this.#appParty(), service },
     });
   }
 

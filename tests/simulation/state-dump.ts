@@ -9,6 +9,8 @@ const TABLES: readonly TableName[] = [
   "messages",
   "attempts",
   "deadLetters",
+  "waits",
+  "events",
 ];
 
 /** The state of a world for people: what there is and where it stands. */
@@ -27,6 +29,16 @@ export function dumpState(mirror: Mirror): readonly string[] {
     lines.push(
       `  ${key} ${kind} ${state} run ${runKey} retried ${retried}/${retries} lease ${leaseToken} due ${dueAt}`,
     );
+  }
+  lines.push("waits:");
+  for (const wait of mirror.all("waits")) {
+    const { key, runKey, stepId, kind, state, dueAt, eventId, requestKey, childRunKey } = wait;
+    lines.push(
+      `  ${key} ${kind} ${state} run ${runKey} step ${stepId} due ${dueAt} event ${eventId} request ${requestKey} child ${childRunKey}`,
+    );
+  }
+  for (const { key, runKey, eventId, source, body } of mirror.all("events")) {
+    lines.push(`  ${key} run ${runKey} keeps ${eventId} of ${source}: ${Buffer.from(body)}`);
   }
   lines.push("dead letters:");
   for (const entry of mirror.all("deadLetters")) {

@@ -17,6 +17,8 @@ export interface WireStep {
   readonly stepType: string;
   readonly concurrent: number;
   readonly out?: string;
+  readonly waitEventId?: string;
+  readonly waitTimeout?: boolean;
 }
 
 export function parseList(body: string): readonly ListItem[] {

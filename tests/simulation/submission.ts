@@ -1,11 +1,17 @@
 import type { SentRequest } from "./facts.ts";
+import { parseStep, type WireStep } from "./step-list.ts";
 
-/** One message of a batch that an SDK has sent. */
+/** One thing that an SDK has asked for in the name of a run. */
 export interface Submission {
   readonly runId: string;
-  /** True for the first message of a run. */
-  readonly isStart: boolean;
+  /**
+   * `start`: the first message of a run; `record`: a plan or a result; `call`, `wait` and `invoke`: a step that somebody else
+   * completes.
+   */
+  readonly kind: "start" | "record" | "call" | "wait" | "invoke";
   readonly body: string;
+  /** The record, or the step that waits; null for the first message of a run. */
+  readonly step: WireStep | null;
 }
 
 interface BatchItem {
@@ -13,19 +19,49 @@ interface BatchItem {
   readonly body?: string;
 }
 
-/** The messages that a request carries, in order; none when it is no batch. */
-export function readSubmissions({ method, target, body }: SentRequest): readonly Submission[] {
-  if (method !== "POST" || target !== "/v2/batch") return [];
-  // The SDK wrote it.
-  const items = JSON.parse(body) as readonly BatchItem[];
-  return items.map(({ headers = {}, body: record = "" }) => {
-    const lower = new Map(
-      Object.entries(headers).map(([name, text]) => [name.toLowerCase(), text]),
-    );
-    return {
-      runId: lower.get("upstash-workflow-runid") ?? "",
-      isStart: lower.get("upstash-workflow-init") === "true",
-      body: record,
+/** What a request carries, in order; nothing when it is about no run. */
+export function readSubmissions(request: SentRequest): readonly Submission[] {
+  const { method, target, body, headers } = request;
+  if (method !== "POST") return [];
+  if (target === "/v2/batch") {
+    // The SDK wrote it.
+    const items = JSON.parse(body) as readonly BatchItem[];
+    return items.map(toSubmission);
+  }
+  if (target.startsWith("/v2/publish/")) return [toSubmission({ headers, body })];
+  if (!target.startsWith("/v2/wait/")) return [];
+  const { step } = JSON.parse(body) as { readonly step: WireStep };
+  return [{ runId: headers["upstash-workflow-runid"] ?? "", kind: "wait", body, step }];
+}
+
+function toSubmission({ headers = {}, body = "" }: BatchItem): Submission {
+  const lower = new Map(Object.entries(headers).map(([name, text]) => [name.toLowerCase(), text]));
+  const runId = lower.get("upstash-workflow-runid") ?? "";
+  if (lower.get("upstash-workflow-invoke") === "true") {
+    // The SDK's envelope.
+    const envelope = JSON.parse(body) as {
+      readonly workflowRunId: string;
+      readonly step: WireStep;
     };
-  });
+    return { runId: envelope.workflowRunId, kind: "invoke", body, step: envelope.step };
+  }
+  if (lower.get("upstash-workflow-calltype") === "toCallback") {
+    return { runId, kind: "call", body, step: callStep(lower) };
+  }
+  if (lower.get("upstash-workflow-init") === "true") {
+    return { runId, kind: "start", body, step: null };
+  }
+  return { runId, kind: "record", body, step: parseStep(Buffer.from(body)) };
+}
+
+/** The step of a call, from the headers that come back with its answer. */
+function callStep(headers: ReadonlyMap<string, string>): WireStep {
+  const read = (name: string) =>
+    headers.get(`upstash-callback-forward-upstash-workflow-${name}`) ?? "";
+  return {
+    stepId: Number(read("stepid")),
+    stepName: read("stepname"),
+    stepType: read("steptype"),
+    concurrent: Number(read("concurrent")),
+  };
 }

@@ -1,6 +1,7 @@
 import { openSqliteStore, type Store } from "@reprise/server";
 import { allCheckers } from "./checkers/all.ts";
 import { ClientActor } from "./client-actor.ts";
+import { EventActor } from "./event-actor.ts";
 import type { Fact, Scene } from "./facts.ts";
 import { replaceGlobals } from "./globals.ts";
 import { OperatorActor } from "./operator-actor.ts";
@@ -25,7 +26,7 @@ export interface Violation {
 
 const EVENTS_MAX = 60_000;
 /** Longest time that a world may need to become quiet once nothing goes wrong any more. */
-const QUIET_MS_MAX = 10 * 24 * 3_600_000;
+const QUIET_MS_MAX = 60 * 24 * 3_600_000;
 const QUIET_ROUNDS_MAX = 30;
 
 /** Taken before a world replaces the timers: a real turn of the event loop lets every promise settle. */
@@ -53,6 +54,7 @@ class World {
   readonly #store: Store;
   readonly #client: ClientActor;
   readonly #operator: OperatorActor;
+  readonly #eventActor: EventActor;
   readonly #restoreGlobals: () => void;
   #violation: Violation | null = null;
   #eventCount = 0;
@@ -78,9 +80,19 @@ class World {
       mirror,
       troubles,
       programCount: stage.programs.length,
+      isPrompt: createRandom(seed, "operator's way").chance(0.5),
+      mark,
+    });
+    this.#eventActor = new EventActor({
+      events,
+      random: createRandom(seed, "event actor"),
+      mirror,
+      troubles,
       mark,
     });
     this.#startCheckers(options.checker ?? null);
+    stage.listen((fact) => this.#eventActor.note(fact));
+    stage.listen((fact) => this.#operator.note(fact));
   }
 
   async play(): Promise<WorldResult> {
@@ -115,6 +127,8 @@ class World {
     plan(faults.count("appCrashes"), "app crash", () => this.#stage.crashApp());
     plan(faults.count("clockJumps"), "clock jump", () => this.#stage.jumpClock());
     plan(faults.count("operatorActions"), "operator acts", () => this.#operator.actByChance());
+    plan(random.integer(0, 4), "somebody notifies", () => this.#eventActor.notifyByChance());
+    plan(random.integer(0, 2), "somebody asks who waits", () => this.#eventActor.listByChance());
     events.at(START_AT + horizonMs, "nothing goes wrong from here on", () => {});
   }
 
@@ -171,11 +185,24 @@ class World {
         mark: (mark) => marks.hit(mark),
         violate: (message) => this.#violate(name, message),
       };
-      this.#stage.listen(observe(scene));
+      const observer = observe(scene);
+      this.#stage.listen((fact) => this.#guard(name, () => observer(fact)));
     }
     this.#stage.listen((fact: Fact) => {
       marks.hit(fact.kind);
     });
+  }
+
+  /** A checker that cannot read what it sees has found something; thrown on, it would look like a fault of the store. */
+  #guard(checker: string, look: () => void): void {
+    try {
+      look();
+    } catch (error) {
+      this.#violate(
+        checker,
+        error instanceof Error ? (error.stack ?? error.message) : String(error),
+      );
+    }
   }
 
   #violate(checker: string, message: string): void {

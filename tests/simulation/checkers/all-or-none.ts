@@ -3,6 +3,7 @@ import type { Checker } from "../facts.ts";
 import { isPlan } from "../lineage.ts";
 import type { Commit, Mirror } from "../mirror.ts";
 import { parseStep } from "../step-list.ts";
+import { isWaiting } from "../waits.ts";
 
 /** What belongs together reaches the disk together: a run and its first message, the plans of a group. */
 export const allOrNone: Checker = {
@@ -32,7 +33,7 @@ function commitFaults({ changes, seq }: Commit, mirror: Mirror): readonly string
     ...runs.filter(isLive).flatMap((run) => {
       const isWhole =
         steps.some((step) => step.runKey === run.key && step.position === 0) &&
-        messages.some((message) => message.runKey === run.key) &&
+        (messages.some((message) => message.runKey === run.key) || takesOver(run, mirror)) &&
         mirror.get("runConfigs", run.key) !== null;
       return isWhole ? [] : [`run ${run.key} came without its first record, message or settings`];
     }),
@@ -42,6 +43,11 @@ function commitFaults({ changes, seq }: Commit, mirror: Mirror): readonly string
     }),
     ...planFaults(steps, seq, mirror),
   ];
+}
+
+/** A resumed run may have nothing to deliver, because others are about to complete all that is left. */
+function takesOver(run: RunRow, mirror: Mirror): boolean {
+  return run.sourceRunKey !== null && mirror.waits(run.key).some(isWaiting);
 }
 
 function planFaults(steps: readonly StepRow[], seq: number, mirror: Mirror): readonly string[] {

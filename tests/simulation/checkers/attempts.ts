@@ -1,5 +1,6 @@
 import type { Attempt, Checker } from "../facts.ts";
 import { programOf } from "../lineage.ts";
+import { stepAtService } from "../service.ts";
 
 /** Retries that a client gets when it asks for no number. */
 const RETRIES_DEFAULT = 3;
@@ -71,7 +72,9 @@ export const attempts: Checker = {
       return account;
     }
 
-    function expectedRetries({ run }: Attempt): number | null {
+    function expectedRetries({ run, url }: Attempt): number | null {
+      const call = stepAtService(url, programs);
+      if (call !== null) return call.retries ?? 0;
       const program = run === null ? null : programOf(run, mirror, programs);
       return program === null ? null : (program.trigger.retries ?? RETRIES_DEFAULT);
     }

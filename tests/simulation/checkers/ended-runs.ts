@@ -5,10 +5,12 @@ import type { Attempt, Checker, Exchange } from "../facts.ts";
 export const endedRuns: Checker = {
   name: "ended runs stay ended",
   promise:
-    "a run ends once; no attempt begins for it afterwards; a cancelled one gets no dead letter",
+    "a run ends once; no attempt begins for it afterwards, but for calls of failed runs that may be resumed; a cancelled one gets no dead letter",
   observe: ({ mirror, violate, mark }) => {
     /** Run -> commit of its end. */
     const endedIn = new Map<number, number>();
+    /** Run -> commit since which nobody will resume it. */
+    const closedIn = new Map<number, number>();
     /** Cancelled runs whose cancel has been answered. */
     const acknowledged = new Set<number>();
     return (fact) => {
@@ -17,6 +19,9 @@ export const endedRuns: Checker = {
       if (fact.kind !== "commit") return;
       for (const { table, before, after } of fact.commit.changes) {
         if (table === "runs") checkRun(before, after, fact.commit.seq);
+        if (table === "deadLetters" && after !== null && after.state !== "open") {
+          closedIn.set(after.runKey, fact.commit.seq);
+        }
         if (table === "deadLetters" && before === null && after !== null) {
           const run = mirror.get("runs", after.runKey);
           if (run?.state === "canceled") violate(`cancelled run ${run.key} got a dead letter`);
@@ -41,7 +46,9 @@ export const endedRuns: Checker = {
         return;
       }
       if (acknowledged.has(run.key)) violate(`${name} begins after the cancel was answered`);
-      const ended = endedIn.get(run.key);
+      const isCallOfFailed = message.kind === "call" && run.state === "failed";
+      const ended = (isCallOfFailed ? closedIn : endedIn).get(run.key);
+      if (isCallOfFailed && ended === undefined) mark("call of a failed run");
       if (ended !== undefined && mirror.leasedIn(message.key) > ended) {
         violate(
           `${name} begins with commit ${mirror.leasedIn(message.key)}, the run ended with ${ended}`,

@@ -17,6 +17,8 @@ export const neverLate: Checker = {
       dueTimes.note(fact);
       if (fact.kind !== "attempt") return;
       const { number, message, startedAt } = fact.attempt;
+      // Calls with a key are made one after the other.
+      if (message?.flowControlKey != null) return;
       // What was due before it was accepted, or before its run was resumed, has the time of that as its own.
       const dueAt = Math.max(dueTimes.of(fact.attempt) ?? 0, message?.createdAt ?? 0);
       if (startedAt > dueAt + LATE_MS_MAX) {

@@ -1,9 +1,15 @@
+import type { RunRow, StepRow } from "@reprise/server";
 import type { Checker } from "../facts.ts";
+import { firstOfGroup, isOpenRun, isPlan } from "../lineage.ts";
+import type { Commit, Mirror } from "../mirror.ts";
+import { parseStep } from "../step-list.ts";
+import { isWaiting, type WaitRow } from "../waits.ts";
 
-/** A live run always has a message that will move it: checked at every commit, not by waiting. */
+/** Every branch of a live run has something that will move it: checked at every commit, not by waiting. */
 export const noStuckRun: Checker = {
   name: "no stuck run",
-  promise: "every live run has a message that is scheduled or active, and every run ends",
+  promise:
+    "every branch of a live run has a message, or a wait with a deadline, a request or a living child; every run ends",
   observe: ({ mirror, violate }) => {
     /** What the process that has died was delivering; message -> commit that began the attempt. */
     const orphans = new Map<number, number>();
@@ -17,12 +23,7 @@ export const noStuckRun: Checker = {
       }
       if (fact.kind === "commit") {
         checkOrphans();
-        const touched = new Set<number>();
-        for (const { table, before, after } of fact.commit.changes) {
-          if (table === "runs") touched.add((after ?? before)?.key ?? 0);
-          if (table === "messages") touched.add((after ?? before)?.runKey ?? 0);
-        }
-        for (const runKey of touched) checkRun(runKey);
+        for (const runKey of touchedRuns(fact.commit, mirror)) checkRun(runKey);
       }
       if (fact.kind === "end") checkEnd();
     };
@@ -43,9 +44,19 @@ export const noStuckRun: Checker = {
     }
 
     function checkRun(runKey: number): void {
-      if (mirror.get("runs", runKey)?.state !== "started") return;
-      const open = mirror.openMessages(runKey).filter(({ kind }) => kind !== "failureCall");
-      if (open.length === 0) violate(`run ${runKey} is live and has no message`);
+      const run = mirror.get("runs", runKey);
+      if (run === null || !isOpenRun(run, mirror)) return;
+      for (const wait of mirror.waits(runKey)) {
+        if (wait.state === "open" && !isAlive(wait, mirror)) {
+          violate(`nothing will end the wait ${wait.key} of run ${runKey} for ${wait.kind}`);
+        }
+      }
+      if (run.state !== "started") return;
+      for (const step of openSteps(mirror.steps(runKey))) {
+        if (!isMoving(run, step, mirror)) {
+          violate(`run ${runKey} is live, and nothing moves it behind record ${step.position}`);
+        }
+      }
     }
 
     function checkEnd(): void {
@@ -55,6 +66,76 @@ export const noStuckRun: Checker = {
       for (const { key, state } of mirror.all("messages")) {
         if (state !== "failed") violate(`message ${key} is still ${state}`);
       }
+      for (const wait of mirror.all("waits")) {
+        if (isWaiting(wait)) violate(`wait ${wait.key} is still ${wait.state}`);
+      }
     }
   },
 };
+
+function touchedRuns({ changes }: Commit, mirror: Mirror): ReadonlySet<number> {
+  const touched = new Set<number>();
+  for (const { table, before, after } of changes) {
+    if (table === "messages" || table === "waits") touched.add((after ?? before)?.runKey ?? 0);
+    if (table !== "runs") continue;
+    const run = after ?? before;
+    touched.add(run?.key ?? 0);
+    if (run === null || run.invoker === null) continue;
+    for (const wait of mirror.all("waits")) {
+      if (wait.childRunKey === run.key) touched.add(wait.runKey);
+    }
+  }
+  return touched;
+}
+
+/** Records behind which something must happen: plans without a result, else the last one. */
+function openSteps(steps: readonly StepRow[]): readonly StepRow[] {
+  const records = steps.slice(1).map((step) => ({ step, record: parseStep(step.body) }));
+  const results = new Set(records.filter(({ record }) => !isPlan(record)).map(idOf));
+  const open = records.filter(
+    ({ record }) => isPlan(record) && !results.has(record.targetStep ?? 0),
+  );
+  return open.length > 0 ? open.map(({ step }) => step) : steps.slice(-1);
+}
+
+function idOf({ record }: { readonly record: { readonly stepId: number } }): number {
+  return record.stepId;
+}
+
+function isMoving(run: RunRow, step: StepRow, mirror: Mirror): boolean {
+  const open = mirror.openMessages(run.key).filter(({ kind }) => kind !== "failureCall");
+  // The first contact with an endpoint has a message of its own.
+  if (open.some(({ key, kind }) => key === step.key || kind === "hop")) return true;
+  const wait = mirror.waitOfStep(run.key, stepBehind(step, mirror.steps(run.key)));
+  return wait !== null && isWaiting(wait) && isAlive(wait, mirror);
+}
+
+/** Id of the step that the delivery of this record asks for. */
+function stepBehind(step: StepRow, steps: readonly StepRow[]): number {
+  if (step.position === 0) return 1;
+  const record = parseStep(step.body);
+  if (isPlan(record)) return record.targetStep ?? 0;
+  if (record.concurrent === 1) return record.stepId + 1;
+  const records = steps.slice(1).map(({ body }) => parseStep(body));
+  return firstOfGroup(record.stepId, records) + record.concurrent;
+}
+
+/** Whether something will end the wait: its deadline, the message that asks, the one that tells the app, or another run. */
+function isAlive(wait: WaitRow, mirror: Mirror): boolean {
+  const { kind, key, state, dueAt, requestKey, childRunKey, runKey } = wait;
+  switch (kind) {
+    case "event":
+    case "webhook":
+      return dueAt !== null;
+    case "invoke":
+      return mirror.get("runs", childRunKey ?? 0)?.state === "started";
+    case "call": {
+      const isServing = (message: { readonly key: number; readonly kind: string }) =>
+        state === "open"
+          ? message.kind === "call" && message.key === requestKey
+          : message.kind === "callResult";
+      const open = mirror.openMessages(runKey);
+      return open.some((message) => message.waitKey === key && isServing(message));
+    }
+  }
+}

@@ -19,7 +19,9 @@ export const nothingLost: Checker = {
     function checkAnswer(exchange: Exchange): void {
       const { method, target, answer } = exchange;
       const path = target.replace(/\?.*/, "");
-      if (method === "POST" && path === "/v2/batch") {
+      if (method === "POST" && (path.startsWith("/v2/publish/") || path.startsWith("/v2/wait/"))) {
+        checkBatch([JSON.parse(answer) as BatchAnswer], exchange);
+      } else if (method === "POST" && path === "/v2/batch") {
         // The server's answer to a batch is a list; what is missing in it is seen below.
         checkBatch(JSON.parse(answer) as readonly BatchAnswer[], exchange);
       } else if (method === "DELETE" && path.startsWith("/v2/workflows/runs/")) {
@@ -34,13 +36,19 @@ export const nothingLost: Checker = {
 
     function checkBatch(items: readonly BatchAnswer[], { number }: Exchange): void {
       for (const { messageId, workflowRunId } of items) {
-        const step = mirror.get("steps", messageKey(messageId ?? "") ?? 0);
-        if (step === null) violate(`request ${number} was answered with ${messageId}, not on disk`);
+        if (!isKept(messageKey(messageId ?? "") ?? 0))
+          violate(`request ${number} was answered with ${messageId}, not on disk`);
         if (workflowRunId !== undefined && mirror.runsById(workflowRunId).length === 0) {
           violate(`request ${number} was answered with run ${workflowRunId}, not on disk`);
         }
         mark(workflowRunId === undefined ? "step accepted" : "trigger accepted");
       }
+    }
+
+    /** Calls and invoked runs are known by the message that asks, other steps of somebody else by their waits. */
+    function isKept(key: number): boolean {
+      const isRow = mirror.get("steps", key) !== null || mirror.get("waits", key) !== null;
+      return isRow || mirror.all("waits").some(({ requestKey }) => requestKey === key);
     }
 
     function checkRevival(answer: string): void {

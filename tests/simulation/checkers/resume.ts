@@ -1,20 +1,32 @@
 import type { DeadLetterRow } from "@reprise/server";
 import type { Checker, Execution } from "../facts.ts";
 import { inheritedSteps } from "../lineage.ts";
+import type { Commit, Mirror } from "../mirror.ts";
 import { parseStep } from "../step-list.ts";
+import { isWaiting, type WaitRow } from "../waits.ts";
 
-/** A resumed run has everything that was recorded and does none of it again; a restarted one has the payload alone. */
+/**
+ * A resumed run has everything that was recorded and does none of it again; it takes over what others are to complete, as it is. A
+ * restarted one has the payload alone.
+ */
 export const resume: Checker = {
   name: "resume and restart",
   promise:
-    "a resume keeps every recorded step and executes none of them again; a restart keeps none",
+    "a resume keeps every recorded step, executes none of them again and takes over open waits; a restart keeps none",
   observe: ({ mirror, violate, mark }) => {
     /** Number of the execution -> id of its run. */
     const executions = new Map<number, string>();
     return (fact) => {
       if (fact.kind === "commit") {
         for (const { table, before, after } of fact.commit.changes) {
-          if (table === "deadLetters" && before !== null && after !== null) checkRevival(after);
+          if (table === "deadLetters" && before !== null && after !== null) {
+            checkRevival(after);
+            if (before.state === after.state) continue;
+            for (const fault of waitFaults(after, fact.commit, mirror)) violate(fault);
+          }
+          if (table === "waits" && before?.state !== "moved" && after?.state === "moved") {
+            mark(`resumed with ${after.kind} ${before?.state}`);
+          }
           if (table === "steps" && before === null && after !== null) {
             checkOrigin(after.runKey, parseOut(after.body));
           }
@@ -77,8 +89,45 @@ export const resume: Checker = {
 };
 
 function parseOut(body: Uint8Array): number | null {
-  const { out } = parseStep(body);
-  const result: unknown = typeof out === "string" ? JSON.parse(out) : null;
+  const { out, stepType } = parseStep(body);
+  const result: unknown = stepType === "Run" && out !== undefined ? JSON.parse(out) : null;
   if (typeof result !== "object" || result === null || !("execution" in result)) return null;
   return typeof result.execution === "number" ? result.execution : null;
+}
+
+/** What is wrong with the waits of a run that takes the place of another one. */
+function waitFaults(entry: DeadLetterRow, { changes }: Commit, mirror: Mirror): readonly string[] {
+  if (entry.nextRunKey === null) return [];
+  const taken = mirror.waits(entry.nextRunKey);
+  const own = taken.filter(({ key }) => mirror.bornIn(key) === mirror.seq);
+  if (entry.state === "restarted") {
+    return own.length === 0 ? [] : [`run ${entry.nextRunKey} starts again and has waits already`];
+  }
+  const before = new Map<number, WaitRow>();
+  for (const change of changes) {
+    if (change.table === "waits" && change.before !== null) {
+      before.set(change.before.key, change.before);
+    }
+  }
+  return mirror.waits(entry.runKey).flatMap((wait) => {
+    const was = before.get(wait.key) ?? wait;
+    const copy = taken.find(({ stepId }) => stepId === was.stepId);
+    const name = `the ${was.kind} ${was.state} of step ${was.stepId} of run ${entry.runKey}`;
+    if (isWaiting(was) && wait.state !== "moved")
+      return [`${name} is ${wait.state} after a resume`];
+    return copy !== undefined && isSameWait(was, copy)
+      ? []
+      : [`${name} was not taken over as it is`];
+  });
+}
+
+/** The very transaction of the resume may also have ended the wait. */
+function isSameWait(was: WaitRow, copy: WaitRow): boolean {
+  return (
+    copy.kind === was.kind &&
+    copy.eventId === was.eventId &&
+    copy.requestKey === was.requestKey &&
+    copy.childRunKey === was.childRunKey &&
+    (copy.state === was.state ? copy.dueAt === was.dueAt : isWaiting(was) && !isWaiting(copy))
+  );
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { RunRow, StepRow } from "@reprise/server";
 import {
   type ExpectedRecord,
@@ -8,6 +9,7 @@ import {
 import type { Checker } from "../facts.ts";
 import { programOf } from "../lineage.ts";
 import type { Program } from "../program.ts";
+import { routeValue } from "../route-value.ts";
 import { parseStep, slotName } from "../step-list.ts";
 
 /** What a run has recorded and returned is what its program says, worked out without running it. */
@@ -39,33 +41,34 @@ function runFault(run: RunRow, program: Program, steps: readonly StepRow[]): str
     const record = expected.get(slot);
     const fault = record === undefined ? "is not in the program" : recordFault(step, record);
     if (fault !== null) return `${slot} ${fault}`;
-    results.set(slot, resultOf(step));
+    if (record !== undefined) results.set(slot, routeValue(record.step, parseStep(step.body)));
   }
   if (run.state !== "succeeded") return null;
   if (endsInCancel(program)) return "succeeded, but cancels itself";
   const missing = [...expected.keys()].filter((slot) => !results.has(slot));
   if (missing.length > 0) return `succeeded without ${missing.join(", ")}`;
   const response = Buffer.from(run.response ?? []).toString("utf8");
-  const wanted = expectedResponse(program, (slot) => results.get(slot));
-  return response === wanted ? null : `returned ${response}; expected ${wanted}`;
+  const wanted = JSON.stringify(expectedResponse(program, (slot) => results.get(slot)));
+  const isSame = isDeepStrictEqual(parseJson(response), parseJson(wanted));
+  return isSame ? null : `returned ${response}; expected ${wanted}`;
+}
+
+function parseJson(text: string): unknown {
+  return text === "" ? undefined : JSON.parse(text);
 }
 
 function recordFault(step: StepRow, expected: ExpectedRecord): string | null {
   const { stepName, stepType, concurrent } = parseStep(step.body);
   const isSame =
-    stepName === expected.stepName &&
+    stepName === expected.step.name &&
     stepType === expected.stepType &&
     concurrent === expected.concurrent;
   if (!isSame) return `is ${stepType} "${stepName}" of ${concurrent}`;
-  const value = JSON.stringify(returnedBy(resultOf(step)));
-  const wanted = JSON.stringify(expected.value);
+  const { step: planned } = expected;
+  if (planned.kind !== "run" || expected.slot.startsWith("plan")) return null;
+  const value = JSON.stringify(returnedBy(routeValue(planned, parseStep(step.body))));
+  const wanted = JSON.stringify(planned.value);
   return value === wanted ? null : `has the value ${value}; expected ${wanted}`;
-}
-
-/** What the step's function returned, or undefined. */
-function resultOf(step: StepRow): unknown {
-  const { out } = parseStep(step.body);
-  return out === undefined ? undefined : JSON.parse(out);
 }
 
 /** Results are wrapped together with the number of the execution that made them. */

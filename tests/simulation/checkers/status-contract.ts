@@ -1,8 +1,7 @@
-import type { StepRow } from "@reprise/server";
+import type { RunRow, StepRow } from "@reprise/server";
 import type { Checker, Exchange } from "../facts.ts";
 import { isPlan, recordNamed } from "../lineage.ts";
-import { parseStep } from "../step-list.ts";
-import { readSubmissions } from "../submission.ts";
+import { readSubmissions, type Submission } from "../submission.ts";
 
 /** A 400 or 404 makes the SDK end its run quietly, so it is given only when the run has durably ended. */
 export const statusContract: Checker = {
@@ -34,7 +33,10 @@ export const statusContract: Checker = {
         if (!isEnd) violate(name);
         return;
       }
-      if (status === 412 && submissionsOf(exchange).some((submission) => isForeignTo(submission))) {
+      if (
+        status === 412 &&
+        readSubmissions(exchange).some((submission) => isForeignTo(submission))
+      ) {
         mark("late record of an earlier run refused");
         return;
       }
@@ -43,43 +45,47 @@ export const statusContract: Checker = {
       for (const submission of submissionsOf(exchange)) checkEnded(submission, name);
     }
 
-    function isForeignTo(submission: { readonly runId: string; readonly body: string }): boolean {
+    function isForeignTo(submission: Submission): boolean {
       const run = mirror.runsById(submission.runId).at(-1);
       return run !== undefined && isForeign(submission, mirror.steps(run.key));
     }
 
-    function checkEnded(submission: { runId: string; body: string }, name: string): void {
+    function checkEnded(submission: EndedSubmission, name: string): void {
       const run = mirror.runsById(submission.runId).at(-1);
       if (run === undefined) return;
       if (run.state === "started") violate(`${name}, but run ${run.key} is live`);
       const entry =
         run.deadLetterKey === null ? null : mirror.get("deadLetters", run.deadLetterKey);
-      if (entry?.state === "open" && isPlanned(submission.body, mirror.steps(run.key))) {
+      if (entry?.state === "open" && isTakenLate(submission, run)) {
         violate(`${name}, but run ${run.key} waits for its resume and takes late results`);
       }
+    }
+
+    /** A failed run takes results of its branches and registers waits; it starts no call and no other run. */
+    function isTakenLate({ kind, step }: EndedSubmission, run: RunRow): boolean {
+      if (kind === "wait") return true;
+      if (step === null || kind !== "record" || isPlan(step)) return false;
+      const isPlanned = recordNamed(mirror.steps(run.key), `plan ${step.stepId}`) !== null;
+      return (
+        isPlanned || (step.stepType === "Call" && mirror.waitOfStep(run.key, step.stepId) !== null)
+      );
     }
   },
 };
 
-/** Whether a record is the result of a branch of this run: it is wanted for the resume, however late it comes. */
-function isPlanned(body: string, steps: readonly StepRow[]): boolean {
-  if (body === "") return false;
-  const record = parseStep(Buffer.from(body));
-  return !isPlan(record) && recordNamed(steps, `plan ${record.stepId}`) !== null;
-}
+type EndedSubmission = Pick<Submission, "runId" | "kind" | "step">;
 
-/** Whether the run with this id is another one than the record was made for: its plan, or the step before it, is missing. */
-function isForeign({ body }: { readonly body: string }, steps: readonly StepRow[]): boolean {
-  if (body === "") return false;
-  const record = parseStep(Buffer.from(body));
-  const stepId = isPlan(record) ? (record.targetStep ?? 0) : record.stepId;
-  const isBranch = !isPlan(record) && record.concurrent > 1;
+/** Whether the run with this id is another one than the step was made for: its plan, or the step before it, is missing. */
+function isForeign({ step }: Submission, steps: readonly StepRow[]): boolean {
+  if (step === null) return false;
+  const stepId = isPlan(step) ? (step.targetStep ?? 0) : step.stepId;
+  const isBranch = !isPlan(step) && step.concurrent > 1;
   if (isBranch) return recordNamed(steps, `plan ${stepId}`) === null;
   const needed = [`plan ${stepId}`, `result ${stepId - 1}`, `plan ${stepId - 1}`];
   return stepId > 1 && needed.every((name) => recordNamed(steps, name) === null);
 }
 
-function submissionsOf(exchange: Exchange): readonly { runId: string; body: string }[] {
+function submissionsOf(exchange: Exchange): readonly EndedSubmission[] {
   const runId = /^\/v2\/workflows\/runs\/([^/?]+)/.exec(exchange.target)?.[1];
-  return runId === undefined ? readSubmissions(exchange) : [{ runId, body: "" }];
+  return runId === undefined ? readSubmissions(exchange) : [{ runId, kind: "start", step: null }];
 }
