@@ -222,6 +222,35 @@ test("the message behind a wait that timed out has them as well", async () => {
   expect(counters.all()).toEqual({ after: 2 });
 });
 
+test("a wait stays open while its run has failed, and a resume takes it over", async () => {
+  const counters = new Counters(["bad"]);
+  const url = serveOld(
+    world,
+    "/group",
+    async (context) => {
+      const [{ eventData }, bad] = await Promise.all([
+        context.waitForEvent("wait", "go"),
+        context.run("bad", async () => {
+          if (counters.isBroken("bad")) await until("the waiter", hasWaiter);
+          return counters.step("bad", "healed")();
+        }),
+      ]);
+      return [eventData, bad, await context.run("after", counters.step("after", 1))];
+    },
+    { retries: 0 },
+  );
+  const client = oldClient(world);
+  const hasWaiter = async () => (await client.getWaiters({ eventId: "go" })).length === 1;
+  const { workflowRunId } = await client.trigger({ url });
+  const { dlqId } = await world.deadLetter(workflowRunId);
+  counters.heal();
+  const resumed = await client.dlq.resume({ dlqId });
+  expect(await client.notify({ eventId: "go", eventData: "now" })).toHaveLength(1);
+  const run = await world.succeeded(resumed.workflowRunId);
+  expect(JSON.parse(run.workflowRunResponse ?? "")).toEqual(["now", "healed", 1]);
+  expect(counters.all()).toEqual({ bad: 2, after: 1 });
+});
+
 test("a webhook is called twice: once before anybody waits, once while somebody does", async () => {
   const url = serveOld(world, "/hooked", async (context) => {
     const webhook = await context.createWebhook("hook");
