@@ -21,7 +21,7 @@ import {
   tellStuck,
   toTold,
 } from "./views/run-waiting.ts";
-import { readRunConfig } from "./views/settings.ts";
+import { readRunConfig, readWaitConfig } from "./views/settings.ts";
 import type { RunSource } from "./views/steps.ts";
 
 /** Reads what the live runs of a page wait for: a few reads for all of them together. */
@@ -32,10 +32,12 @@ export interface LiveRun {
   /** Plans of each parallel group, by the id of the step behind it. */
   readonly planCounts: ReadonlyMap<number, number>;
   readonly lastAnswer: LastAnswer | null;
+  /** Whom a call was for whose answer the app has not taken. */
+  readonly answeredUrl: string | null;
 }
 
 /** What has to be kept of a source, whose bodies are large. */
-export function toLiveRun({ run, steps, attempts }: RunSource): LiveRun {
+export function toLiveRun({ run, steps, attempts, waits }: RunSource): LiveRun {
   const planCounts = new Map<number, number>();
   for (const { slot, nextStepId } of steps) {
     if (isPlanSlot(slot)) planCounts.set(nextStepId, (planCounts.get(nextStepId) ?? 0) + 1);
@@ -47,7 +49,9 @@ export function toLiveRun({ run, steps, attempts }: RunSource): LiveRun {
       lastAnswer = { status: last.status, at: last.endedAt };
     }
   }
-  return { run, planCounts, lastAnswer };
+  const answered = Array.from(waits.values()).find(({ state }) => state === "answered");
+  const config = answered === undefined ? null : readWaitConfig(answered);
+  return { run, planCounts, lastAnswer, answeredUrl: config?.call?.url ?? null };
 }
 
 export interface RunWaiting {
@@ -99,10 +103,10 @@ async function readStuck(
   const liveKeys = new Set(moving.map(({ key }) => key));
   return idle
     .filter(({ run }) => liveKeys.has(run.key))
-    .map(({ run, lastAnswer }) => [
+    .map(({ run, lastAnswer, answeredUrl }) => [
       run.key,
       stuckKeys.has(run.key)
-        ? { waitingFor: tellStuck(lastAnswer), isStuck: true }
+        ? { waitingFor: tellStuck(lastAnswer, answeredUrl), isStuck: true }
         : { waitingFor: "its next delivery" },
     ]);
 }

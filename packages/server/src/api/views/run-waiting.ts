@@ -209,15 +209,23 @@ function tellChild(wait: WaitRow, { children, ...facts }: RunWaitingFacts): stri
   return `child run ${id} (${tellRun(child, { ...facts, children: new Map() })})`;
 }
 
+/** The last thing that is known of a run. */
 export interface LastAnswer {
   /** 0 when there was no response. */
   readonly status: number;
   readonly at: number;
 }
 
-/** Of a run that nothing can wake any more. */
-export function tellStuck(last: LastAnswer | null): string {
-  if (last === null) return "nothing: nothing is open for it any more; nudge it";
+/** Of a run that nothing can wake any more. `callUrl` is that of a call whose answer the app has been told. */
+export function tellStuck(last: LastAnswer | null, callUrl: string | null = null): string {
+  return `nothing: ${lastWords(last, callUrl)}; nudge it`;
+}
+
+function lastWords(last: LastAnswer | null, callUrl: string | null): string {
+  if (callUrl !== null) {
+    return `its app was told the answer of the call of ${callUrl} and nothing followed`;
+  }
+  if (last === null) return "nothing is open for it any more";
   const end = last.status === 0 ? "ended without an answer" : `was answered ${last.status}`;
-  return `nothing: its last delivery ${end} at ${instant(last.at)} and nothing followed; nudge it`;
+  return `its last delivery ${end} at ${instant(last.at)} and nothing followed`;
 }
