@@ -178,3 +178,17 @@ test("a callback that arrives after a cancellation is passed over", async () => 
   await world.close();
   expect(callbacks()).toHaveLength(1);
 });
+
+test("the log of a call shows the request and the answer", async () => {
+  const url = world.app.on("/third", () => new Response("text", { status: 202 }));
+  servePython(world, "/caller", (context) =>
+    context.call("third", { url, method: "PATCH", body: [1], headers: { "x-call": "own" } }),
+  );
+  const run = await world.succeeded(await callEndpoint(world, "/caller"));
+  expect(run.steps[1]?.steps[0]).toMatchObject({
+    ...{ stepName: "third", stepType: "Call", state: "STEP_SUCCESS" },
+    ...{ callUrl: url, callMethod: "PATCH", callBody: "[1]" },
+    callHeaders: { "X-Call": ["own"] },
+    ...{ callResponseStatus: 202, callResponseBody: "text" },
+  });
+});
