@@ -246,6 +246,16 @@ describe("a fault elsewhere is answered with 400, names the item, and starts not
     expect(JSON.parse(answer.text).error).toBe("a batch must have 1 to 1000 items, got 1001");
   });
 
+  test("too many plans of a running workflow", async () => {
+    const plan = { stepId: 0, targetStep: 1, stepName: "a", stepType: "Run", concurrent: 1 };
+    const items = Array.from({ length: 1_001 }, () => stepItem("wfr_a", plan));
+    // The SDK takes 400 for the end of the run, and would leave it hanging.
+    expect(await batch(items)).toMatchObject({
+      status: 412,
+      json: { error: "a batch must have 1 to 1000 items, got 1001" },
+    });
+  });
+
   test("more retries than this server allows", async () => {
     expect(await batch([initItem("wfr_a", { "upstash-retries": "21" })])).toMatchObject({
       status: 412,

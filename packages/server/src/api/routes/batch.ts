@@ -42,8 +42,9 @@ export function batchRoutes(room: ApiRoom): Hono<ApiEnv> {
   return new Hono<ApiEnv>().post("/v2/batch", async (c) => {
     const body = await readBody(c.req.raw, room.settings.batchBytesMax);
     const ip = callerIp(c.req.raw, c.env, room.settings);
-    const values = parseList(body, room.settings.batchItemsMax);
+    const values = parseList(body);
     try {
+      checkCount(values, room.settings.batchItemsMax);
       const items = values.map((value, index) => inItem(index, () => parseItem(value)));
       const groups = await findGroups(items, room);
       const commands = items.map((item, index) =>
@@ -133,19 +134,21 @@ export function isFalse(text: string | undefined): boolean {
   return text?.toLowerCase() === "false";
 }
 
-function parseList(bytes: Uint8Array, itemsMax: number): readonly unknown[] {
+function parseList(bytes: Uint8Array): readonly unknown[] {
   const list = parseJson(bytes, "the body");
   if (!Array.isArray(list)) {
     throw new RepriseError("invalid_json", {
       message: "the body must be a JSON array of messages",
     });
   }
-  if (list.length === 0 || list.length > itemsMax) {
-    throw new RepriseError("invalid_request", {
-      message: `a batch must have 1 to ${itemsMax} items, got ${list.length}`,
-    });
-  }
   return list;
+}
+
+function checkCount({ length }: readonly unknown[], itemsMax: number): void {
+  if (length >= 1 && length <= itemsMax) return;
+  throw new RepriseError("invalid_request", {
+    message: `a batch must have 1 to ${itemsMax} items, got ${length}`,
+  });
 }
 
 /** Reads one `{destination, headers, body}`. */
