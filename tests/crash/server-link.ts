@@ -7,6 +7,7 @@ const CONNECTIONS = 96;
 export interface Link {
   /** Number of the life, from 1. */
   readonly epoch: number;
+  readonly url: string;
   readonly token: string;
   request(request: RawRequest): Promise<RawResponse>;
 }
@@ -44,6 +45,7 @@ export class ServerLink {
     const client = new RawClient(url, CONNECTIONS);
     const link: Link = {
       epoch: this.#epoch,
+      url,
       token,
       request: (request) => this.#count(request, client.request(request)),
     };

@@ -1,0 +1,124 @@
+import { SCRIPT_NAMES, type ScriptName } from "../flows/all-scripts.ts";
+import { POINT_MUTANTS, type PointMutant, plantedPoint } from "./point-mutants.ts";
+import { PointRig } from "./point-rig.ts";
+
+export interface PointPlan {
+  /** Every so many points one is tried. */
+  readonly every: number;
+  readonly seed: number;
+  /** Null: all. */
+  readonly script: ScriptName | null;
+  /** The only point to die at; null: all. */
+  readonly at: number | null;
+  readonly mutant: PointMutant | null;
+}
+
+const FAULTS_SHOWN_MAX = 10;
+
+interface Tally {
+  passed: number;
+  failed: number;
+  /** Where servers have died. */
+  readonly places: string[];
+}
+
+/** Kills the server at every crash point of every script in turn. Returns the exit code. */
+export async function runPoints(plan: PointPlan): Promise<number> {
+  const tally: Tally = { passed: 0, failed: 0, places: [] };
+  if (plan.mutant === null) {
+    await runScripts(plan, tally);
+    printPlaces(tally);
+  }
+  const isWhole = plan.script === null && plan.mutant === null;
+  const mutants = isWhole ? POINT_MUTANTS : POINT_MUTANTS.filter((one) => one === plan.mutant);
+  for (const mutant of mutants) {
+    const isCaught = await isCaughtAtPoint(mutant);
+    console.log(`mutant ${mutant}: ${isCaught ? "caught" : "NOT CAUGHT"}`);
+    count(tally, isCaught);
+  }
+  console.log(`RESULT passed=${tally.passed} failed=${tally.failed}`);
+  return tally.failed === 0 ? 0 : 1;
+}
+
+async function runScripts(plan: PointPlan, tally: Tally): Promise<void> {
+  const rig = new PointRig(null);
+  await rig.start();
+  try {
+    for (const name of SCRIPT_NAMES) {
+      if (plan.script === null || plan.script === name) await runScript(name, { plan, rig, tally });
+    }
+  } finally {
+    await rig.end();
+  }
+}
+
+interface Room {
+  readonly plan: PointPlan;
+  readonly rig: PointRig;
+  readonly tally: Tally;
+}
+
+/** The points are counted in a run without a kill; the last ones depend on what falls into one transaction. */
+async function runScript(name: ScriptName, { plan, rig, tally }: Room): Promise<void> {
+  const startedAt = Date.now();
+  const dry = await rig.play(name, null);
+  note(name, null, dry.faults, tally);
+  const { length } = dry.points;
+  const offset = 1 + (plan.seed % plan.every);
+  const isWhole = plan.every === 1;
+  let kills = 0;
+  let isReached = true;
+  for (let at = plan.at ?? offset; at <= length || (isReached && isWhole); at += plan.every) {
+    const { diedAt, faults } = await rig.play(name, at);
+    note(name, at, faults, tally);
+    isReached = diedAt !== null;
+    if (diedAt !== null) {
+      kills++;
+      tally.places.push(diedAt);
+    }
+    if (plan.at !== null) break;
+  }
+  const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
+  console.log(`${name}: ${length} points, ${kills} kills, ${seconds} s`);
+}
+
+function note(name: ScriptName, at: number | null, faults: readonly string[], tally: Tally): void {
+  count(tally, faults.length === 0);
+  for (const fault of faults.slice(0, FAULTS_SHOWN_MAX)) console.log(`FAULT ${fault}`);
+  if (faults.length === 0) return;
+  console.log(`npm run crash -- --points --script ${name}${at === null ? "" : ` --at ${at}`}`);
+}
+
+function count(tally: Tally, isPassed: boolean): void {
+  if (isPassed) tally.passed++;
+  else tally.failed++;
+}
+
+function printPlaces({ places }: Tally): void {
+  const committed = places.filter((place) => place.startsWith("committed")).length;
+  const shapes = new Set(places.map((place) => place.replace(/^\S+ of /, ""))).size;
+  const distinct = new Set(places).size;
+  console.log(
+    `${places.length} kills at crash points: ${distinct} different places in ${shapes} kinds of transactions, ${committed} right behind a commit`,
+  );
+}
+
+/** Tries the points of the transactions in which the fault is planted, until one shows it. */
+async function isCaughtAtPoint(mutant: PointMutant): Promise<boolean> {
+  const { script, at: mark, trace } = plantedPoint(mutant);
+  const rig = new PointRig(mutant);
+  await rig.start();
+  try {
+    const dry = await rig.play(script, null);
+    if (dry.faults.some((fault) => fault.includes(trace))) return true;
+    for (const [index, point] of dry.points.entries()) {
+      const isTried = point.startsWith("commit") && point.includes(mark);
+      if (!isTried) continue;
+      const { faults } = await rig.play(script, index + 1);
+      if (faults.some((fault) => fault.includes(trace))) return true;
+    }
+    return false;
+  } finally {
+    await rig.end();
+  }
+}

@@ -1,0 +1,206 @@
+import type { Change, Store } from "@reprise/server";
+import type { ScriptName } from "../flows/all-scripts.ts";
+import { passOn, withTransaction } from "../store-wrap.ts";
+
+/** Planted faults that a kill at the right point brings to light, or that leave something behind without one. */
+const MUTANTS = {
+  /** An event that was kept is gone before its step has the result. */
+  "event-apart": {
+    script: "notifyEarly",
+    at: "delete events",
+    trace: "and is there 0 times",
+    plant: (store) =>
+      splitting(store, has("delete", "events"), (change) => !is(change, "delete", "events")),
+  },
+  /** A child's end is told outside of the transaction that ends it. */
+  "tell-apart": {
+    script: "invoke",
+    at: "update runs succeeded",
+    trace: "and who has invoked it is open",
+    plant: (store) =>
+      splitting(store, endsChild, (change) => !setsState(change, "runs", "succeeded")),
+  },
+  /** Who has invoked a child is written behind it. */
+  "child-apart": {
+    script: "invoke",
+    at: "insert runs",
+    trace: "steps have started",
+    plant: (store) =>
+      splitting(store, has("insert", "waits"), (change) => is(change, "insert", "waits")),
+  },
+  /** A resume copies the waits and leaves the old ones open. */
+  "wait-left-open": {
+    script: "resumeOpen",
+    at: "insert waits event",
+    trace: "is open, and its run has ended",
+    plant: (store) => filtering(store, (change) => !setsState(change, "waits", "moved")),
+  },
+  /** A notification is answered before it is on disk. */
+  "notify-early": {
+    script: "notifyAll",
+    at: "update waits done",
+    trace: "did not come within",
+    plant: (store) => earlyAnswer(store, (change) => setsState(change, "waits", "done")),
+  },
+  /** A call's answer is there before anybody tells the app. */
+  "answer-apart": {
+    script: "call",
+    at: "update waits answered",
+    trace: "is told to nobody",
+    plant: (store) =>
+      splitting(
+        store,
+        (changes) => changes.some((one) => setsState(one, "waits", "answered")),
+        isCallResult,
+      ),
+  },
+  /** A run has failed before its failure call is there. */
+  "failure-call-apart": {
+    script: "failure",
+    at: "insert deadLetters",
+    trace: "nobody makes the failure call",
+    plant: (store) => splitting(store, has("insert", "deadLetters"), isFailureCall),
+  },
+  /** A dead letter closes behind the run that it has led to. */
+  "letter-apart": {
+    script: "resumeOpen",
+    at: "insert runs",
+    trace: "and has led to",
+    plant: (store) =>
+      splitting(store, has("insert", "runs"), (change) => is(change, "update", "deadLetters")),
+  },
+  /** The time of a wait is up, and its result comes later. */
+  "timeout-apart": {
+    script: "timeOut",
+    at: "update waits done",
+    trace: "is done, and nothing is recorded",
+    plant: (store) =>
+      splitting(
+        store,
+        (changes) => changes.some((one) => setsState(one, "waits", "done")),
+        (change) => !setsState(change, "waits", "done"),
+      ),
+  },
+} as const satisfies Readonly<Record<string, PlantedPoint>>;
+
+interface PlantedPoint {
+  readonly script: ScriptName;
+  /** Points of transactions that write this are tried. */
+  readonly at: string;
+  /** What a fault says that it leads to. */
+  readonly trace: string;
+  readonly plant: (store: Store) => Store;
+}
+
+export type PointMutant = keyof typeof MUTANTS;
+
+export const POINT_MUTANTS = Object.keys(MUTANTS) as readonly PointMutant[]; // The keys of the table.
+
+/** By its name; null for none. */
+export function plantedOf(name: string | undefined): PointMutant | null {
+  return POINT_MUTANTS.find((mutant) => mutant === name) ?? null;
+}
+
+export function plantedPoint(mutant: PointMutant): PlantedPoint {
+  return MUTANTS[mutant];
+}
+
+export function plantPoint(mutant: PointMutant, store: Store): Store {
+  return MUTANTS[mutant].plant(store);
+}
+
+function is(
+  { type, table }: Change,
+  wantedType: Change["type"],
+  wantedTable: Change["table"],
+): boolean {
+  return type === wantedType && table === wantedTable;
+}
+
+function has(type: Change["type"], table: Change["table"]) {
+  return (changes: readonly Change[]) => changes.some((change) => is(change, type, table));
+}
+
+function setsState(change: Change, table: Change["table"], state: string): boolean {
+  return (
+    change.type === "update" &&
+    change.table === table &&
+    "state" in change.set &&
+    change.set.state === state
+  );
+}
+
+/** The end of a run that brings a result to another one. */
+function endsChild(changes: readonly Change[]): boolean {
+  const hasEnded = changes.some((change) => setsState(change, "runs", "succeeded"));
+  return hasEnded && changes.some((change) => setsState(change, "waits", "done"));
+}
+
+function isCallResult(change: Change): boolean {
+  return (
+    change.type === "insert" && change.table === "messages" && change.row.kind === "callResult"
+  );
+}
+
+function isFailureCall(change: Change): boolean {
+  return (
+    change.type === "insert" && change.table === "messages" && change.row.kind === "failureCall"
+  );
+}
+
+type Test = (changes: readonly Change[]) => boolean;
+
+/** In batches that pass the test, what `isLate` names is written in a transaction of its own, behind the first. */
+function splitting(store: Store, test: Test, isLate: (change: Change) => boolean): Store {
+  return withTransaction(store, async (work) => {
+    const late: Change[] = [];
+    const result = await store.transaction((transaction) =>
+      work({
+        ...passOn(transaction),
+        write: (changes) => {
+          if (!test(changes)) return transaction.write(changes);
+          late.push(...changes.filter(isLate));
+          return transaction.write(changes.filter((change) => !isLate(change)));
+        },
+      }),
+    );
+    if (late.length > 0) await store.transaction((transaction) => transaction.write(late));
+    return result;
+  });
+}
+
+function filtering(store: Store, isKept: (change: Change) => boolean): Store {
+  return withTransaction(store, (work) =>
+    store.transaction((transaction) =>
+      work({
+        ...passOn(transaction),
+        write: (changes) => transaction.write(changes.filter(isKept)),
+      }),
+    ),
+  );
+}
+
+const COMMIT_DELAY_MS = 25;
+
+/** Callers hear of a transaction that writes such a change before it is on disk. */
+function earlyAnswer(store: Store, isMeant: (change: Change) => boolean): Store {
+  return withTransaction(store, (work) => {
+    return new Promise((resolve, reject) => {
+      const commit = store.transaction(async (transaction) => {
+        let isEarly = false;
+        const result = await work({
+          ...passOn(transaction),
+          write: (changes) => {
+            isEarly ||= changes.some(isMeant);
+            return transaction.write(changes);
+          },
+        });
+        if (!isEarly) return result;
+        resolve(result);
+        await new Promise((later) => setTimeout(later, COMMIT_DELAY_MS));
+        return result;
+      });
+      commit.then(resolve, reject);
+    });
+  });
+}
