@@ -64,21 +64,26 @@ export function faultOf(run: RunResource): { readonly status: number; readonly b
 
 type Routes = Parameters<typeof serveMany>[0];
 
-/**
- * Several workflows under one path, which can invoke each other; gives the URL of each.
- * @param isTwice the app does all its work twice, as after a crash between its work and its answer.
- */
+interface TogetherOptions {
+  /** The app does all its work twice, as after a crash between its work and its answer. */
+  readonly isTwice?: boolean;
+  /** Stands around the work of each request. */
+  readonly around?: (path: string, work: () => Promise<Response>) => Promise<Response>;
+}
+
+/** Several workflows under one path, which can invoke each other; gives the URL of each. */
 export function serveTogether(
   world: World,
   workflows: Routes,
-  { isTwice = false }: { readonly isTwice?: boolean } = {},
+  { isTwice = false, around = (_path, work) => work() }: TogetherOptions = {},
 ): (name: string) => string {
   const qstashClient = new QstashClient({ baseUrl: world.server.url, token: world.token });
   const { POST } = serveMany(workflows, { qstashClient, receiver: world.app.receiver });
   for (const name of Object.keys(workflows)) {
-    world.app.on(`/many/${name}`, async (request) => {
+    const path = `/many/${name}`;
+    world.app.on(path, async (request) => {
       if (isTwice) await POST(request.clone() as Request);
-      return POST(request);
+      return around(path, () => POST(request));
     });
   }
   return (name) => `${world.app.url}/many/${name}`;
