@@ -165,3 +165,25 @@ test("a submission that is repeated calls once, and so does an answer that is to
   expect(world.app.at("/service")).toHaveLength(1);
   expect(world.app.at("/twice")).toHaveLength(4);
 });
+
+test("a call by way of an API of the SDK is a call like any other", async () => {
+  const answer = { choices: [{ message: { role: "assistant", content: "hi" } }] };
+  world.app.on("/v1/chat/completions", () => Response.json(answer));
+  const workflow = world.serve("/flow", async (context) => {
+    const { status, body } = await context.api.openai.call("chat", {
+      token: "sk-test",
+      baseURL: world.app.url,
+      operation: "chat.completions.create",
+      body: { model: "m", messages: [{ role: "user", content: "hello" }] },
+    });
+    return [status, body.choices[0]?.message.content];
+  });
+  expect(await resultAt(world, workflow)).toEqual([200, "hi"]);
+  const [received] = world.app.at("/v1/chat/completions");
+  expect(received).toMatchObject({ method: "POST", signatureFault: null });
+  expect(received?.headers.authorization).toBe("Bearer sk-test");
+  expect(JSON.parse(received?.body ?? "")).toEqual({
+    model: "m",
+    messages: [{ role: "user", content: "hello" }],
+  });
+});
