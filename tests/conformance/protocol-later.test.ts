@@ -124,6 +124,27 @@ test.each(sdks)(
   },
 );
 
+test("steps that others complete are steps that have arrived", async () => {
+  const third = world.app.on("/third", () => new Response("answer"));
+  const workflow = world.workflow(async (context) => {
+    await context.run("first", () => 1);
+    const { body } = await context.call("call", { url: third });
+    const { eventData } = await context.waitForEvent("wait", "go");
+    return [body, eventData];
+  });
+  const url = world.app.on(
+    "/order",
+    namelessLater((request) => workflow(request)),
+  );
+  const runId = await world.trigger({ url, retries: 0 });
+  await until("the waiter", async () => {
+    return (await world.client.getWaiters({ eventId: "go" })).length === 1;
+  });
+  await world.client.notify({ eventId: "go", eventData: "now" });
+  const run = await world.succeeded(runId);
+  expect(run.workflowRunResponse).toBe('["answer","now"]');
+});
+
 test("a page instead of a branch of a parallel group fails the run, and a resume runs that branch", async () => {
   const counters = new Counters(["tunnel"]);
   const workflow = world.workflow(async (context) => {
