@@ -38,6 +38,10 @@ const programs = [
     stage: countingStage("crash", ["tests/dist/crash/main.js", "--cycles", "20"]),
   },
   {
+    source: "tests/crash/points/campaign.ts",
+    stage: countingStage("crash points", ["tests/dist/crash/main.js", "--points", "--every", "25"]),
+  },
+  {
     source: "examples/failed-run/start.mjs",
     stage: checkStage("example", ["examples/failed-run/start.mjs", "--once"]),
   },

@@ -40,8 +40,8 @@ interface Books {
 }
 
 /** Compares what clients and the app have seen with what the database holds. */
-export function audit(path: string, ledger: Ledger): readonly Check[] {
-  const books = readBooks(path);
+export function audit(path: string, appUrl: string, ledger: Ledger): readonly Check[] {
+  const books = readBooks(path, appUrl);
   const room = { books, ledger };
   return [
     { name: "the database is whole", faults: books.integrity === "ok" ? [] : [books.integrity] },
@@ -57,16 +57,22 @@ export function audit(path: string, ledger: Ledger): readonly Check[] {
   ];
 }
 
-function readBooks(path: string): Books {
+/** Runs of other apps are the matter of others. */
+const MINE = "runKey IN (SELECT key FROM runs WHERE url = ?)";
+
+function readBooks(path: string, appUrl: string): Books {
   const database = new DatabaseSync(path, { readOnly: true });
-  const all = <T>(sql: string) => database.prepare(sql).all() as unknown as readonly T[]; // Each caller names its columns.
+  const all = <T>(sql: string, ...values: string[]) =>
+    database.prepare(sql).all(...values) as unknown as readonly T[]; // Each caller names its columns.
   try {
     const runs = all<RunRecord>(
-      "SELECT key, id, state, stepCount, sourceRunKey, deadLetterKey FROM runs ORDER BY key",
+      "SELECT key, id, state, stepCount, sourceRunKey, deadLetterKey FROM runs WHERE url = ? ORDER BY key",
+      appUrl,
     );
     const steps = new Map<number, StepRecord[]>();
     for (const { runKey, ...step } of all<StepRecord & { readonly runKey: number }>(
-      "SELECT key, runKey, position, slot, CAST(body AS TEXT) AS body FROM steps ORDER BY runKey, position",
+      `SELECT key, runKey, position, slot, CAST(body AS TEXT) AS body FROM steps WHERE ${MINE} ORDER BY runKey, position`,
+      appUrl,
     )) {
       const list = steps.get(runKey) ?? [];
       list.push(step);
@@ -80,8 +86,11 @@ function readBooks(path: string): Books {
       runsByKey: new Map(runs.map((run) => [run.key, run])),
       runsById: new Map(runs.map((run) => [run.id, run])),
       steps,
-      letters: all("SELECT key, state, runKey, nextRunKey, callbackState FROM deadLetters"),
-      messages: all("SELECT key, state FROM messages"),
+      letters: all(
+        `SELECT key, state, runKey, nextRunKey, callbackState FROM deadLetters WHERE ${MINE}`,
+        appUrl,
+      ),
+      messages: all(`SELECT key, state FROM messages WHERE ${MINE}`, appUrl),
     };
   } finally {
     database.close();

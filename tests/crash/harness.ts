@@ -12,7 +12,7 @@ import { WorkflowLoad } from "./workflow-load.ts";
 /** A life of the server lasts until it has accepted so many requests, however slow the machine is, and a while longer. */
 const ACCEPTS_MAX: Readonly<Record<Half, number>> = { workflows: 1, messages: 60 };
 const LIFE_MS_MIN = 30;
-const LIFE_MS_MAX: Readonly<Record<Half, number>> = { workflows: 330, messages: 800 };
+const LIFE_MS_MAX: Readonly<Record<Half, number>> = { workflows: 700, messages: 800 };
 const ACCEPT_MS_MAX = 5_000;
 /** Share of the kills that hit while the server starts; behind one of them, of those that hit the next start too. */
 const EARLY_KILLS = 0.1;

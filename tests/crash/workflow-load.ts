@@ -1,6 +1,7 @@
 import { CrashApp } from "./app.ts";
 import { audit } from "./audit.ts";
 import { ask, Clients } from "./clients.ts";
+import { FlowLoad } from "./flows/flow-load.ts";
 import { Ledger } from "./ledger.ts";
 import type { Check, Figure, Load, LoadRoom } from "./load.ts";
 import { Random } from "./random.ts";
@@ -18,6 +19,8 @@ export class WorkflowLoad implements Load {
   readonly #random: Random;
   readonly #app: CrashApp;
   readonly #clients: Clients;
+  /** Runs of the official SDK; the others are of an app that is light enough for a heavy load. */
+  readonly #flows: FlowLoad;
 
   constructor(room: LoadRoom) {
     this.#room = room;
@@ -25,6 +28,7 @@ export class WorkflowLoad implements Load {
     const parts = { ledger: this.#ledger, link: room.link, random: new Random(room.seed + 1) };
     this.#app = new CrashApp(parts);
     this.#clients = new Clients({ ...parts, app: this.#app });
+    this.#flows = new FlowLoad(room, this.#ledger.faults);
   }
 
   get faults(): readonly string[] {
@@ -32,11 +36,12 @@ export class WorkflowLoad implements Load {
   }
 
   get inFlight(): number {
-    return this.#app.inFlight;
+    return this.#app.inFlight + this.#flows.inFlight;
   }
 
   async start(): Promise<void> {
     await this.#app.start();
+    await this.#flows.start();
     void this.#clients.operate();
   }
 
@@ -44,12 +49,16 @@ export class WorkflowLoad implements Load {
 
   keepBusy(): void {
     this.#clients.keep(this.#random.between(RUNS_AT_ONCE_MIN, RUNS_AT_ONCE_MAX));
+    this.#flows.keepBusy();
   }
 
-  endLife(): void {}
+  endLife(): void {
+    this.#flows.endLife();
+  }
 
   settle(): void {
     this.#clients.keep(0);
+    this.#flows.settle();
   }
 
   async isQuiet(): Promise<boolean> {
@@ -65,16 +74,18 @@ export class WorkflowLoad implements Load {
       const list = page.runs ?? page.messages;
       if (!Array.isArray(list) || list.length > 0) return false;
     }
-    return this.#app.inFlight === 0;
+    return this.#app.inFlight === 0 && this.#flows.isQuiet();
   }
 
   stop(): void {
     this.#clients.stop();
     this.#app.stop();
+    this.#flows.stop();
   }
 
   audit(): readonly Check[] {
-    return audit(this.#room.databasePath, this.#ledger);
+    const { databasePath } = this.#room;
+    return [...audit(databasePath, this.#app.url, this.#ledger), ...this.#flows.audit()];
   }
 
   progress(): string {
@@ -94,6 +105,7 @@ export class WorkflowLoad implements Load {
       { name: "resumed runs", count: resumed.size, least: 0 },
       { name: "deliveries", count: deliveries, least: 0 },
       { name: "overlaps", count: overlaps, least: 0 },
+      ...this.#flows.figures(cycles),
     ];
   }
 }

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 
 /** What the app and the service that it calls remember. They outlive the server, so their memory is a witness. */
 export class Hub {
-  readonly faults: string[] = [];
+  readonly faults: string[];
   /** Life of the server whose delivery is being handled. */
   readonly epochs = new AsyncLocalStorage<number>();
   readonly #gates = new Map<string, Gate>();
@@ -14,6 +14,10 @@ export class Hub {
   /** Event id -> how often it was sent to one run, and how often that was answered. */
   readonly events = new Map<string, SentEvent>();
   deliveries = 0;
+
+  constructor(faults: string[] = []) {
+    this.faults = faults;
+  }
 
   /** Something was done that a sound server asks for once in each of its lives at the most. */
   does(key: string, name: string, attempt = "0"): void {

@@ -1,5 +1,4 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Listening } from "../server-process.ts";
@@ -53,13 +52,25 @@ export class PointProcess {
     order: ToChild,
     type: T,
   ): Promise<FromChild & { readonly type: T }> {
-    const signal = AbortSignal.timeout(ANSWER_MS_MAX);
-    const answer = once(this.#child, "message", { signal });
-    const end = this.exit.then(() => Promise.reject(new Error(`the server ended before ${type}`)));
+    const { promise, resolve, reject } = Promise.withResolvers<FromChild & { readonly type: T }>();
+    const take = (message: unknown) => {
+      const answer = message as FromChild; // The child is this very program.
+      // Its type is what was just compared.
+      if (answer.type === type) resolve(answer as FromChild & { readonly type: T });
+    };
+    const timer = setTimeout(
+      () => reject(new Error(`the server says no ${type} within ${ANSWER_MS_MAX} ms`)),
+      ANSWER_MS_MAX,
+    );
+    void this.exit.then(() => reject(new Error(`the server ended before ${type}`)));
+    this.#child.on("message", take);
     this.#child.send(order);
-    const [message] = await Promise.race([answer, end]);
-    // One order is given at a time, and this is what a sound child says to it.
-    return message as FromChild & { readonly type: T };
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#child.off("message", take);
+    }
   }
 }
 

@@ -77,7 +77,7 @@ export class PointRig {
       hub: this.#hub,
       link: this.#link,
       watch: this.#watch,
-      arm: () => this.#process.arm(at),
+      arm: () => this.#arm(at),
     });
     let points: readonly string[] = [];
     try {
@@ -108,14 +108,18 @@ export class PointRig {
     for (;;) {
       const process = this.#process;
       try {
-        await process.arm(null);
+        await this.#arm(null);
         return;
       } catch {
         await process.exit;
-        await this.#revival;
         await this.#settle();
       }
     }
+  }
+
+  async #arm(at: number | null): Promise<void> {
+    await this.#revival;
+    await this.#process.arm(at);
   }
 
   async #open(): Promise<void> {
