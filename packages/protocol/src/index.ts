@@ -16,6 +16,7 @@ export * from "./plain-options.ts";
 export * from "./publish.ts";
 export * from "./redaction.ts";
 export * from "./resources.ts";
+export * from "./run-resources.ts";
 export * from "./schedule.ts";
 export * from "./signature.ts";
 export * from "./step.ts";

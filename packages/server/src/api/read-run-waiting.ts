@@ -170,13 +170,14 @@ async function readDelivered(
   store: ApiRoom["store"],
 ): Promise<ReadonlyMap<number, StepRow>> {
   const keys = messages.filter(({ kind }) => kind === "step").map(({ key }) => key);
-  if (keys.length === 0) return new Map();
-  const steps = await store.list("steps", {
-    where: [{ type: "in", column: "key", values: keys }],
-    order: "ascending",
-    limit: keys.length,
-    without: ["body"],
-  });
+  const steps = await inChunks(keys, (values) =>
+    store.list("steps", {
+      where: [{ type: "in", column: "key", values }],
+      order: "ascending",
+      limit: values.length,
+      without: ["body"],
+    }),
+  );
   return new Map(steps.map((step) => [step.key, step]));
 }
 
@@ -187,14 +188,29 @@ async function readLastFailures(
   const keys = messages
     .filter(({ state, retried }) => state === "scheduled" && retried > 0)
     .map(({ key, retried }) => key * ATTEMPTS_PER_MESSAGE_MAX + retried - 1);
-  if (keys.length === 0) return new Map();
-  const attempts = await store.list("attempts", {
-    where: [{ type: "in", column: "key", values: keys }],
-    order: "ascending",
-    limit: keys.length,
-    without: ["responseBody"],
-  });
+  const attempts = await inChunks(keys, (values) =>
+    store.list("attempts", {
+      where: [{ type: "in", column: "key", values }],
+      order: "ascending",
+      limit: values.length,
+      without: ["responseBody"],
+    }),
+  );
   return new Map(attempts.map((attempt) => [attempt.messageKey, attempt]));
+}
+
+/** Keys of one read: twenty runs with a thousand branches each are more than one query can name. */
+const KEYS_MAX = 5_000;
+
+async function inChunks<T>(
+  keys: readonly number[],
+  read: (keys: readonly number[]) => Promise<readonly T[]>,
+): Promise<readonly T[]> {
+  const rows: T[] = [];
+  for (let start = 0; start < keys.length; start += KEYS_MAX) {
+    rows.push(...(await read(keys.slice(start, start + KEYS_MAX))));
+  }
+  return rows;
 }
 
 async function readFacts(told: readonly Told[], room: ApiRoom): Promise<RunWaitingFacts> {
