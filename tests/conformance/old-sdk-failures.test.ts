@@ -313,3 +313,37 @@ test("S36: a restart begins again with the payload", async () => {
   expect(counters.all()).toEqual({ reserve: 2, charge: 2, ship: 1 });
   expect(run.workflowRunResponse).toBe('"reserved, charged, shipped"');
 });
+
+test.each(["resume", "restart"] as const)(
+  "after a %s the settings of serve hold as before",
+  async (mode) => {
+    const told: string[] = [];
+    const counters = serveOrder("/order", {
+      ...{ retries: 1, retryDelay: "1" },
+      failureFunction: ({ failResponse }) => void told.push(failResponse),
+    });
+    const runId = await triggerOrder();
+    const { dlqId } = await world.deadLetterIn(runId, "CALLBACK_SUCCESS");
+    counters.heal();
+    counters.break("ship");
+    const { workflowRunId } = await oldClient(world).dlq[mode]({ dlqId });
+    const entry = await world.deadLetterIn(workflowRunId, "CALLBACK_SUCCESS");
+    expect(entry).toMatchObject({ maxRetries: 1 });
+    expect(told).toEqual(["charge is broken", "ship is broken"]);
+    expect(counters.all()).toMatchObject({ ship: 2 });
+  },
+);
+
+test("after a resume from the first step the settings of serve hold for the others", async () => {
+  const told: string[] = [];
+  const counters = serveOrder("/order", {
+    failureFunction: ({ failResponse }) => void told.push(failResponse),
+  });
+  counters.break("reserve");
+  const { dlqId } = await world.deadLetterIn(await triggerOrder({ retries: 0 }), null);
+  counters.heal();
+  counters.break("ship");
+  const { workflowRunId } = await oldClient(world).dlq.resume({ dlqId });
+  await world.deadLetterIn(workflowRunId, "CALLBACK_SUCCESS");
+  expect(told).toEqual(["ship is broken"]);
+});

@@ -121,12 +121,18 @@ test("a callback has the retries and the failure function of serve; when it fail
   });
   const client = oldClient(world);
   const { workflowRunId } = await client.trigger({ url, body: "payload" });
-  const { dlqId } = await world.deadLetterIn(workflowRunId, "CALLBACK_SUCCESS");
+  const first = await world.deadLetterIn(workflowRunId, "CALLBACK_SUCCESS");
   expect(broken.all()).toEqual({ callback: 2 });
-  expect(told).toEqual([[workflowRunId, "payload", 500]]);
+  const again = await client.dlq.resume({ dlqId: first.dlqId });
+  const second = await world.deadLetterIn(again.workflowRunId, "CALLBACK_SUCCESS");
+  expect(broken.all()).toEqual({ callback: 4 });
+  expect(told).toEqual([
+    [workflowRunId, "payload", 500],
+    [again.workflowRunId, "payload", 500],
+  ]);
   broken.heal();
-  const resumed = await client.dlq.resume({ dlqId });
-  const run = await world.succeeded(resumed.workflowRunId);
+  const healed = await client.dlq.resume({ dlqId: second.dlqId });
+  const run = await world.succeeded(healed.workflowRunId);
   expect([run.workflowRunResponse, counters.all()]).toEqual(['"answer"', { third: 1 }]);
 });
 

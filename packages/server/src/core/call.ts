@@ -120,7 +120,7 @@ export function callResultMessage(
       body: null,
     },
     {
-      flowControl: own.flowControl ?? runFlowControlOf(config, own),
+      flowControl: config.laidDown?.flowControl ?? own.flowControl ?? runFlowControlOf(config, own),
       timeoutMs: settings.timeoutMs,
       book,
     },

@@ -17,7 +17,13 @@ import {
   updateOf,
 } from "./rows.suite.ts";
 import type { StepRow } from "./rows.ts";
-import { type MessageConfig, parseRunConfig, type RunConfig } from "./run-config.ts";
+import {
+  effectiveConfig,
+  type MessageConfig,
+  parseRunConfig,
+  type RunConfig,
+  settingsOf,
+} from "./run-config.ts";
 
 const noLimits = { parallelism: null, rate: null, periodMs: 1_000 };
 const failedRun = runRow({ state: "failed", deadLetterKey: 20, completedAt: NOW - 1_000 });
@@ -295,10 +301,10 @@ describe("a run whose messages lived by their own settings", () => {
     return parseRunConfig(insertsInto(transition, "runConfigs")[0]?.config ?? "");
   };
 
-  test("takes those of its last record for what remains", () => {
+  test("falls back on those of its last record where a message brings none", () => {
     expect(after({})).toEqual({
       ...source,
-      isPersistent: true,
+      laidDown: {},
       retries: 2,
       retryDelay: "77",
       timeoutMs: 4_000,
@@ -306,10 +312,10 @@ describe("a run whose messages lived by their own settings", () => {
     });
   });
 
-  test("takes the defaults where its last record brought nothing", () => {
+  test("falls back on the defaults where its last record brought nothing", () => {
     expect(after({}, [initialStep])).toEqual({
       ...source,
-      isPersistent: true,
+      laidDown: {},
       retries: 3,
       retryDelay: null,
       timeoutMs: null,
@@ -317,15 +323,27 @@ describe("a run whose messages lived by their own settings", () => {
     });
   });
 
-  test("follows every override, which its later messages could not undo", () => {
-    expect(
-      after({ retries: 0, retryDelay: "9", failureCallbackUrl: "https://other.test/f" }),
-    ).toMatchObject({
-      isPersistent: true,
+  test("lets its later messages bring their own", () => {
+    expect(effectiveConfig(after({}, [initialStep]), own, 60_000)).toEqual({
+      retries: 2,
+      retryDelay: "77",
+      timeoutMs: 4_000,
+      failureCallback: own.failureCallback,
+    });
+    expect(effectiveConfig(after({}), { forward: {} }, 60_000).retries).toBe(2);
+  });
+
+  test("follows every override, which its later messages cannot undo", () => {
+    const overrides = { retries: 0, retryDelay: "9", failureCallbackUrl: "https://other.test/f" };
+    const expected = {
       retries: 0,
       retryDelay: "9",
       failureCallback: { url: "https://other.test/f" },
-    });
+    };
+    expect(after(overrides)).toMatchObject(expected);
+    expect(effectiveConfig(after(overrides), own, 60_000)).toMatchObject(expected);
+    const answer = { run: after(overrides), own };
+    expect(settingsOf("callResult", answer, 60_000)).toMatchObject(expected);
   });
 
   test("keeps the headers that each record brought along", () => {

@@ -6,9 +6,10 @@ import type { DeadLetterRow, MessageRow, RunRow, StepRow } from "./rows.ts";
 import { type Leftovers, runAnswer } from "./run.ts";
 import {
   effectiveConfig,
-  type FailureCallback,
+  overrideCallback,
   parseMessageConfig,
   type RunConfig,
+  withLabels,
 } from "./run-config.ts";
 import { admitMessage, flowControlOf, type RunGates, withGates } from "./run-gates.ts";
 import { announce, type FirstMessage, firstMessage, labelColumn } from "./start-run.ts";
@@ -71,44 +72,27 @@ export function decideReviveRun(
   return withGates(transition, book);
 }
 
-/** A run whose messages brought their own settings takes those of its last message, so that overrides hold for what remains. */
+/** Messages that bring their own settings go on doing so: what is laid down now wins over them, and the last one's help out. */
 function withOverrides(
   config: RunConfig,
   kept: readonly StepRow[],
-  overrides: Overrides,
+  { delayMs: _, ...given }: Overrides,
   context: Context,
 ): RunConfig {
   const last = parseMessageConfig(kept.at(-1)?.config ?? null);
   const effective = effectiveConfig(config, last, context.attemptTimeoutMs);
+  const laidDown = { ...config.laidDown, ...given };
   return {
     ...config,
-    isPersistent: true,
-    retries: overrides.retries ?? effective.retries,
-    retryDelay: overrides.retryDelay ?? effective.retryDelay,
+    ...(config.isPersistent ? {} : { laidDown }),
+    retries: laidDown.retries ?? effective.retries,
+    retryDelay: laidDown.retryDelay ?? effective.retryDelay,
     timeoutMs: config.isPersistent ? config.timeoutMs : (last.timeoutMs ?? null),
-    flowControl: overrides.flowControl ?? flowControlOf(config, last) ?? config.flowControl,
-    labels: overrides.labels ?? config.labels,
-    forward: withLabels(config.forward, overrides),
-    failureCallback: overrideCallback(effective.failureCallback, overrides),
+    flowControl: laidDown.flowControl ?? flowControlOf(config, last) ?? config.flowControl,
+    labels: laidDown.labels ?? config.labels,
+    forward: withLabels(config.forward, laidDown),
+    failureCallback: overrideCallback(effective.failureCallback, laidDown),
   };
-}
-
-/** The app reads its labels from a header that goes with every delivery. */
-export function withLabels(
-  forward: Readonly<Record<string, string>>,
-  { labels }: Overrides,
-): Readonly<Record<string, string>> {
-  return labels === undefined ? forward : { ...forward, [HEADER.label]: labels.join(",") };
-}
-
-function overrideCallback(
-  callback: FailureCallback | null,
-  overrides: Overrides,
-): FailureCallback | null {
-  const url = overrides.failureCallbackUrl ?? callback?.url;
-  if (url === undefined) return null;
-  const config = callback?.config ?? { forward: {} };
-  return { url, config: { ...config, forward: withLabels(config.forward, overrides) } };
 }
 
 function toRun(
@@ -162,6 +146,8 @@ function toMessage(
   const dueAt = Math.max(step.dueAt, context.now + (overrides.delayMs ?? 0));
   if (step.slot === INITIAL_SLOT)
     return firstMessage({ run, step: { ...step, dueAt }, config, book }, context);
+  const own = parseMessageConfig(step.config);
+  const { retries, timeoutMs } = effectiveConfig(config, own, context.attemptTimeoutMs);
   return admitMessage(
     {
       key: step.key,
@@ -171,16 +157,12 @@ function toMessage(
       deadLetterKey: null,
       createdAt: context.now,
       dueAt,
-      retries: config.retries,
+      retries,
       url: run.url,
       config: null,
       body: null,
     },
-    {
-      flowControl: config.flowControl,
-      timeoutMs: config.timeoutMs ?? context.attemptTimeoutMs,
-      book,
-    },
+    { flowControl: flowControlOf(config, own), timeoutMs, book },
     context,
   );
 }

@@ -1,4 +1,4 @@
-import { type FlowControl, RETRIES_DEFAULT, type Redaction } from "@reprise/protocol";
+import { type FlowControl, HEADER, RETRIES_DEFAULT, type Redaction } from "@reprise/protocol";
 import type { MessageKind } from "./rows.ts";
 
 /**
@@ -31,6 +31,15 @@ export interface MessageConfig {
   readonly failureCallback?: FailureCallback;
 }
 
+/** What somebody who resumed or restarted a run has laid down for the rest of it. */
+export interface LaidDown {
+  readonly retries?: number;
+  readonly retryDelay?: string;
+  readonly flowControl?: FlowControl;
+  readonly labels?: readonly string[];
+  readonly failureCallbackUrl?: string;
+}
+
 export interface RunConfig {
   /** True when the trigger's settings hold for the whole run (`WF_TriggerOnConfig`); else each message lives by its own. */
   readonly isPersistent: boolean;
@@ -51,6 +60,11 @@ export interface RunConfig {
   /** First contact with an endpoint whose SDK the caller did not know: `pending` until the SDK has triggered again. */
   readonly hop: "none" | "pending" | "done";
   readonly invoker: Invoker | null;
+  /**
+   * Given, and perhaps empty, when the run was resumed or restarted. It wins over the settings of every message; the run's own
+   * hold where a message brings none, which helps an app that has moved to an SDK whose messages bring none.
+   */
+  readonly laidDown?: LaidDown;
 }
 
 export const emptyMessageConfig: MessageConfig = { forward: {} };
@@ -79,6 +93,7 @@ export function effectiveConfig(
   message: MessageConfig,
   timeoutMsDefault: number,
 ): Effective {
+  const { laidDown } = run;
   if (run.isPersistent) {
     return {
       retries: run.retries,
@@ -87,12 +102,32 @@ export function effectiveConfig(
       failureCallback: run.failureCallback,
     };
   }
+  const fallback = laidDown === undefined ? null : run;
+  const callback = message.failureCallback ?? fallback?.failureCallback ?? null;
   return {
-    retries: message.retries ?? RETRIES_DEFAULT,
-    retryDelay: message.retryDelay ?? null,
-    timeoutMs: message.timeoutMs ?? timeoutMsDefault,
-    failureCallback: message.failureCallback ?? null,
+    retries: laidDown?.retries ?? message.retries ?? fallback?.retries ?? RETRIES_DEFAULT,
+    retryDelay: laidDown?.retryDelay ?? message.retryDelay ?? fallback?.retryDelay ?? null,
+    timeoutMs: message.timeoutMs ?? fallback?.timeoutMs ?? timeoutMsDefault,
+    failureCallback: laidDown === undefined ? callback : overrideCallback(callback, laidDown),
   };
+}
+
+/** The app reads its labels from a header that goes with every delivery. */
+export function withLabels(
+  forward: Readonly<Record<string, string>>,
+  { labels }: LaidDown,
+): Readonly<Record<string, string>> {
+  return labels === undefined ? forward : { ...forward, [HEADER.label]: labels.join(",") };
+}
+
+export function overrideCallback(
+  callback: FailureCallback | null,
+  laidDown: LaidDown,
+): FailureCallback | null {
+  const url = laidDown.failureCallbackUrl ?? callback?.url;
+  if (url === undefined) return null;
+  const config = callback?.config ?? { forward: {} };
+  return { url, config: { ...config, forward: withLabels(config.forward, laidDown) } };
 }
 
 /**
@@ -115,9 +150,9 @@ export function settingsOf(
   const effective = effectiveConfig(run, own, timeoutMsDefault);
   if (kind !== "callResult") return effective;
   return {
-    retries: own.retries ?? effective.retries,
-    retryDelay: own.retryDelay ?? effective.retryDelay,
+    retries: run.laidDown?.retries ?? own.retries ?? effective.retries,
+    retryDelay: run.laidDown?.retryDelay ?? own.retryDelay ?? effective.retryDelay,
     timeoutMs: own.timeoutMs ?? effective.timeoutMs,
-    failureCallback: run.failureCallback ?? effective.failureCallback,
+    failureCallback: effective.failureCallback ?? run.failureCallback,
   };
 }

@@ -19,7 +19,10 @@ export interface RunGates {
 
 /** A persistent run's key holds for all of its deliveries; otherwise each has its own, or none. */
 export function flowControlOf(run: RunConfig, message: MessageConfig): FlowControl | null {
-  return run.isPersistent ? run.flowControl : (message.flowControl ?? null);
+  const { laidDown } = run;
+  if (run.isPersistent) return run.flowControl;
+  const fallback = laidDown === undefined ? null : run.flowControl;
+  return laidDown?.flowControl ?? message.flowControl ?? fallback;
 }
 
 export interface Admission {
