@@ -128,6 +128,29 @@ test("a run over REST fails at once with an endpoint of Python", async () => {
   expect(world.app.at("/python").filter(isStep).length).toBeLessThanOrEqual(2);
 });
 
+test.each([
+  ["0.2", (path: string, run: () => void) => serveOld(world, path, (one) => one.run("first", run))],
+  [
+    "Python",
+    (path: string, run: () => void) => servePython(world, path, (one) => one.run("first", run)),
+  ],
+])(
+  "an endpoint of %s that is asked who it is takes the question for a request, once",
+  async (_name, serve) => {
+    const counters = new Counters();
+    const url = serve("/unknown", counters.step("first", undefined));
+    const headers = { "Upstash-Workflow-Unknown-Sdk": "true", "Upstash-Retry-Delay": "1" };
+    const run = await world.failed(await triggerOverRest(url, headers));
+    expect(JSON.stringify(run.steps)).toContain(SDK_TOO_OLD);
+    const isQuestion = ({ headers: sent }: Received) =>
+      sent["upstash-workflow-unknown-sdk"] === "true";
+    expect(world.app.at("/unknown").filter(isQuestion)).toHaveLength(1);
+    await world.close();
+    // Each question more would have made one run more, with the list of steps as its payload.
+    expect(counters.all()).toEqual({ first: 1 });
+  },
+);
+
 test("a run over REST fails at once with a page", async () => {
   const url = world.app.on("/page", tunnelPage);
   await expectFailure(await triggerOverRest(url), NOT_A_WORKFLOW, TUNNEL);

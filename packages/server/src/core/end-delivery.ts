@@ -213,7 +213,7 @@ function isSilentStall({ config, command, message, state }: LiveDelivery): boole
 function firstDeliveryFault({ config, command, message }: LiveDelivery): string | null {
   const { outcome } = command;
   if (outcome.type !== "response" || message.stepPosition !== 0) return null;
-  if (config.requiresSdkHeader && message.kind !== "hop") {
+  if (config.requiresSdkHeader && !(message.kind === "hop" && config.hop === "done")) {
     const version = responseHeader(outcome, HEADER.workflowSdk);
     if (version !== null || responseHeader(outcome, HEADER.workflowSdkVersion) !== null) {
       return isVersionOne(version) ? null : SDK_TOO_OLD;
