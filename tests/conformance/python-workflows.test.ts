@@ -237,6 +237,15 @@ test("a list is never left out, however long: this SDK says that it fetches, and
   expect(stepDeliveries("/long").filter(({ body }) => body === "")).toEqual([]);
 });
 
+test("a list is not left out either when a client of JavaScript, which could fetch it, has triggered the run", async () => {
+  const url = servePython(world, "/long", async (context) => {
+    const first = await context.run("first", () => "x".repeat(INLINE_CHARS_MAX));
+    await context.run("second", () => first.length);
+  });
+  await world.succeeded(await world.trigger({ url }));
+  expect(stepDeliveries("/long").map(({ body }) => body === "")).toEqual([false, false, false]);
+});
+
 test("steps that the code no longer has are told apart by name and type", async () => {
   let name = "first";
   servePython(

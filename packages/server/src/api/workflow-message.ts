@@ -117,8 +117,13 @@ export function toRestStartRun(
 }
 
 /** The SDK that names no protocol version says that it can fetch the steps itself, and cannot. */
-function toFeatureSet({ features, sdkVersion }: WorkflowOptions): readonly string[] {
-  return [...features].filter((name) => sdkVersion !== null || name !== FEATURE.lazyFetch);
+function cannotFetch({ features, sdkVersion }: WorkflowOptions): boolean {
+  return sdkVersion === null && features.has(FEATURE.lazyFetch);
+}
+
+function toFeatureSet(workflow: WorkflowOptions): readonly string[] {
+  const { features } = workflow;
+  return [...features].filter((name) => name !== FEATURE.lazyFetch || !cannotFetch(workflow));
 }
 
 function commonConfig(options: MessageOptions, room: ApiRoom) {
@@ -216,7 +221,10 @@ export function toSubmitStep(
     },
     groupNextStepId: null,
     body: submission.body,
-    messageConfig: toMessageConfig(options, room),
+    messageConfig: {
+      ...toMessageConfig(options, room),
+      ...(cannotFetch(workflow) ? { isInline: true } : {}),
+    },
     dueAt: options.dueAt,
     record,
   };

@@ -29,6 +29,8 @@ export interface MessageConfig {
   readonly timeoutMs?: number;
   readonly flowControl?: FlowControl;
   readonly failureCallback?: FailureCallback;
+  /** The endpoint that sent this cannot fetch its list, whatever whoever triggered the run believes. */
+  readonly isInline?: true;
 }
 
 /** What somebody who resumed or restarted a run has laid down for the rest of it. */

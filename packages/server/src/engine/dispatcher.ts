@@ -238,7 +238,9 @@ export class Dispatcher {
     }
     if (message.stepPosition === null) return toBody(message.body ?? new Uint8Array());
     const isFetching =
-      config.featureSet.includes("LazyFetch") && HEADER.workflowSdkVersion in own.forward;
+      config.featureSet.includes("LazyFetch") &&
+      HEADER.workflowSdkVersion in own.forward &&
+      own.isInline !== true;
     const bytesMax = isFetching ? this.#options.limits.inlineCharsMax : Number.POSITIVE_INFINITY;
     const list = await this.#options.history.listUntil(run.key, message.stepPosition, bytesMax);
     return list ?? toBody(new Uint8Array());
