@@ -163,3 +163,20 @@ test("a page instead of a branch of a parallel group fails the run, and a resume
   const run = await world.succeeded(resumed.workflowRunId);
   expect(run.workflowRunResponse).toBe('["a","b"]');
 });
+
+test("a page instead of the endpoint that is told the answer of a call is a failed attempt", async () => {
+  const third = world.app.on("/third", () => new Response("answer"));
+  const workflow = world.workflow(
+    async (context) => (await context.call("call", { url: third })).body,
+  );
+  let pages = 1;
+  const url = world.app.on("/order", (request, received) => {
+    const isCallback = received.headers["upstash-workflow-callback"] !== undefined;
+    if (!isCallback || pages === 0) return workflow(request);
+    pages -= 1;
+    return new Response(TUNNEL);
+  });
+  const run = await world.succeeded(await world.trigger({ url, ...retries }));
+  expect(run.workflowRunResponse).toBe('"answer"');
+  expect(world.app.at("/third")).toHaveLength(1);
+});

@@ -60,7 +60,7 @@ export type Verdict =
 /** Whether the decision needs more than the message: everything but the success of a later step does. */
 export function needsRun(message: MessageRow, outcome: Outcome): boolean {
   if (!isSuccess(outcome)) return true;
-  if (message.kind === "callResult") return false;
+  if (message.kind === "callResult") return !isFromSdk(outcome);
   return message.kind !== "step" || message.stepPosition === 0 || !isFromSdk(outcome);
 }
 
@@ -199,7 +199,8 @@ const NOT_FROM_SDK =
 /** A success behind which nothing follows, from somebody who is no SDK: left at that, the run would hang for ever. */
 function isSilentStall({ config, command, message, state }: LiveDelivery): boolean {
   const { outcome } = command;
-  const isLater = message.kind === "step" && message.stepPosition !== 0;
+  const isLater =
+    message.kind === "callResult" || (message.kind === "step" && message.stepPosition !== 0);
   return (
     isLater &&
     config.isDetecting &&
