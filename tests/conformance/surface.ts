@@ -55,10 +55,10 @@ export function callbacksAmong(received: readonly Received[]): readonly Received
   return received.filter(({ headers }) => headers["upstash-workflow-callback"] === "true");
 }
 
-/** What the error of a run that has failed at its next step says. */
+/** What the last error of a run says; those of calls that have failed come before what follows from them. */
 export function faultOf(run: RunResource): { readonly status: number; readonly body: string } {
   const errors = run.steps.flatMap(({ steps }) => steps.flatMap((step) => step.errors ?? []));
-  const [{ status, body } = { status: 0, body: "" }] = errors;
+  const { status, body } = errors.at(-1) ?? {};
   return { status: status ?? 0, body: body ?? "" };
 }
 
