@@ -45,9 +45,16 @@ export interface ChildFacts {
   readonly workflowCreatedAt: number;
 }
 
-export function parseWaitConfig({ config }: Pick<WaitRow, "config">): WaitConfig {
+/** Rows never change, and one decision asks for the same configuration several times. */
+const parsed = new WeakMap<Pick<WaitRow, "config">, WaitConfig>();
+
+export function parseWaitConfig(wait: Pick<WaitRow, "config">): WaitConfig {
+  const known = parsed.get(wait);
+  if (known !== undefined) return known;
   // The text was written by `JSON.stringify` of a WaitConfig; nobody else writes this column.
-  return JSON.parse(config) as WaitConfig;
+  const config = JSON.parse(wait.config) as WaitConfig;
+  parsed.set(wait, config);
+  return config;
 }
 
 /** Ends a wait; what it held for the app goes with it. */
