@@ -17,6 +17,8 @@ const TABLES = [
   "flowControls",
   "schedules",
   "bulkActions",
+  "waits",
+  "events",
 ] as const;
 
 /** Every row of the database, in one order: two of them are equal when nothing was changed. */

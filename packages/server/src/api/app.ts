@@ -58,6 +58,9 @@ const resources = [
 /** Whatever is behind one of these is a destination. */
 const DESTINATION_PREFIXES = [DESTINATION_PREFIX.publish, DESTINATION_PREFIX.enqueue];
 
+/** What running workflows call without a header that says so; there a 400 would mean that the run has ended. */
+const FROM_RUNS = /^\/v2\/(?:wait|notify)(?:\/|$)/;
+
 /** The API as a function from request to response; the transport tells what a `Request` cannot. */
 export interface Api {
   fetch(request: Request, peer?: Peer): Promise<Response>;
@@ -91,7 +94,7 @@ export function createApi(room: ApiRoom): Api {
   });
   app.onError((error, c) => {
     // What is refused before a route sees it may come from a running workflow as well.
-    const isSubmission = isSubmissionRequest(c.req.raw);
+    const isSubmission = isSubmissionRequest(c.req.raw) || FROM_RUNS.test(c.req.path);
     return errorResponse(isSubmission ? asSubmissionError(error) : error, room.host);
   });
   return {

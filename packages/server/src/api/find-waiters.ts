@@ -17,13 +17,14 @@ export async function findWaiters(
   ]);
   const letterKeys = runs.flatMap(({ deadLetterKey }) => deadLetterKey ?? []);
   const letters = await store.get("deadLetters", letterKeys);
+  const letterOf = new Map(letters.map((letter) => [letter.key, letter]));
   const runOf = new Map(runs.map((run) => [run.key, run]));
   const configOf = new Map(configs.map(({ key, config }) => [key, config]));
   return waits
     .toSorted((a, b) => a.key - b.key)
     .flatMap((wait) => {
       const run = runOf.get(wait.runKey);
-      const letter = letters.find(({ key }) => key === run?.deadLetterKey) ?? null;
+      const letter = letterOf.get(run?.deadLetterKey ?? -1) ?? null;
       if (run === undefined || !isOpen(run, letter)) return [];
       const redaction = readRunConfig(configOf.get(run.key))?.redaction ?? null;
       return [toWaiter(wait, run.id, redaction)];

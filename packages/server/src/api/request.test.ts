@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { callerIp, checkTransport, readBody } from "./request.ts";
+import { callerIp, checkTransport, externalOrigin, readBody } from "./request.ts";
 import type { ApiSettings } from "./room.ts";
 
 describe("the address of a caller", () => {
@@ -25,6 +25,28 @@ describe("the address of a caller", () => {
     expect(from("192.0.2.1", "", ["192.0.2.1"])).toBe("192.0.2.1");
     expect(from("192.0.2.1", null, ["192.0.2.1"])).toBe("192.0.2.1");
   });
+});
+
+test("the origin of a webhook can always stand in a URL, whatever a proxy has been told", () => {
+  const originOf = (headers: Record<string, string>) => {
+    const request = new Request("http://reprise.test/hook", { headers });
+    const peer = { address: "192.0.2.1", rawTarget: "/hook", rawHeaders: [] };
+    const { proto, host } = externalOrigin(request, peer, {
+      publicUrl: null,
+      trustedProxies: ["192.0.2.1"],
+    });
+    return `${proto}://${host}`;
+  };
+  const said = (proto: string, host: string) =>
+    originOf({ "x-forwarded-proto": proto, "x-forwarded-host": host });
+  expect(said("HTTPS, http", "hooks.test:8443, inner")).toBe("https://hooks.test:8443");
+  expect(said("https", "[::1]:80")).toBe("https://[::1]:80");
+  for (const proto of ["", "javascript", "ftp", "https:"]) {
+    expect(said(proto, "hooks.test")).toBe("http://hooks.test");
+  }
+  for (const host of ["", "a b", "a/b?", "me:secret@hooks.test", "[", "a:b:c", "a:99999"]) {
+    expect(said("https", host)).toBe("https://reprise.test");
+  }
 });
 
 test("a body whose connection ends is a fault of the request, not of the server", async () => {

@@ -172,11 +172,17 @@ export function externalOrigin(
   }
   const isProxied = trustedProxies.includes(peer.address);
   const said = (name: string) =>
-    isProxied ? request.headers.get(name)?.split(",")[0]?.trim() : undefined;
+    isProxied ? (request.headers.get(name)?.split(",")[0]?.trim() ?? "") : "";
+  const [proto, host] = [said("x-forwarded-proto").toLowerCase(), said("x-forwarded-host")];
   return {
-    proto: said("x-forwarded-proto") || "http",
-    host: said("x-forwarded-host") || (request.headers.get("host") ?? new URL(request.url).host),
+    proto: proto === "https" ? proto : "http",
+    // A proxy may pass on what its caller has made up: whoever makes a URL of it must not fail.
+    host: isAuthority(host) ? host : (request.headers.get("host") ?? new URL(request.url).host),
   };
+}
+
+function isAuthority(host: string): boolean {
+  return /^[A-Za-z0-9.:_[\]-]+$/.test(host) && URL.canParse(`http://${host}`);
 }
 
 /** The caller's address; behind a trusted proxy the one that the proxy names. */

@@ -1,3 +1,4 @@
+import { RUN_BYTES_MAX } from "@reprise/protocol";
 import { describe, expect, test } from "vitest";
 import { answerInvoker, decideEndWait } from "./answer-wait.ts";
 import { GateBook } from "./gate-book.ts";
@@ -13,6 +14,7 @@ import {
 } from "./rows.suite.ts";
 import type { Change } from "./rows.ts";
 import { recipient, target, waitConfig, waitRow } from "./wait.suite.ts";
+import type { EventRow } from "./wait-rows.ts";
 
 const data = new TextEncoder().encode('{"paid":true}');
 const notify = { type: "notifyEvent", eventId: "paid", data } as const;
@@ -105,15 +107,23 @@ describe("a notification for one run", () => {
       eventId: "paid",
       source: "notify",
       createdAt: NOW,
+      bytes: 1,
       body: data,
     } as const;
-    const { changes, answer } = decideNotifyRun(
-      { ...room, kept: Array.from({ length: 1_000 }, () => one) },
-      command,
-      contextAt(),
-    );
-    expect(changes).toEqual([]);
-    expect(answer).toMatchObject({ outcome: "full" });
+    const outcomeWith = (kept: readonly EventRow[]) => {
+      const { changes, answer } = decideNotifyRun({ ...room, kept }, command, contextAt());
+      return [changes.length, answer.outcome];
+    };
+    const thousand = Array.from({ length: 1_000 }, (_, n) => ({ ...one, eventId: `${n}` }));
+    expect(outcomeWith(thousand.slice(1))).toEqual([1, "kept"]);
+    expect(outcomeWith(thousand)).toEqual([0, "full"]);
+    // Those who have no token do not keep out those who have one.
+    expect(outcomeWith(thousand.map((event) => ({ ...event, source: "webhook" })))).toEqual([
+      1,
+      "kept",
+    ]);
+    expect(outcomeWith([{ ...one, bytes: RUN_BYTES_MAX - data.byteLength }])).toEqual([1, "kept"]);
+    expect(outcomeWith([{ ...one, bytes: RUN_BYTES_MAX }])).toEqual([0, "full"]);
   });
 });
 

@@ -1,3 +1,4 @@
+import { RUN_BYTES_MAX } from "@reprise/protocol";
 import { answerWait, type Recipient } from "./answer-wait.ts";
 import type { NotifyEvent, NotifyRun, Woken } from "./commands.ts";
 import { GateBook } from "./gate-book.ts";
@@ -6,7 +7,7 @@ import { type RunGates, withGates } from "./run-gates.ts";
 import { isOpen } from "./submit-step.ts";
 import { type Context, type Effect, insert, type Transition, unchanged } from "./transition.ts";
 import { eventRecord, parseWaitConfig } from "./wait.ts";
-import type { EventRow } from "./wait-rows.ts";
+import type { EventRow, EventSource } from "./wait-rows.ts";
 
 /** Notifications: to everybody who waits for an event now, or to one run, for which they are kept until it waits. */
 
@@ -59,12 +60,17 @@ export interface NotifyRunState extends RunGates {
   readonly deadLetter: DeadLetterRow | null;
   /** The oldest open wait of that run for this event. */
   readonly recipient: Recipient | null;
-  /** What is kept for the run. */
+  /** What is kept for the run, for whatever event; bodies are not looked at. */
   readonly kept: readonly EventRow[];
 }
 
-/** Events that are kept for one run and event id; each of them waits for a step that may never come. */
+/**
+ * Events that are kept for one run, each for a step that may never come. Notifications and webhooks are counted apart: whoever has the
+ * URL of a webhook can make up event ids, and must not keep out those who have a token.
+ */
 const KEPT_EVENTS_MAX = 1_000;
+/** And how long they may be together. */
+const KEPT_BYTES_MAX = RUN_BYTES_MAX;
 
 export function decideNotifyRun(
   { run, deadLetter, recipient, kept, flows }: NotifyRunState,
@@ -79,16 +85,23 @@ export function decideNotifyRun(
       woken === null ? { outcome: "ended", run } : { outcome: "woken", run, woken };
     return withGates({ changes, effects, answer }, book);
   }
-  if (kept.length >= KEPT_EVENTS_MAX) return unchanged({ outcome: "full", run });
+  if (isFull(kept, source, data)) return unchanged({ outcome: "full", run });
   const event: EventRow = {
     key: context.newKey(),
     runKey: run.key,
     eventId,
     source,
     createdAt: context.now,
+    bytes: data.byteLength,
     body: data,
   };
   return { changes: [insert("events", event)], effects: [], answer: { outcome: "kept", run } };
+}
+
+function isFull(kept: readonly EventRow[], source: EventSource, data: Uint8Array): boolean {
+  const alike = kept.filter((event) => event.source === source);
+  const bytes = alike.reduce((sum, event) => sum + event.bytes, data.byteLength);
+  return alike.length >= KEPT_EVENTS_MAX || bytes > KEPT_BYTES_MAX;
 }
 
 export type NotifyRunAnswer =

@@ -41,15 +41,11 @@ const call: RegisterCall = {
 };
 const invoke: InvokeRun = { ...shared, type: "invokeRun", start: startRun({ runId: "wfr_child" }) };
 
-const event = (key: number, fields: Partial<EventRow> = {}): EventRow => ({
-  key,
-  runKey: 1,
-  eventId: "paid",
-  source: "notify",
-  createdAt: NOW,
-  body: new TextEncoder().encode(`data of ${key}`),
-  ...fields,
-});
+const event = (key: number, fields: Partial<EventRow> = {}): EventRow => {
+  const body = new TextEncoder().encode(`data of ${key}`);
+  const row = { key, runKey: 1, eventId: "paid", source: "notify", createdAt: NOW } as const;
+  return { ...row, bytes: body.byteLength, body, ...fields };
+};
 
 const open: RegisterWaitState = {
   run: runRow({ stepCount: 2 }),

@@ -1,6 +1,7 @@
 import { RepriseError } from "@reprise/protocol";
 import { answerWait, type Recipient } from "./answer-wait.ts";
 import { checkLimits } from "./append-step.ts";
+import { assert } from "./assert.ts";
 import type { InvokeRun, RegisterCall, RegisterWait, SubmitStepAnswer } from "./commands.ts";
 import { GateBook } from "./gate-book.ts";
 import type { DeadLetterRow, MessageRow, RunRow, StepRow } from "./rows.ts";
@@ -29,7 +30,7 @@ export interface RegisterState extends RunGates {
 }
 
 export interface RegisterWaitState extends RegisterState {
-  /** What came for this event before, oldest first. */
+  /** What came for this event before, oldest first; of each source as many bodies have been read as may be taken. */
   readonly kept: readonly EventRow[];
 }
 
@@ -57,6 +58,7 @@ export function decideRegisterWait(
   if (event === undefined) {
     return { changes: [insert("waits", wait)], effects: [{ type: "wake", dueAt }], answer };
   }
+  assert(event.body.byteLength === event.bytes, "an event must be read before it is taken");
   const book = new GateBook(null, state.flows ?? []);
   const recipient: Recipient = { ...state, run, wait };
   const result = { body: eventRecord(wait, event.body, context), target: command.config.result };

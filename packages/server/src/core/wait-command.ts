@@ -51,6 +51,8 @@ export interface InvokeRun extends Registration {
 export interface NotifyEvent {
   readonly type: "notifyEvent";
   readonly eventId: string;
+  /** Of these waits alone those that still wait: a long event for very many is told to some at a time. */
+  readonly waitKeys?: readonly number[];
   readonly data: Uint8Array;
 }
 

@@ -42,5 +42,7 @@ export interface EventRow {
   /** A webhook's caller has no token, so what it sends is for steps that wait for webhooks alone. */
   readonly source: EventSource;
   readonly createdAt: number;
+  /** Length of the body: events are counted without being read. */
+  readonly bytes: number;
   readonly body: Uint8Array;
 }

@@ -1,21 +1,30 @@
 import type { Command, EndDelivery } from "../core/commands.ts";
 import { mayFailRun, needsRun } from "../core/end-delivery.ts";
 import { hasEnvelope } from "../core/end-message.ts";
-import { ATTEMPTS_PER_MESSAGE_MAX, type DeadLetterRow, type MessageRow } from "../core/rows.ts";
+import {
+  ATTEMPTS_PER_MESSAGE_MAX,
+  type DeadLetterRow,
+  type MessageRow,
+  type TableName,
+  type Tables,
+} from "../core/rows.ts";
 import { continuationSlots, INITIAL_SLOT, nextStepIdOf, resultSlot } from "../core/step.ts";
 import { neededSlots } from "../core/submit-step.ts";
 import type { Transaction } from "../store/store.ts";
-import type { LookupName } from "../store/tables.ts";
+import { type LookupName, lookups } from "../store/tables.ts";
 import type { ConfigCache } from "./config-cache.ts";
 import { handlerOf } from "./handlers.ts";
 import { wantLeftovers } from "./leftovers.ts";
 import { wantCallbackFlows, wantMessage, wantMessageEnd } from "./message-commands.ts";
 import { loadHeirs, loadRecipients } from "./recipients.ts";
-import { GROUPS } from "./row-groups.ts";
+import { GROUPS, type GroupDefinition, type GroupName, type GroupValues } from "./row-groups.ts";
 import { NAME_LOOKUPS } from "./row-names.ts";
 import { wantRunFlows } from "./run-flows.ts";
 import { Wants } from "./wants.ts";
 import type { WorkingSet } from "./working-set.ts";
+
+/** More than one group ever has. */
+const ROWS_MAX = 1_000_000;
 
 export interface Loading {
   readonly work: WorkingSet;
@@ -209,6 +218,7 @@ export async function fetchWants(wants: Wants, loading: Loading): Promise<void> 
   await fetchByName(wants, loading);
   await fetchByRun(wants, loading);
   await fetchGroups(wants, loading);
+  await fetchEventBodies(wants, loading);
   await fetchAttemptCounts(wants, loading);
   await fetchQueueMembers(wants, loading);
 }
@@ -266,11 +276,42 @@ async function fetchGroups(wants: Wants, { work, transaction }: Loading): Promis
       .map(([, value]) => value)
       .filter((value) => !work.isGroupKnown(name, value));
     if (values.length === 0) continue;
-    const { table, lookup } = GROUPS[name];
-    // Each group has a lookup of its own table; the compiler cannot follow the union back.
-    const rows = await transaction.find(table, lookup as never, values);
-    work.addGroups(name, values, rows as never); // As above.
+    const rows = await findGroups(name, values, transaction);
+    work.addGroups(name, values, rows as never); // The rows are of the group's table.
   }
+}
+
+async function findGroups(
+  name: GroupName,
+  values: readonly GroupValues[],
+  transaction: Transaction,
+): Promise<readonly Tables[TableName][]> {
+  // Each group has a lookup and columns of its own table; the compiler cannot follow the union back.
+  const { table, lookup, without } = GROUPS[name] as unknown as GroupDefinition;
+  if (without === undefined) return transaction.find(table, lookup as never, values);
+  const columns: readonly string[] = lookups[table][lookup as never]; // As above.
+  const found: Tables[TableName][] = [];
+  for (const value of values) {
+    const where = columns.map((column, index) => {
+      return { type: "in", column: column as never, values: [value[index] ?? null] } as const;
+    });
+    const query = { where, order: "ascending", limit: ROWS_MAX, without } as const;
+    found.push(...(await transaction.list(table, query)));
+  }
+  return found;
+}
+
+/** Of each source as many as there are steps that may take one. */
+async function fetchEventBodies(wants: Wants, { work, transaction }: Loading): Promise<void> {
+  const keys = new Set<number>();
+  for (const [values, count] of wants.eventsTaken.values()) {
+    const events = work.group("keptEvents", ...values).toSorted((a, b) => a.key - b.key);
+    const bySource = Map.groupBy(events, ({ source }) => source);
+    for (const alike of bySource.values()) {
+      for (const { key, bytes } of alike.slice(0, count)) if (bytes > 0) keys.add(key);
+    }
+  }
+  if (keys.size > 0) work.addEventBodies(await transaction.get("events", Array.from(keys)));
 }
 
 /** Attempts of a message are neighbours, numbered without gaps. */

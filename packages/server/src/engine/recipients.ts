@@ -1,5 +1,5 @@
 import type { Recipient } from "../core/answer-wait.ts";
-import type { Command } from "../core/commands.ts";
+import type { Command, NotifyEvent } from "../core/commands.ts";
 import type { RunRow } from "../core/rows.ts";
 import { planSlot, resultSlot } from "../core/step.ts";
 import { parseWaitConfig } from "../core/wait.ts";
@@ -91,7 +91,7 @@ function waitsNamedBy(command: Command, work: WorkingSet): readonly WaitRow[] {
       return wait === null ? [] : [wait];
     }
     case "notifyEvent":
-      return work.group("openWaitsForEvent", command.eventId);
+      return waitsForEvent(command, work);
     case "notifyRun": {
       const heir = heirOf(command.runId, work);
       return heir === null ? [] : work.group("openWaitsForEventOfRun", command.eventId, heir.key);
@@ -105,6 +105,16 @@ function waitsNamedBy(command: Command, work: WorkingSet): readonly WaitRow[] {
     default:
       return [];
   }
+}
+
+/** Who waits for an event and is meant. */
+export function waitsForEvent(
+  { eventId, waitKeys }: NotifyEvent,
+  work: WorkingSet,
+): readonly WaitRow[] {
+  if (waitKeys === undefined) return work.group("openWaitsForEvent", eventId);
+  const waits = waitKeys.map((key) => work.get("waits", key)).filter((wait) => wait !== null);
+  return waits.filter((wait) => wait.state === "open" && wait.eventId === eventId);
 }
 
 /** The flow controls that the message of the result may pass. */

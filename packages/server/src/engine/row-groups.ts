@@ -1,5 +1,6 @@
 import { assert } from "../core/assert.ts";
 import type { TableName, Tables } from "../core/rows.ts";
+import type { BytesColumn } from "../store/store.ts";
 import type { LookupName } from "../store/tables.ts";
 
 /**
@@ -12,6 +13,8 @@ interface Definition<T extends TableName> {
   readonly lookup: LookupName<T>;
   /** What the lookup is asked for to find this row, or null when the row is in no group. */
   readonly valuesOf: (row: Tables[T]) => readonly (string | number)[] | null;
+  /** Columns that come empty: what is counted, or deleted, is not read. */
+  readonly without?: readonly BytesColumn<T>[];
   /** The run whose rows the group has, if it is one run's. */
   readonly runKeyOf: ((values: readonly (string | number)[]) => number) | null;
 }
@@ -62,15 +65,20 @@ export const GROUPS = {
     table: "events",
     lookup: "byRun",
     valuesOf: ({ runKey }) => [runKey],
+    without: ["body"],
     runKeyOf: first,
   }),
   keptEvents: define({
     table: "events",
     lookup: "byEvent",
     valuesOf: ({ runKey, eventId }) => [runKey, eventId],
+    without: ["body"],
     runKeyOf: first,
   }),
 } as const;
+
+/** Any of them. */
+export type GroupDefinition = Pick<Definition<TableName>, "table" | "lookup" | "without">;
 
 export type GroupName = keyof typeof GROUPS;
 export type GroupTable<G extends GroupName> = (typeof GROUPS)[G]["table"];

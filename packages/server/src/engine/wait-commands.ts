@@ -14,7 +14,7 @@ import { parseMessageConfig } from "../core/run-config.ts";
 import { openSteps, planSlot, resultSlot } from "../core/step.ts";
 import type { Handlers } from "./handlers.ts";
 import { leftoversOf, noLeftovers, wantLeftovers } from "./leftovers.ts";
-import { flowKeysOfWait, heirOf, recipientOf } from "./recipients.ts";
+import { flowKeysOfWait, heirOf, recipientOf, waitsForEvent } from "./recipients.ts";
 import type { Wants } from "./wants.ts";
 import type { WorkingSet } from "./working-set.ts";
 
@@ -35,7 +35,11 @@ export const waitHandlers: Handlers = {
       const run = work.newestRun(command.runId);
       if (run !== null) wants.group("keptEvents", run.key, command.eventId);
     },
-    wantRest: wantStepFlows,
+    wantRest(command, work, wants) {
+      wantStepFlows(command, work, wants);
+      const run = work.newestRun(command.runId);
+      if (run !== null) wants.oldestEvent(run.key, command.eventId);
+    },
     keysNeeded: () => KEYS_PER_REGISTRATION,
     decide(command, { work, context }) {
       const state = registerState(command, work);
@@ -64,11 +68,13 @@ export const waitHandlers: Handlers = {
     },
   },
   notifyEvent: {
-    want: (command, wants) => wants.group("openWaitsForEvent", command.eventId),
-    keysNeeded: (command, work) =>
-      KEYS_PER_RESULT * work.group("openWaitsForEvent", command.eventId).length,
+    want({ eventId, waitKeys }, wants) {
+      if (waitKeys === undefined) wants.group("openWaitsForEvent", eventId);
+      else for (const key of waitKeys) wants.waits.add(key);
+    },
+    keysNeeded: (command, work) => KEYS_PER_RESULT * waitsForEvent(command, work).length,
     decide(command, { work, context }) {
-      const waits = work.group("openWaitsForEvent", command.eventId);
+      const waits = waitsForEvent(command, work);
       const inOrder = waits.toSorted((a, b) => a.key - b.key);
       const recipients = inOrder.map((wait) => recipientOf(wait, work));
       const keys = waits.flatMap((wait) => flowKeysOfWait(wait, work));
@@ -82,7 +88,7 @@ export const waitHandlers: Handlers = {
       const run = heirOf(command.runId, work);
       if (run === null) return;
       wants.group("openWaitsForEventOfRun", command.eventId, run.key);
-      wants.group("keptEvents", run.key, command.eventId);
+      wants.group("eventsOfRun", run.key);
     },
     keysNeeded: () => KEYS_PER_RESULT,
     decide(command, { work, context }) {
@@ -99,7 +105,7 @@ export const waitHandlers: Handlers = {
         run,
         deadLetter,
         recipient: recipientOf(oldest, work),
-        kept: work.group("keptEvents", run.key, command.eventId),
+        kept: work.group("eventsOfRun", run.key),
         flows: flowsOf(oldest === null ? [] : flowKeysOfWait(oldest, work), work),
       };
       return decideNotifyRun(state, command, context);
@@ -173,6 +179,7 @@ function flowKeysOf(command: Registration, work: WorkingSet): readonly string[] 
     run === null ? undefined : work.config(run.key)?.flowControl?.key,
     command.config.result.own.flowControl?.key,
   ];
+  if (command.type === "registerWait") keys.push(command.config.timeout?.own.flowControl?.key);
   if (command.type === "registerCall") keys.push(command.own.flowControl?.key);
   if (command.type === "invokeRun") {
     const { config, messageConfig } = command.start;

@@ -16,6 +16,8 @@ export class Wants {
   readonly bulkActions = new Set<number>();
   readonly waits = new Set<number>();
   readonly #groups = new Map<string, readonly [GroupName, GroupValues]>();
+  /** Events whose body is asked for: run and event id -> how many of them may be taken. */
+  readonly eventsTaken = new Map<string, readonly [GroupValues, number]>();
   /** Messages whose number of attempts is asked for. */
   readonly attemptsOf = new Set<number>();
   /** Places in queues whose sharers are asked for. */
@@ -45,6 +47,14 @@ export class Wants {
   /** Rows that are found together. */
   group(name: GroupName, ...values: GroupValues): void {
     this.#groups.set(groupId(name, values), [name, values]);
+  }
+
+  /** The oldest event of this id that is kept for the run, and behind it one more for each time that this is called. */
+  oldestEvent(runKey: number, eventId: string): void {
+    const values = [runKey, eventId];
+    const id = groupId("keptEvents", values);
+    const [, count] = this.eventsTaken.get(id) ?? [values, 0];
+    this.eventsTaken.set(id, [values, count + 1]);
   }
 
   slot(runKey: number, slot: number): void {

@@ -134,6 +134,14 @@ export class WorkingSet {
     return count;
   }
 
+  /** The bodies of events that are known without them. */
+  addEventBodies(events: readonly Tables["events"][]): void {
+    for (const { key, body } of events) {
+      const known = this.#rows.events.get(key);
+      if (known) this.#rows.events.set(key, { ...known, body });
+    }
+  }
+
   isGroupKnown(name: GroupName, values: GroupValues): boolean {
     return this.#groups.isKnown(name, values);
   }

@@ -243,6 +243,7 @@ export const columnTypes: {
     eventId: "TEXT",
     source: "TEXT",
     createdAt: "INTEGER",
+    bytes: "INTEGER",
     body: "BLOB",
   },
 };

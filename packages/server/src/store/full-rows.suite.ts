@@ -186,6 +186,7 @@ export const fullRows: { readonly [T in TableName]: Tables[T] } = {
     eventId: "evt_1",
     source: "webhook",
     createdAt: 114,
+    bytes: 1,
     body: new Uint8Array([115]),
   },
 };

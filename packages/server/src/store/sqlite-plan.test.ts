@@ -95,6 +95,7 @@ test.each([
   ["dead messages by state", () => planOfList("deadMessages", "state")],
   ["dead messages by message", () => planOfList("deadMessages", "messageKey")],
   ["queues by name", () => planOfList("queues", "name")],
+  ["events by run", () => planOfList("events", "runKey")],
   ["bulk actions by state", () => planOfList("bulkActions", "state")],
 ])("a list of %s is answered without a scan", (_name, plan) => {
   expect(plan()).toMatch(/^SEARCH \w+ USING INDEX/);

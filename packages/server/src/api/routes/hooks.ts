@@ -16,6 +16,7 @@ import type { ApiEnv, ApiRoom } from "../room.ts";
 export function hookRoutes(room: ApiRoom): Hono<ApiEnv> {
   return new Hono<ApiEnv>().all("/v2/workflows/hooks/:user/:runId/:eventId", async (c) => {
     checkTransport(c.env);
+    checkMethod(c.req.method);
     const runId = c.req.param("runId");
     const eventId = c.req.param("eventId");
     const body = await readBody(c.req.raw, room.settings.bodyBytesMax, messageTooLarge);
@@ -28,13 +29,26 @@ export function hookRoutes(room: ApiRoom): Hono<ApiEnv> {
         return c.json({ status: "ok" });
       case "full":
         throw new RepriseError("rate_limited", {
-          message: "this webhook has been called too often without the workflow waiting for it",
+          message:
+            "webhooks of this workflow run have been called too often without the workflow waiting for them",
         });
       default:
         throw new RepriseError("not_found", {
           message: "there is no such webhook, or its run has ended",
         });
     }
+  });
+}
+
+/** Methods that no `Request` can have: the step that gets one would fail, and every resume of it. */
+const IMPOSSIBLE_METHODS = ["CONNECT", "TRACE", "TRACK"];
+
+function checkMethod(method: string): void {
+  if (!IMPOSSIBLE_METHODS.includes(method.toUpperCase())) return;
+  const allow = "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS";
+  throw new RepriseError("method_not_allowed", {
+    message: `a webhook cannot be called with the method ${method}; allowed: ${allow}`,
+    details: { allow },
   });
 }
 

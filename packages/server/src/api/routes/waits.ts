@@ -1,4 +1,5 @@
 import {
+  afterPrefix,
   asSubmissionError,
   EVENT_ID_CHARS_MAX,
   messageId,
@@ -8,9 +9,9 @@ import {
 import { type Context, Hono } from "hono";
 import type { NotifyRunAnswer } from "../../core/notify.ts";
 import { findWaiters } from "../find-waiters.ts";
+import { notifyWaiters, toNotified, toNotifiedWaiter } from "../notify-waiters.ts";
 import { messageTooLarge, readBody, requestHeaders } from "../request.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
-import { toWaiter } from "../views/waiter.ts";
 import { toRegisterWait } from "../wait-message.ts";
 
 /**
@@ -33,30 +34,21 @@ export function waitRoutes(room: ApiRoom): Hono<ApiEnv> {
       }
     })
     .post("/v2/notify/*", async (c) => {
-      const target = eventIdBehind("/v2/notify/", c.env.rawTarget);
-      const data = await readBody(c.req.raw, room.settings.bodyBytesMax, messageTooLarge);
-      const run = /^(wfr[^/]*)\/(.+)$/s.exec(target);
-      return run === null
-        ? notifyAll(c, { eventId: target, data }, room)
-        : notifyOne(c, { runId: run[1] ?? "", eventId: run[2] ?? "", data }, room);
+      try {
+        const target = eventIdBehind("/v2/notify/", c.env.rawTarget);
+        const data = await readBody(c.req.raw, room.settings.bodyBytesMax, messageTooLarge);
+        const run = /^(wfr[^/]*)\/(.+)$/s.exec(target);
+        return run === null
+          ? c.json(await notifyWaiters({ eventId: target, data }, room), 201)
+          : await notifyOne(c, { runId: run[1] ?? "", eventId: run[2] ?? "", data }, room);
+      } catch (error) {
+        throw asSubmissionError(error);
+      }
     })
     .get("/v2/waiters/*", async (c) => {
       const eventId = eventIdBehind("/v2/waiters/", c.env.rawTarget);
       return c.json(await findWaiters(eventId, room));
     });
-}
-
-async function notifyAll(
-  c: Context<ApiEnv>,
-  event: { readonly eventId: string; readonly data: Uint8Array },
-  room: ApiRoom,
-) {
-  const [woken = []] = await room.engine.execute([{ type: "notifyEvent", ...event }]);
-  const answers = woken.map(({ messageKey, run, wait, redaction }) => ({
-    ...toNotified(run, messageId(messageKey)),
-    waiter: toWaiter(wait, run.id, redaction),
-  }));
-  return c.json(answers, 201);
 }
 
 async function notifyOne(
@@ -73,17 +65,14 @@ async function notifyOne(
 /** A refusal stands in the answer: a status would make the workflow that notifies fail. */
 function toRunNotified(answer: NotifyRunAnswer, runId: string) {
   switch (answer.outcome) {
-    case "woken": {
-      const { run, woken } = answer;
-      const waiter = toWaiter(woken.wait, run.id, woken.redaction);
-      return { ...toNotified(run, messageId(woken.messageKey)), waiter };
-    }
+    case "woken":
+      return toNotifiedWaiter(answer.woken);
     case "kept":
       return toNotified(answer.run, "");
     case "full":
       return {
         ...toNotified(answer.run, ""),
-        error: `as many events as may be are kept for this event id of workflow run ${runId}; none of them has been taken`,
+        error: `as many events as may be are kept for workflow run ${runId}; it has taken none of them yet`,
       };
     case "ended":
       return {
@@ -96,22 +85,9 @@ function toRunNotified(answer: NotifyRunAnswer, runId: string) {
   }
 }
 
-function toNotified(
-  run: { readonly id: string; readonly createdAt: number },
-  notifiedMessageId: string,
-) {
-  return {
-    messageId: notifiedMessageId,
-    workflowRunId: run.id,
-    workflowCreatedAt: run.createdAt,
-    deduplicated: false,
-    error: "",
-  };
-}
-
 /** Everything behind the prefix, decoded; a query belongs to it unless it holds the token. */
 export function eventIdBehind(prefix: string, rawTarget: string): string {
-  const rest = rawTarget.slice(prefix.length);
+  const rest = afterPrefix(rawTarget, prefix) ?? "";
   const query = rest.indexOf("?");
   const hasToken = query !== -1 && rest.includes("qstash_token=", query);
   const raw = hasToken ? rest.slice(0, query) : rest;

@@ -28,6 +28,7 @@ CREATE TABLE events (
   eventId TEXT NOT NULL,
   source TEXT NOT NULL,
   createdAt INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
   body BLOB NOT NULL
 ) STRICT;
 
