@@ -4,6 +4,7 @@ import type { CallSettings } from "@upstash/workflow";
 import { expect, test } from "vitest";
 import {
   faultOf,
+  flowControlOf,
   invokable,
   recordsOf,
   resultAt,
@@ -15,9 +16,6 @@ import { until } from "./until.ts";
 import { useWorld } from "./world.ts";
 
 const world = useWorld();
-
-const flowControlOf = async (key: string) =>
-  (await world.call("GET", `/v2/flowControl/${key}`)).json as { readonly parallelismMax: number };
 
 test("calls pass the flow control of their own key, one at a time", async () => {
   let [inFlight, most] = [0, 0];
@@ -34,7 +32,10 @@ test("calls pass the flow control of their own key, one at a time", async () => 
   });
   expect(await resultAt(world, workflow)).toEqual([200, 200, 200, 200]);
   expect(most).toBe(1);
-  expect(await flowControlOf("service")).toMatchObject({ parallelismMax: 1, parallelismCount: 0 });
+  expect(await flowControlOf(world, "service")).toMatchObject({
+    parallelismMax: 1,
+    parallelismCount: 0,
+  });
 });
 
 test("calls without a key do not pass the flow control of their run", async () => {
@@ -52,8 +53,8 @@ test("calls without a key do not pass the flow control of their run", async () =
   const runId = await world.trigger({ url: workflow, flowControl: key });
   await until("the call", () => isPaused);
   const waiting = await until("a line before the key", async () => {
-    const { json } = await world.call("GET", "/v2/flowControl/run");
-    return (json as { readonly waitListSize: number }).waitListSize === 1 && json;
+    const flowControl = await flowControlOf(world, "run");
+    return flowControl.waitListSize === 1 && flowControl;
   });
   expect(waiting).toMatchObject({ parallelismCount: 0 });
   expect(world.app.at("/flow")).toHaveLength(1);
@@ -125,7 +126,7 @@ test("a call of another workflow starts a run of it, and its answer is the id", 
   });
   const url = serveTogether(world, { parent, child });
   const run = await world.succeeded(await world.trigger({ url: url("parent") }));
-  const answer = resultOf(run) as { status: number; body: { workflowRunId: string } };
+  const answer = resultOf<{ status: number; body: { workflowRunId: string } }>(run);
   expect(answer.status).toBe(200);
   const started = await world.succeeded(answer.body.workflowRunId);
   expect(resultOf(started)).toBe("hello you");
@@ -158,11 +159,13 @@ const refused: readonly [string, Omit<CallSettings, "url"> & { readonly url?: st
     ["retries below zero", { retries: -1 }, /Upstash-Retries/i],
     ["too many retries", { retries: 1_000_000 }, /maxRetries/],
     ["a retry delay that is no expression", { retryDelay: "soon" }, /retry.delay/i],
+    // The type forbids it; JavaScript does not.
     ["a timeout that is no duration", { timeout: "soon" as "1s" }, /Upstash-Timeout|duration/i],
     ["a flow control of nothing", { flowControl: { key: "k", parallelism: -1 } }, /parallelism/i],
     // The SDK would send the object as it is, and no server can know as what it is meant.
     [
       "a body that is no text",
+      // As above.
       { method: "POST", body: { a: 1 } as unknown as string },
       /body must be/,
     ],

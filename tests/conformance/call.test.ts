@@ -157,7 +157,7 @@ test("a submission that is repeated calls once, and so does an answer that is to
   });
   // The app does all its work twice, as after a crash between its work and its answer.
   const twice = world.app.on("/twice", async (request) => {
-    await workflow(request.clone() as Request);
+    await workflow(request.clone());
     return workflow(request);
   });
   expect(await resultAt(world, twice)).toBe("once");

@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { Counters } from "./counters.ts";
 import {
   callbacksAmong,
+  flowControlOf,
   gate,
   invokable,
   recordsOf,
@@ -120,8 +121,7 @@ test("a call that has not begun is never made", async () => {
   });
   const runId = await world.trigger({ url });
   await until("the call in its line", async () => {
-    const { json } = await world.call("GET", "/v2/flowControl/paused");
-    return (json as { readonly waitListSize: number }).waitListSize === 1;
+    return (await flowControlOf(world, "paused")).waitListSize === 1;
   });
   await world.client.cancel(runId);
   await world.call("POST", "/v2/flowControl/paused/resume");

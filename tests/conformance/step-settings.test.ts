@@ -5,6 +5,7 @@ import { Client as QstashClient } from "@upstash/qstash";
 import { describe, expect, test } from "vitest";
 import {
   callbacksAmong,
+  flowControlOf,
   invokable,
   resultOf,
   serveTogether,
@@ -13,11 +14,6 @@ import {
 } from "./surface.ts";
 import { until } from "./until.ts";
 import { useWorld, type World } from "./world.ts";
-
-interface FlowControl {
-  readonly parallelismCount: number;
-  readonly waitListSize: number;
-}
 
 type Around = NonNullable<NonNullable<Parameters<typeof serveTogether>[2]>["around"]>;
 
@@ -82,9 +78,6 @@ async function serveWaits(world: World): Promise<void> {
 describe("flow control of one delivery at a time", () => {
   const world = useWorld();
 
-  const read = async () =>
-    (await world.call("GET", "/v2/flowControl/one")).json as FlowControl | null;
-
   test("holds for every kind of step without a deadlock, and a step that waits holds no place", async () => {
     let [inFlight, most] = [0, 0];
     const url = serveAllKinds(world, async (path, work) => {
@@ -100,8 +93,14 @@ describe("flow control of one delivery at a time", () => {
       flowControl: { key: "one", parallelism: 1 },
     });
     await waiting(world, "event");
-    await until("an idle key", async () => (await read())?.parallelismCount === 0);
-    expect(await read()).toMatchObject({ parallelismCount: 0, waitListSize: 0 });
+    await until(
+      "an idle key",
+      async () => (await flowControlOf(world, "one")).parallelismCount === 0,
+    );
+    expect(await flowControlOf(world, "one")).toMatchObject({
+      parallelismCount: 0,
+      waitListSize: 0,
+    });
     await serveWaits(world);
     const run = await world.succeeded(runId);
     expect(resultOf(run)).toEqual(RESULT);

@@ -9,13 +9,14 @@ import type { World } from "./world.ts";
 /** What the tests of all kinds of steps look at. */
 
 /** What the run's route function has returned. */
-export function resultOf(run: RunResource): unknown {
-  return run.workflowRunResponse === undefined ? undefined : JSON.parse(run.workflowRunResponse);
+export function resultOf<T = unknown>({ workflowRunResponse }: RunResource): T {
+  // The caller knows what its own workflow returns.
+  return (workflowRunResponse === undefined ? undefined : JSON.parse(workflowRunResponse)) as T;
 }
 
 /** Runs a workflow to its end and gives what its route function has returned. */
-export async function resultAt(world: World, url: string): Promise<unknown> {
-  return resultOf(await world.succeeded(await world.trigger({ url })));
+export async function resultAt<T = unknown>(world: World, url: string): Promise<T> {
+  return resultOf<T>(await world.succeeded(await world.trigger({ url })));
 }
 
 export async function waitersFor(
@@ -55,6 +56,17 @@ export function callbacksAmong(received: readonly Received[]): readonly Received
   return received.filter(({ headers }) => headers["upstash-workflow-callback"] === "true");
 }
 
+interface FlowControl {
+  readonly parallelismMax: number;
+  readonly parallelismCount: number;
+  readonly waitListSize: number;
+}
+
+export async function flowControlOf(world: World, key: string): Promise<FlowControl> {
+  const { json } = await world.call("GET", `/v2/flowControl/${key}`);
+  return json as FlowControl; // The tests of flow control check the shape.
+}
+
 /** What the last error of a run says; those of calls that have failed come before what follows from them. */
 export function faultOf(run: RunResource): { readonly status: number; readonly body: string } {
   const errors = run.steps.flatMap(({ steps }) => steps.flatMap((step) => step.errors ?? []));
@@ -82,7 +94,7 @@ export function serveTogether(
   for (const name of Object.keys(workflows)) {
     const path = `/many/${name}`;
     world.app.on(path, async (request) => {
-      if (isTwice) await POST(request.clone() as Request);
+      if (isTwice) await POST(request.clone());
       return around(path, () => POST(request));
     });
   }
@@ -97,6 +109,7 @@ export function invokable<T = unknown, R = unknown>(
   route: Route<T, R>,
   options?: WorkflowOptions<T>,
 ) {
+  // Nothing in the options depends on the result.
   return createWorkflow<T, R>(route, options as Parameters<typeof createWorkflow<T, R>>[1]);
 }
 

@@ -103,8 +103,8 @@ test.each<[string, number | string, number]>([
   const waitedMs = (second?.at ?? 0) - (first?.at ?? 0);
   expect(waitedMs).toBeGreaterThanOrEqual(leastMs);
   expect(waitedMs).toBeLessThan(leastMs + 8_000);
-  const [, step] = JSON.parse(second?.body ?? "[]") as readonly { readonly body: string }[];
-  const record = JSON.parse(Buffer.from(step?.body ?? "", "base64").toString());
+  const [, step] = JSON.parse(second?.body ?? "[]");
+  const record = JSON.parse(Buffer.from(step.body, "base64").toString());
   expect(record).toMatchObject({ stepId: 1, stepType: "Wait", waitTimeout: true });
   expect(record).not.toHaveProperty("out");
   expect(await waitersFor(world, "never")).toEqual([]);
@@ -112,7 +112,9 @@ test.each<[string, number | string, number]>([
 
 test.each([
   ["the default of a week", {}, 7 * 86_400],
+  // The type knows neither of the next two; the wire does.
   ["days and hours", { timeout: "1d2h" as "1d" }, 26 * 3_600],
+  // As above.
   ["weeks", { timeout: "2w" as "1d" }, 14 * 86_400],
   ["seconds as a number", { timeout: 90 }, 90],
 ])("a deadline of %s", async (_name, options, seconds) => {
@@ -151,7 +153,7 @@ test("a wait that is asked for twice is registered once, also when it is over", 
     return [one.eventData, two.eventData];
   });
   const url = world.app.on("/twice", async (request) => {
-    await workflow(request.clone() as Request);
+    await workflow(request.clone());
     return workflow(request);
   });
   const runId = await world.trigger({ url });
@@ -183,7 +185,7 @@ test("either the event or the deadline comes, never both", async () => {
     return runs.every((run) => run?.workflowState !== "RUN_STARTED");
   });
   const runs = await Promise.all(runIds.map((runId) => world.succeeded(runId)));
-  const notified = runs.filter((run) => (resultOf(run) as { timeout: boolean }).timeout === false);
+  const notified = runs.filter((run) => !resultOf<{ timeout: boolean }>(run).timeout);
   expect(notified.map(({ workflowRunId }) => workflowRunId).toSorted()).toEqual(woken.toSorted());
   await world.close();
   for (const n of runIds.keys()) expect(world.app.at(`/flow/${n}`)).toHaveLength(2);

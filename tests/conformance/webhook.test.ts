@@ -41,7 +41,7 @@ async function startHooked(options: { count?: number; isFree?: () => boolean } =
 }
 
 async function seenBy(runId: string): Promise<readonly Seen[]> {
-  return resultOf(await world.succeeded(runId)) as readonly Seen[]; // What the workflow above returns.
+  return resultOf<readonly Seen[]>(await world.succeeded(runId));
 }
 
 test("the URL of a webhook names the server, the user, the run and a random event", async () => {
@@ -189,7 +189,7 @@ test("two branches that wait for the same webhook take a call each", async () =>
     const branches = ["a", "b"].map((name) => context.waitForWebhook(name, webhook, "1h"));
     return Promise.all((await Promise.all(branches)).map(({ request: got }) => got?.text()));
   });
-  expect(((await resultAt(world, url)) as string[]).toSorted()).toEqual(["1", "2"]);
+  expect((await resultAt<string[]>(world, url)).toSorted()).toEqual(["1", "2"]);
 });
 
 test("a webhook of no run, or of one that has ended, is nowhere", async () => {
