@@ -39,6 +39,7 @@ describe("with small limits", () => {
       (context) => context.waitForEvent("w", "e", { timeout: 61 }),
       /maxDelay/,
     ],
+    ["an event", (context) => context.notify("tell", "event", LARGE), /maxMessageSize/],
     ["a nap", (context) => context.sleep("nap", 61), /maxDelay|delay/i],
   ])("%s", async (_name, step, reason) => {
     await expectFault(step, reason);
@@ -64,7 +65,7 @@ describe("with small limits", () => {
     const runId = await world.trigger({ url });
     await waiting(world, "event");
     expect(await world.call("POST", "/v2/notify/event", { body: LARGE })).toMatchObject({
-      status: 413,
+      status: 412,
       json: { error: expect.stringMatching(/maxMessageSize/) },
     });
     expect(await waitersFor(world, "event")).toHaveLength(1);
