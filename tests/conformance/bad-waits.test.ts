@@ -104,11 +104,11 @@ test("an invoke that cannot be done fails its parent visibly", async () => {
     "upstash-workflow-runid": "wfr_child",
     "upstash-workflow-url": url,
   };
-  const invoke = (names: RegExp, fields: Fields = {}, headers: Fields = {}): Case => ({
+  type Texts = Readonly<Record<string, string>>;
+  const invoke = (names: RegExp, fields: Fields = {}, headers: Texts = {}): Case => ({
     path: `/v2/publish/${url}`,
-    // Header values are texts.
     options: {
-      headers: { ...child, ...headers } as Record<string, string>,
+      headers: { ...child, ...headers },
       body: JSON.stringify({ ...good, ...fields }),
     },
     status: 412,

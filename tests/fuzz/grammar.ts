@@ -1,4 +1,18 @@
 import fc from "fast-check";
+import { type Body, json, record, text } from "./json-values.ts";
+import {
+  callItem,
+  eventId,
+  initItem,
+  invokeHeaders,
+  invokeText,
+  keptEvent,
+  ownRunId,
+  step,
+  stepItem,
+  waitHeaders,
+  waitText,
+} from "./step-values.ts";
 import {
   destination,
   filters,
@@ -24,7 +38,6 @@ export interface FuzzRequest {
 }
 
 type Pairs = readonly (readonly [string, string])[];
-type Body = fc.Arbitrary<Uint8Array>;
 
 interface Shape {
   readonly method: string;
@@ -35,8 +48,6 @@ interface Shape {
   readonly hasQuery: boolean;
 }
 
-const encoder = new TextEncoder();
-const text = (value: fc.Arbitrary<string>): Body => value.map((one) => encoder.encode(one));
 const NO_BODY: Body = fc.constant(new Uint8Array());
 const NO_HEADERS: fc.Arbitrary<Pairs> = fc.constant([]);
 
@@ -47,45 +58,9 @@ const bytes: Body = fc.oneof(
   fc.constant(new Uint8Array(70_000).fill(0x61)),
 );
 
-/** JSON that fits, JSON that does not, and texts that are none. */
-function json(value: fc.Arbitrary<unknown>): Body {
-  const fitting = value.map((one) => JSON.stringify(one) ?? "");
-  return text(
-    fc.oneof(
-      { weight: 8, arbitrary: fitting },
-      { weight: 1, arbitrary: fc.json({ maxDepth: 3 }) },
-      { weight: 1, arbitrary: fc.tuple(fitting, fc.nat({ max: 200 })).map(cut) },
-      { weight: 1, arbitrary: hostile },
-    ),
-  );
-}
-
-const cut = ([whole, at]: readonly [string, number]): string => whole.slice(0, at);
-
-/** A value of the right kind, and now and then of another one. */
-const loose = (value: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> =>
-  fc.oneof(
-    { weight: 9, arbitrary: value },
-    { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 2 }) },
-  );
-
-const record = (model: Readonly<Record<string, fc.Arbitrary<unknown>>>): fc.Arbitrary<unknown> => {
-  const fields = Object.entries(model).map(([key, value]) => [key, loose(value)] as const);
-  return fc.record(Object.fromEntries(fields), { requiredKeys: [] });
-};
-
 const itemHeaders = settings.map((pairs) => Object.fromEntries(pairs));
 
-const step = record({
-  stepId: fc.integer({ min: -1, max: 5 }),
-  stepName: fc.constantFrom("one", "two"),
-  stepType: mostly(["Run", "Initial", "SleepFor", "Call"]),
-  out: fc.json({ maxDepth: 1 }),
-  concurrent: fc.integer({ min: 0, max: 3 }),
-  targetStep: fc.integer({ min: 0, max: 5 }),
-});
-
-const item = record({
+const plainItem = record({
   destination,
   headers: itemHeaders,
   body: fc.oneof(
@@ -95,6 +70,13 @@ const item = record({
   ),
   queue: fc.oneof(name, fc.constant(null)),
 });
+
+const item = fc.oneof(
+  { weight: 4, arbitrary: plainItem },
+  { weight: 1, arbitrary: initItem },
+  { weight: 1, arbitrary: callItem },
+  { weight: 1, arbitrary: stepItem },
+);
 
 const endpoint = record({ name, url });
 const ids = (kind: "messageId" | "dlqId") => fc.array(idOf(kind), { maxLength: 4 });
@@ -210,8 +192,14 @@ const SHAPES: readonly (readonly [weight: number, Shape])[] = [
   [1, shape("POST", "/v2/workflows/dlq/restart", { headers: settings })],
   [1, shape("POST", path("/v2/workflows/dlq/callback/", dlqId))],
   [1, shape("DELETE", "/v2/workflows/dlq", { body: json(record({ dlqIds: ids("dlqId") })) })],
-  [1, shape("POST", path("/v2/notify/", segment(hostile)), { body: bytes })],
-  [1, shape("POST", path("/v2/wait/", segment(hostile)), { body: bytes })],
+  [3, shape("POST", path("/v2/notify/", segment(eventId)), { body: bytes })],
+  [3, shape("POST", path("/v2/notify/", keptEvent), { body: bytes })],
+  [5, shape("POST", path("/v2/wait/", segment(eventId)), { headers: waitHeaders, body: waitText })],
+  [2, shape("GET", path("/v2/waiters/", segment(eventId)))],
+  [4, shape("POST", path("/v2/workflows/hooks/u/", keptEvent), { hasQuery: true, body: bytes })],
+  [1, shape("GET", path("/v2/workflows/hooks/", hostile))],
+  [2, shape("POST", path("/v2/workflows/runs/", segment(ownRunId), "/nudge"))],
+  [5, shape("POST", path("/v2/publish/", url), { headers: invokeHeaders, body: invokeText })],
   // Nothing of the wire.
   [2, shape("GET", path("/", hostile))],
   [1, shape("GET", fc.constantFrom("/livez", "/readyz", "/v1/publish/x", "/v2", "/v2/"))],

@@ -286,14 +286,16 @@ async function findGroups(
   values: readonly GroupValues[],
   transaction: Transaction,
 ): Promise<readonly Tables[TableName][]> {
-  // Each group has a lookup and columns of its own table; the compiler cannot follow the union back.
+  // Each group has a lookup of its own table; the compiler cannot follow the union back.
   const { table, lookup, without } = GROUPS[name] as unknown as GroupDefinition;
+  // As above.
   if (without === undefined) return transaction.find(table, lookup as never, values);
   const columns: readonly string[] = lookups[table][lookup as never]; // As above.
   const found: Tables[TableName][] = [];
   for (const value of values) {
-    const where = columns.map((column, index) => {
-      return { type: "in", column: column as never, values: [value[index] ?? null] } as const;
+    const where = columns.map((name, index) => {
+      const column = name as never; // As above.
+      return { type: "in", column, values: [value[index] ?? null] } as const;
     });
     const query = { where, order: "ascending", limit: ROWS_MAX, without } as const;
     found.push(...(await transaction.list(table, query)));
