@@ -2,7 +2,13 @@ import { RepriseError } from "@reprise/protocol";
 import { answerWait, type Recipient } from "./answer-wait.ts";
 import { checkLimits } from "./append-step.ts";
 import { assert } from "./assert.ts";
-import type { InvokeRun, RegisterCall, RegisterWait, SubmitStepAnswer } from "./commands.ts";
+import type {
+  InvokeRun,
+  RegisterCall,
+  RegisterWait,
+  StartRun,
+  SubmitStepAnswer,
+} from "./commands.ts";
 import { GateBook } from "./gate-book.ts";
 import type { DeadLetterRow, MessageRow, RunRow, StepRow } from "./rows.ts";
 import { runEnded } from "./run.ts";
@@ -152,7 +158,7 @@ export function decideInvokeRun(
     });
   }
   const book = new GateBook(null, state.flows ?? []);
-  const started = startRun(command.start, book, context);
+  const started = startRun(withCreation(command.start, run), book, context);
   const { runKey, messageKey, workflowCreatedAt } = started.answer;
   const child = {
     workflowRunId: command.start.runId,
@@ -173,6 +179,14 @@ export function decideInvokeRun(
     },
     book,
   );
+}
+
+/** Not every SDK says when the run was created that invokes another. */
+function withCreation(start: StartRun, { createdAt }: RunRow): StartRun {
+  const { config } = start;
+  if (config.invoker === null) return start;
+  const invoker = { ...config.invoker, workflowRunCreatedAt: createdAt };
+  return { ...start, config: { ...config, invoker } };
 }
 
 function liveRun({ run }: RegisterState, { runId }: { readonly runId: string }): RunRow {
