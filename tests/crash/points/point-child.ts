@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { devServerConfig, type Store, startServer } from "@reprise/server";
 import type { Listening } from "../server-process.ts";
 import { type PointMutant, plantPoint } from "./point-mutants.ts";
-import { type Point, pointName, withPoints } from "./point-store.ts";
+import { isAt, type Point, pointName, type Target, withPoints } from "./point-store.ts";
 
 export type ToChild =
   | { readonly type: "open"; readonly dataDir: string; readonly port: number }
-  /** From now on points are counted, and at the one with this number the process dies. Null: it lives. */
-  | { readonly type: "arm"; readonly at: number | null }
+  /** From now on points are counted, and at this one the process dies. Null: it lives. */
+  | { readonly type: "arm"; readonly at: Target | null }
   /** Asks for the points since then. */
   | { readonly type: "report" }
   | { readonly type: "stop" };
@@ -25,13 +25,14 @@ export const POINT_FILE = "point.txt";
 export function serveUntilPoint(mutant: PointMutant | null): void {
   const send = (message: FromChild) => process.send?.(message);
   let points: string[] | null = null;
-  let last: number | null = null;
+  let last: Target | null = null;
   let dataDir = "";
   const pass = (point: Point) => {
     if (points === null) return;
-    points.push(pointName(point));
-    if (points.length !== last) return;
-    writeFileSync(join(dataDir, POINT_FILE), pointName(point));
+    const name = pointName(point);
+    points.push(name);
+    if (!isAt(last, name, points.length)) return;
+    writeFileSync(join(dataDir, POINT_FILE), name);
     // Nothing of this process runs behind this line.
     process.kill(process.pid, "SIGKILL");
   };

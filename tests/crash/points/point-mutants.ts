@@ -1,13 +1,14 @@
 import type { Change, Store } from "@reprise/server";
 import type { ScriptName } from "../flows/all-scripts.ts";
 import { passOn, withTransaction } from "../store-wrap.ts";
+import type { PointMark } from "./point-store.ts";
 
 /** Planted faults that a kill at the right point brings to light, or that leave something behind without one. */
 const MUTANTS = {
   /** An event that was kept is gone before its step has the result. */
   "event-apart": {
     script: "notifyEarly",
-    at: "delete events",
+    at: ["committed of", "delete events"],
     trace: "and is there 0 times",
     plant: (store) =>
       splitting(store, has("delete", "events"), (change) => !is(change, "delete", "events")),
@@ -15,7 +16,7 @@ const MUTANTS = {
   /** A child's end is told outside of the transaction that ends it. */
   "tell-apart": {
     script: "invoke",
-    at: "update runs succeeded",
+    at: ["committed of", "update runs succeeded"],
     trace: "and who has invoked it is open",
     plant: (store) =>
       splitting(store, endsChild, (change) => !setsState(change, "runs", "succeeded")),
@@ -23,7 +24,7 @@ const MUTANTS = {
   /** Who has invoked a child is written behind it. */
   "child-apart": {
     script: "invoke",
-    at: "insert runs",
+    at: ["0/", "insert waits invoke"],
     trace: "steps have started",
     plant: (store) =>
       splitting(store, has("insert", "waits"), (change) => is(change, "insert", "waits")),
@@ -31,21 +32,21 @@ const MUTANTS = {
   /** A resume copies the waits and leaves the old ones open. */
   "wait-left-open": {
     script: "resumeOpen",
-    at: "insert waits event",
+    at: ["committed of", "insert waits event"],
     trace: "is open, and its run has ended",
     plant: (store) => filtering(store, (change) => !setsState(change, "waits", "moved")),
   },
   /** A notification is answered before it is on disk. */
   "notify-early": {
     script: "notifyAll",
-    at: "update waits done",
-    trace: "did not come within",
+    at: ["commit of", "update waits done"],
+    trace: "the end of",
     plant: (store) => earlyAnswer(store, (change) => setsState(change, "waits", "done")),
   },
   /** A call's answer is there before anybody tells the app. */
   "answer-apart": {
     script: "call",
-    at: "update waits answered",
+    at: ["committed of", "update waits answered"],
     trace: "is told to nobody",
     plant: (store) =>
       splitting(
@@ -57,14 +58,14 @@ const MUTANTS = {
   /** A run has failed before its failure call is there. */
   "failure-call-apart": {
     script: "failure",
-    at: "insert deadLetters",
+    at: ["committed of", "insert deadLetters"],
     trace: "nobody makes the failure call",
     plant: (store) => splitting(store, has("insert", "deadLetters"), isFailureCall),
   },
   /** A dead letter closes behind the run that it has led to. */
   "letter-apart": {
     script: "resumeOpen",
-    at: "insert runs",
+    at: ["committed of", "insert runs"],
     trace: "and has led to",
     plant: (store) =>
       splitting(store, has("insert", "runs"), (change) => is(change, "update", "deadLetters")),
@@ -72,7 +73,7 @@ const MUTANTS = {
   /** The time of a wait is up, and its result comes later. */
   "timeout-apart": {
     script: "timeOut",
-    at: "update waits done",
+    at: ["committed of", "update waits done"],
     trace: "is done, and nothing is recorded",
     plant: (store) =>
       splitting(
@@ -85,8 +86,8 @@ const MUTANTS = {
 
 interface PlantedPoint {
   readonly script: ScriptName;
-  /** Points of transactions that write this are tried. */
-  readonly at: string;
+  /** The server dies at the first point whose name begins and goes on so. */
+  readonly at: PointMark;
   /** What a fault says that it leads to. */
   readonly trace: string;
   readonly plant: (store: Store) => Store;
@@ -180,7 +181,7 @@ function filtering(store: Store, isKept: (change: Change) => boolean): Store {
   );
 }
 
-const COMMIT_DELAY_MS = 25;
+const COMMIT_DELAY_MS = 250;
 
 /** Callers hear of a transaction that writes such a change before it is on disk. */
 function earlyAnswer(store: Store, isMeant: (change: Change) => boolean): Store {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Listening } from "../server-process.ts";
 import { type FromChild, POINT_FILE, type ToChild } from "./point-child.ts";
 import type { PointMutant } from "./point-mutants.ts";
+import type { Target } from "./point-store.ts";
 
 const ANSWER_MS_MAX = 30_000;
 
@@ -29,7 +30,7 @@ export class PointProcess {
     return this.#ask({ type: "open", dataDir, port }, "listening");
   }
 
-  async arm(at: number | null): Promise<void> {
+  async arm(at: Target | null): Promise<void> {
     await this.#ask({ type: "arm", at }, "armed");
   }
 

@@ -10,11 +10,12 @@ import { Scene } from "../flows/scene.ts";
 import { ServerLink } from "../server-link.ts";
 import type { PointMutant } from "./point-mutants.ts";
 import { PointProcess, takePoint } from "./point-process.ts";
+import type { Target } from "./point-store.ts";
 
 /** Longest time until something that has to come is there. */
 const WAIT_MS_MAX = 15_000;
 /** A server with a planted fault may have lost it. */
-const MUTANT_WAIT_MS_MAX = 1_500;
+const MUTANT_WAIT_MS_MAX = 5_000;
 
 export interface Played {
   /** Where the server died; null when it lived. */
@@ -61,6 +62,7 @@ export class PointRig {
     this.#isOver = true;
     this.#watch.stop();
     this.#app.stop();
+    await this.#revival;
     await this.#process.kill();
     await this.#next.kill();
     await this.#link.down();
@@ -68,7 +70,7 @@ export class PointRig {
   }
 
   /** Plays a script, lets the server die at a point of it, and compares what is left with what was seen. */
-  async play(name: ScriptName, at: number | null): Promise<Played> {
+  async play(name: ScriptName, at: Target | null): Promise<Played> {
     this.#diedAt = null;
     const { faults } = this.#hub;
     const faultsBefore = faults.length;
@@ -117,7 +119,7 @@ export class PointRig {
     }
   }
 
-  async #arm(at: number | null): Promise<void> {
+  async #arm(at: Target | null): Promise<void> {
     await this.#revival;
     await this.#process.arm(at);
   }
@@ -135,6 +137,7 @@ export class PointRig {
 
   /** The server is dead: what it has left is looked at before the next life opens it. */
   async #revive(): Promise<void> {
+    // The rig itself ends its processes.
     if (this.#isOver) return;
     const diedAt = takePoint(this.#dataDir);
     if (diedAt === null) this.#hub.faults.push("the server has ended by itself");
@@ -142,9 +145,15 @@ export class PointRig {
     const down = this.#link.down();
     const found = checkAlways({ books: this.#watch.read(), hub: this.#hub });
     this.#hub.faults.push(...found.map((fault) => `right behind the kill: ${fault}`));
+    // What a planted fault has lost does not come.
+    if (this.#mutant !== null && found.length > 0) this.#watch.stop();
     await down;
     this.#process = this.#next;
     this.#next = new PointProcess(this.#mutant);
-    await this.#open();
+    try {
+      await this.#open();
+    } catch (error) {
+      if (!this.#isOver) this.#hub.faults.push(String(error));
+    }
   }
 }

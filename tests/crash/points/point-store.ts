@@ -53,3 +53,15 @@ export function pointName({ changes, at }: Point): string {
   const place = typeof at === "number" ? `${at}/${changes.length}` : at;
   return `${place} of ${changes.join(", ")}`;
 }
+
+/** Beginning of a point's name, and something that its transaction writes. */
+export type PointMark = readonly [place: string, write: string];
+
+/** A number counts the points from the first one. */
+export type Target = number | PointMark;
+
+export function isAt(target: Target | null, name: string, number: number): boolean {
+  if (target === null || typeof target === "number") return target === number;
+  const [place, write] = target;
+  return name.startsWith(place) && name.includes(write);
+}
