@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import type { CallResponse } from "@upstash/workflow";
 import { expect, test } from "vitest";
 import { callbacksAmong, resultAt, resultOf } from "./surface.ts";
+import { until } from "./until.ts";
 import { useWorld } from "./world.ts";
 
 const world = useWorld();
@@ -91,15 +92,17 @@ test("an answer of 5 MiB arrives whole", async () => {
     await context.run("look", () => seen.push(body === text));
     return "done";
   });
-  const run = await world.succeeded(await world.trigger({ url: workflow }));
-  expect(resultOf(run)).toBe("done");
+  const runId = await world.trigger({ url: workflow });
+  // The logs hold the answer as well: to ask them again and again would cost more than the run.
+  await until("a look at the answer", () => seen.length > 0, 20_000);
+  expect(resultOf(await world.succeeded(runId))).toBe("done");
   expect(seen).toEqual([true]);
   const [callback] = callbacksAmong(world.app.at("/flow"));
   expect(callback?.bytes.byteLength).toBeGreaterThan(text.length);
 });
 
-test("a request of 5 MiB arrives whole", async () => {
-  const text = randomBytes((5 * 1024 * 1024) / 2).toString("hex");
+test("a request of 1 MiB arrives whole", async () => {
+  const text = randomBytes((1024 * 1024) / 2).toString("hex");
   const url = world.app.on("/service", async (request) => {
     return new Response(String((await request.text()) === text));
   });

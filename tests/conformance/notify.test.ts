@@ -205,7 +205,7 @@ test("an event for one run leaves the others waiting", async () => {
 
 test("an event that is kept for one run and event is for no other", async () => {
   const url = world.serve("/flow", async (context) => {
-    await context.sleep("nap", "1s");
+    await context.sleep("nap", 0.4);
     const other = await context.waitForEvent("other", "other", { timeout: 0 });
     const event = await context.waitForEvent("event", "event", { timeout: 0 });
     return [other, event];

@@ -208,7 +208,7 @@ test("a webhook of no run, or of one that has ended, is nowhere", async () => {
 
 test("a webhook wakes no step that waits for an event", async () => {
   const url = world.serve("/flow", (context) =>
-    context.waitForEvent("wait", "payment", { timeout: "1s" }),
+    context.waitForEvent("wait", "payment", { timeout: 0.5 }),
   );
   const runId = await world.trigger({ url });
   await waiting(world, "payment");
