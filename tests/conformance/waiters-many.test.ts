@@ -79,3 +79,19 @@ test("a webhook's URL with made-up events fills neither the store nor the place 
   await world.client.cancel({ ids: runId });
   expect(await world.store.count("events", [])).toBe(0);
 });
+
+test("a run id that has been used often makes nothing dearer that comes too late", async () => {
+  const url = world.app.on("/sink", () => new Response());
+  const use = async (times: number) => {
+    for (let n = 0; n < times; n += 1) {
+      const runId = await world.trigger({ url, workflowRunId: "daily", delay: "1d" });
+      await world.client.cancel({ ids: runId });
+    }
+    const { rowsRead } = world.store.counters;
+    const answer = await world.call("POST", "/v2/workflows/hooks/u/wfr_daily/evt_1");
+    expect(answer.status).toBe(404);
+    return world.store.counters.rowsRead - rowsRead;
+  };
+  const [once, often] = [await use(1), await use(20)];
+  expect(often).toBe(once);
+});

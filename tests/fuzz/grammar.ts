@@ -117,6 +117,8 @@ const SHAPES: readonly (readonly [weight: number, Shape])[] = [
   [12, shape("POST", path("/v2/publish/", destination), SEND)],
   [6, shape("POST", queued, SEND)],
   [10, shape("POST", "/v2/batch", { body: json(fc.array(item, { maxLength: 4 })) })],
+  [4, shape("POST", "/v2/batch", { body: json(fc.tuple(initItem)) })],
+  [3, shape("POST", "/v2/batch", { body: json(fc.tuple(callItem)) })],
   [4, shape("POST", path("/v2/schedules/", destination), SEND)],
   [3, shape("GET", path("/v2/messages/", messageId))],
   [3, shape("DELETE", path("/v2/messages/", messageId))],

@@ -131,7 +131,7 @@ export function callResultMessage(
 
 /** The fields of a callback that SDKs read. A bad answer is final when both counts are equal; they ignore it otherwise. */
 function report(
-  { message, wait }: Pick<EndCallState, "message" | "wait">,
+  { message, wait, run }: Pick<EndCallState, "message" | "wait" | "run">,
   command: EndDelivery,
   context: Context,
 ) {
@@ -156,5 +156,6 @@ function report(
     sourceBody: context.toBase64(wait?.body ?? new Uint8Array()),
     notBefore: createdAt,
     createdAt,
+    callerIP: run?.callerIp ?? "",
   };
 }

@@ -5,6 +5,7 @@ import {
   ATTEMPTS_PER_MESSAGE_MAX,
   type DeadLetterRow,
   type MessageRow,
+  type RunRow,
   type TableName,
   type Tables,
 } from "../core/rows.ts";
@@ -71,14 +72,13 @@ async function loadRuns(
     if ("runId" in command && isForEnded(command) && work.liveRun(command.runId) === null)
       ended.add(command.runId);
   }
-  if (ended.size === 0) return;
-  work.addEndedRuns(
-    await transaction.find(
-      "runs",
-      "byId",
-      Array.from(ended, (id) => [id]),
-    ),
-  );
+  for (const id of ended) work.addEndedRuns(await findNewest(id, transaction));
+}
+
+/** An id may be used again and again: only its newest run counts. */
+function findNewest(id: string, transaction: Transaction): Promise<readonly RunRow[]> {
+  const where = [{ type: "in", column: "id", values: [id] }] as const;
+  return transaction.list("runs", { where, order: "descending", limit: 1 });
 }
 
 /** Whether a command may also mean a run that has ended: a failed one still takes results. */

@@ -122,6 +122,11 @@ export function isSubmissionHeader(name: string, text: string | null | undefined
   return name === HEADER.workflowInvoke && text.toLowerCase() === "true";
 }
 
+/** Whether a message starts a run, or belongs to one. */
+export function isWorkflowMessage({ headers }: { readonly headers: FlatHeaders }): boolean {
+  return HEADER.workflowInit in headers || HEADER.workflowInvoke in headers;
+}
+
 /** Whether a request comes from a running workflow: it decides how a fault is answered. */
 export function isSubmissionRequest({ headers }: Request): boolean {
   return [HEADER.workflowInit, HEADER.workflowInvoke].some((name) =>
@@ -202,7 +207,7 @@ function toCommand(item: Item, batch: Batch, room: ApiRoom): ItemCommand | Repri
   const { bodyBytesMax } = room.settings;
   if (body.byteLength > bodyBytesMax) throw messageTooLarge(bodyBytesMax);
   // Nobody looks at the error of a single item that belongs to a run: its refusal refuses the whole.
-  if (HEADER.workflowInit in item.headers) {
+  if (isWorkflowMessage(item)) {
     const url = toUrl(destination);
     return toWorkflowCommand({ url, headers: item.headers, body, callerIp: batch.ip }, room);
   }

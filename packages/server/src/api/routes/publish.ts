@@ -23,6 +23,7 @@ import type { ApiEnv, ApiRoom } from "../room.ts";
 import type { Submission } from "../workflow-message.ts";
 import {
   isSubmissionRequest,
+  isWorkflowMessage,
   planGroups,
   toItemAnswer,
   toUrl,
@@ -54,10 +55,6 @@ export function publishRoutes(room: ApiRoom): Hono<ApiEnv> {
       const submission = await readPlainSubmission(c, { target, queueName }, room);
       return publishOrSchedule(c, submission, room);
     });
-}
-
-function isWorkflowMessage({ headers }: PlainSubmission): boolean {
-  return HEADER.workflowInit in headers || HEADER.workflowInvoke in headers;
 }
 
 /** A publish with a cron expression makes a schedule. */

@@ -26,11 +26,17 @@ export function toWaiter(
   };
 }
 
+/** The header that the app gets, or its callback: whoever hides it means it under any name. */
+function carried(name: string): string {
+  return name.toLowerCase().replace(/^upstash-(?:(?:failure-)?callback-)*forward-/, "");
+}
+
 function shown(headers: HeaderMap, runId: string, redaction: Redaction | null): HeaderMap {
   return Object.fromEntries(
     Object.entries(headers).map(([name, values]) => {
       if (name.toLowerCase() === HEADER.workflowRunId) return [name, [runId]];
-      const isHidden = redaction !== null && isHeaderRedacted(redaction, name);
+      const isHidden =
+        isHeaderRedacted(redaction, name) || isHeaderRedacted(redaction, carried(name));
       return [name, isHidden ? values.map(hidden) : values];
     }),
   );
