@@ -24,6 +24,12 @@ export function checkSettled({ books }: Room): readonly string[] {
   for (const run of books.runs) {
     if (run.state === "started") faults.push(`${run.id} is still alive`);
   }
+  // What an app has been told is recorded: these workflows end when all their steps have results.
+  for (const wait of books.waits) {
+    if (books.runsByKey.get(wait.runKey)?.state !== "succeeded" || wait.state === "done") continue;
+    const name = `the ${wait.kind} of step ${wait.stepId} of ${nameOf(wait.runKey, books)}`;
+    faults.push(`${name} is ${wait.state}, and its run has succeeded`);
+  }
   for (const message of books.messages) {
     const letter = books.letters.find(({ runKey }) => runKey === message.runKey);
     // An open dead letter keeps the message that has failed.

@@ -40,7 +40,7 @@ const MUTANTS = {
   "notify-early": {
     script: "notifyAll",
     at: ["commit of", "update waits done"],
-    trace: "the end of",
+    trace: "and its run has succeeded",
     plant: (store) => earlyAnswer(store, (change) => setsState(change, "waits", "done")),
   },
   /** A call's answer is there before anybody tells the app. */
