@@ -183,6 +183,30 @@ describe("a failure behind an accepted continuation", () => {
   });
 });
 
+describe("a 2xx from nobody that is an SDK, behind the first delivery", () => {
+  const page = response(200);
+  const step = messageRow({ stepPosition: 3 });
+  const answer = messageRow({ kind: "callResult", stepPosition: null, waitKey: 40, config: "{}" });
+
+  test.each([step, answer])("is retried, because nothing would follow it ($kind)", (message) => {
+    const transition = decide(page, { message });
+    expect(updateOf(transition, "messages")).toMatchObject({ state: "scheduled", retried: 1 });
+    expect(insertsInto(transition, "attempts")).toMatchObject([
+      { error: expect.stringMatching(/does not come from a workflow/) },
+    ]);
+  });
+
+  test.each([step, answer])("is good when the step has been recorded ($kind)", (message) => {
+    const transition = decide(page, { message, hasContinuation: true });
+    expect(deletesFrom(transition, "messages")).toEqual([3]);
+  });
+
+  test.each([step, answer])("is good from an SDK ($kind)", (message) => {
+    expect(needsRun(message, response(200, sdk))).toBe(false);
+    expect(deletesFrom(decide(response(200, sdk), { message }), "messages")).toEqual([3]);
+  });
+});
+
 describe("attempts", () => {
   const outcome: Outcome = {
     type: "response",

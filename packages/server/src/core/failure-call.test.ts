@@ -144,11 +144,12 @@ describe("the message", () => {
     expect(JSON.parse(createCall({}, config).config ?? "")).toMatchObject(config);
   });
 
-  test("takes retries and their delay from the failed message when it brings none", () => {
+  test("takes retries and their delay from the settings of the failed message when it brings none", () => {
     const source = {
-      message: { ...failed, retries: 9 },
+      // A nudge has given it more.
+      message: { ...failed, retries: 12 },
       run,
-      config: runConfig({ retryDelay: "700" }),
+      config: runConfig({ retries: 9, retryDelay: "700" }),
       own: { forward: {} },
     };
     const call = createCall({ source });

@@ -9,6 +9,7 @@ import { isSuccess, responseHeader } from "./outcome.ts";
 import type { CallbackState, DeadLetterRow, MessageRow, RunRow, StepRow } from "./rows.ts";
 import { runAnswer } from "./run.ts";
 import {
+  type Effective,
   type FailureCallback,
   type MessageConfig,
   parseMessageConfig,
@@ -36,8 +37,9 @@ export interface FailureCall {
 
 export function createFailureCall(call: FailureCall, context: Context): MessageRow {
   const { url } = call.failureCallback;
-  const { message, run } = call.source;
-  const config = callConfig(call, context);
+  const { run } = call.source;
+  const settings = sourceSettings(call, context);
+  const config = callConfig(call, settings);
   return admitMessage(
     {
       key: context.newKey(),
@@ -47,7 +49,8 @@ export function createFailureCall(call: FailureCall, context: Context): MessageR
       deadLetterKey: call.deadLetter.key,
       createdAt: context.now,
       dueAt: context.now,
-      retries: config.retries ?? message.retries,
+      // Not those of the message: a nudge has added to them.
+      retries: config.retries ?? settings.retries,
       url,
       config: JSON.stringify(config),
       body: new TextEncoder().encode(JSON.stringify(failureCallBody(call, context))),
@@ -62,10 +65,13 @@ export function createFailureCall(call: FailureCall, context: Context): MessageR
   );
 }
 
-/** What the call does not bring itself, it takes from the message that failed. */
-function callConfig({ failureCallback, source }: FailureCall, context: Context): MessageConfig {
+function sourceSettings({ source }: FailureCall, context: Context): Effective {
   const settings = { run: source.config, own: source.own };
-  const { retryDelay } = settingsOf(source.message.kind, settings, context.attemptTimeoutMs);
+  return settingsOf(source.message.kind, settings, context.attemptTimeoutMs);
+}
+
+/** What the call does not bring itself, it takes from the message that failed. */
+function callConfig({ failureCallback }: FailureCall, { retryDelay }: Effective): MessageConfig {
   return retryDelay === null ? failureCallback.config : { retryDelay, ...failureCallback.config };
 }
 
