@@ -4,6 +4,7 @@ import { isPlan, payloadOf, programOf } from "./lineage.ts";
 import { type Program, type SleepStep, stepsById } from "./program.ts";
 import { stepAtService } from "./service.ts";
 import { parseStep, type WireStep } from "./step-list.ts";
+import { isAppSuccess } from "./stuck.ts";
 import { readSubmissions } from "./submission.ts";
 
 /** When attempts are due, by formulas of this test's own: sleeps, delays of triggers, and waits between retries. */
@@ -72,7 +73,7 @@ export class DueTimes {
   #noteOutcome({ messageKey, headers, run, message, url }: Attempt, outcome: Outcome): void {
     const { mirror, programs, now } = this.#scene;
     const program = run === null ? null : programOf(run, mirror, programs);
-    if (program === null || message === null) return;
+    if (program === null || message === null || isAppSuccess(outcome)) return;
     const retried = Number(headers["upstash-retried"]);
     const next = `${messageKey} ${retried + 1}`;
     const { retryDelay } = stepAtService(url, programs) ?? program.trigger;

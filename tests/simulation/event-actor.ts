@@ -85,7 +85,9 @@ export class EventActor {
     const earlyMs = random.integer(0, 40);
     this.#plan(Math.max(0, delayMs - earlyMs), () => {
       if (wait.kind === "webhook" && random.chance(0.7)) this.#callWebhook(eventId);
-      else this.#notify(eventId, runId, wait.kind === "webhook" ? REQUEST : {});
+      else if (runId !== null && wait.kind === "event" && random.chance(0.1)) {
+        this.#forgeWebhook(eventId, runId);
+      } else this.#notify(eventId, runId, wait.kind === "webhook" ? REQUEST : {});
     });
   }
 
@@ -98,7 +100,10 @@ export class EventActor {
     const times = random.integer(0, 3);
     for (let time = 0; time < times; time += 1) {
       const delayMs = random.pick([0, random.integer(0, 2_000), random.integer(0, 60_000)]);
-      this.#plan(delayMs, () => this.#callWebhook(eventId));
+      this.#plan(delayMs, () => {
+        if (random.chance(0.8)) this.#callWebhook(eventId);
+        else this.#notify(eventId, runIdOf(url), REQUEST);
+      });
     }
   }
 
@@ -133,13 +138,25 @@ export class EventActor {
   }
 
   #callWebhook(eventId: string): void {
-    const { random, troubles } = this.#parts;
     const url = this.#webhooks.get(eventId);
-    if (url === undefined) return;
-    const { pathname } = new URL(url);
+    if (url !== undefined) this.#callPath(new URL(url).pathname);
+  }
+
+  /** Somebody without a token has guessed an event id: it wakes nobody who waits for a notification. */
+  #forgeWebhook(eventId: string, runId: string): void {
+    this.#callPath(`/v2/workflows/hooks/anybody/${runId}/${encodeURIComponent(eventId)}`);
+  }
+
+  #callPath(path: string): void {
+    const { random, troubles } = this.#parts;
     const query = `?notice=${troubles.nextNotice()}`;
     const method = random.pick(["GET", "POST", "PUT"]);
     const init = method === "GET" ? { method } : { method, body: "from outside, with ü" };
-    void this.#callWebhookUntilHeard(`http://outside.${SERVER_HOST}${pathname}${query}`, init);
+    void this.#callWebhookUntilHeard(`http://outside.${SERVER_HOST}${path}${query}`, init);
   }
+}
+
+/** The last part but one of a webhook's URL. */
+function runIdOf(url: string): string {
+  return url.split("/").at(-2) ?? "";
 }

@@ -25,6 +25,8 @@ export type Fact =
   | { readonly kind: "answer"; readonly exchange: Exchange }
   /** The answer has arrived where it was asked for. */
   | { readonly kind: "heard"; readonly exchange: Exchange }
+  /** The watchdog begins to look for stuck runs, or has looked. */
+  | { readonly kind: "watch"; readonly isOver: boolean }
   | { readonly kind: "serverCrash" }
   | { readonly kind: "storeFault" }
   | { readonly kind: "log"; readonly event: string; readonly detail: string }

@@ -36,6 +36,10 @@ const RATES_MAX = {
   storeCallFails: 0.01,
   /** A committed transaction looks as if it had failed. */
   storeAnswerLost: 0.02,
+  /** The app says that all is well, and has not gone on: the run is stuck. */
+  appAnswersNothing: 0.03,
+  /** A tunnel's page takes the place of the app, with a 200. */
+  appAnswersPage: 0.05,
   /** A call of the store takes a turn of its own, so that others come in between. */
   storeYields: 0.5,
 } as const;

@@ -47,7 +47,7 @@ export class Mirror {
   readonly #runsById = new Map<string, number[]>();
   /** Run -> keys of its waits, those that are over included. */
   readonly #waitsOfRun = new Map<number, number[]>();
-  /** Row key -> number of the commit that inserted it. */
+  /** Row key -> number of the commit that inserted it first. */
   readonly #bornIn = new Map<number, number>();
   /** Message key -> number of the commit that began its current attempt. */
   readonly #leasedIn = new Map<number, number>();
@@ -122,7 +122,8 @@ export class Mirror {
     else if (change.type === "update") after = { ...before, ...change.set } as Tables[TableName];
     if (after === null) rows.delete(key);
     else rows.set(key, after);
-    if (before === null) this.#bornIn.set(key, this.#seq);
+    // A record and its message share a key; the message may come back when its run is nudged.
+    if (!this.#bornIn.has(key)) this.#bornIn.set(key, this.#seq);
     // All three belong to the change's own table.
     const made = { table: change.table, before, after } as RowChange;
     this.#index(made);

@@ -6,6 +6,7 @@ import type { Faults } from "./faults.ts";
 import type { Mirror } from "./mirror.ts";
 import type { Random } from "./random.ts";
 import { SERVICE_HOST } from "./service.ts";
+import { answeredNothing } from "./stuck.ts";
 import type { Trace } from "./trace.ts";
 
 /** Who answers requests at this instant. */
@@ -200,7 +201,7 @@ export class Network {
     }
     await events.wait(this.#latency("deliverySlow"), `${name} arrives`);
     if (faults.strikes("deliveryLost")) return failed("reset", "connection reset");
-    const early = isForService(attempt) ? null : this.#answerInFront();
+    const early = isForService(attempt) ? null : this.#answerInFront(attempt);
     if (early !== null) return early;
     const outcome = await this.#deliver(attempt);
     if (faults.strikes("deliveryAnswerLost")) return failed("reset", "connection reset");
@@ -228,9 +229,14 @@ export class Network {
   }
 
   /** Answers of a proxy, a platform or a rate limit that stands before the app. */
-  #answerInFront(): Outcome | null {
+  #answerInFront({ message }: Attempt): Outcome | null {
     const { faults, random } = this.#parts;
-    const html = new TextEncoder().encode("<html><body>ERR_NGROK_3200</body></html>");
+    // A failure callback may go to anybody, so that every 2xx is good.
+    if (message?.kind !== "failureCall") {
+      if (faults.strikes("appAnswersNothing")) return answeredNothing();
+      if (faults.strikes("appAnswersPage")) return answered(200, {}, encode("<html></html>"));
+    }
+    const html = encode("<html><body>ERR_NGROK_3200</body></html>");
     if (faults.strikes("appAnswers500")) return answered(500, {}, html);
     if (faults.strikes("appAnswers404")) {
       return answered(404, { "ngrok-error-code": ["ERR_NGROK_3200"] }, html);
@@ -262,6 +268,10 @@ function never(): Promise<never> {
 
 function failed(cause: "reset" | "refused" | "timeout", message: string): Outcome {
   return { type: "error", cause, message };
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
 }
 
 function answered(

@@ -16,7 +16,8 @@ export function readNotice({ method, target, body }: SentRequest): Notice | null
   const hook = /^\/v2\/workflows\/hooks\/[^/]+\/([^/]+)\/([^/]+)$/.exec(path);
   if (hook !== null) {
     const [, runId = "", eventId = ""] = hook;
-    return { number: numberInTarget(target), runId, eventId, source: "webhook" };
+    const number = numberInTarget(target);
+    return { number, runId, eventId: decodeURIComponent(eventId), source: "webhook" };
   }
   if (method !== "POST" || !path.startsWith("/v2/notify/")) return null;
   const rest = decodeURIComponent(path.slice("/v2/notify/".length));

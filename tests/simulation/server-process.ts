@@ -7,6 +7,7 @@ import {
   type Host,
   LIMITS,
   type Store,
+  Watchdog,
 } from "@reprise/server";
 import { crashableStore, type StorePoint } from "./crashable-store.ts";
 import type { EventList, Scheduled } from "./event-list.ts";
@@ -15,6 +16,8 @@ import type { Random } from "./random.ts";
 
 /** SDKs read from it for whom they make webhooks. */
 export const TOKEN = Buffer.from('{"UserID":"simulation"}').toString("base64");
+const WATCH_MS = 1_000;
+const WATCH_ROUNDS = 3;
 const SIGNING_KEYS = { current: "sig_current", next: "sig_next" };
 
 export interface ServerParts {
@@ -40,6 +43,8 @@ export class ServerProcess {
   readonly #api: Api;
   readonly #engine: Engine;
   readonly #bulkRunner: ReturnType<typeof createBulkRunner>;
+  readonly #store: Store;
+  readonly #host: Host;
   readonly #killStore: () => void;
   #isAlive = true;
 
@@ -48,7 +53,9 @@ export class ServerProcess {
     this.generation = parts.generation;
     const { store, kill } = crashableStore(parts.store, parts.storePoint);
     this.#killStore = kill;
-    const host = this.#host();
+    this.#store = store;
+    const host = this.#createHost();
+    this.#host = host;
     const limits = {
       ...LIMITS,
       attemptTimeoutMs: 30_000,
@@ -92,6 +99,21 @@ export class ServerProcess {
     return this.#api.fetch(request);
   }
 
+  /** Lets the watchdog look a few times; for ever, it would keep every world awake. Resolves when it has looked. */
+  async watch(nudgesMax: number): Promise<void> {
+    const { events } = this.#parts;
+    const limits = { watchdogIntervalMs: WATCH_MS, nudgesMax };
+    const watchdog = new Watchdog({
+      host: this.#host,
+      store: this.#store,
+      engine: this.#engine,
+      limits,
+    });
+    watchdog.start();
+    await events.wait(WATCH_ROUNDS * 2 * WATCH_MS, "watchdog stops");
+    if (this.#isAlive) await watchdog.stop();
+  }
+
   /** Ends in order: what is in flight may end within `drainMs`, and what it led to is kept. */
   async stop(drainMs: number): Promise<void> {
     await this.#bulkRunner.stop();
@@ -104,7 +126,7 @@ export class ServerProcess {
     this.#killStore();
   }
 
-  #host(): Host {
+  #createHost(): Host {
     const { events, network, random, generation, log } = this.#parts;
     const never = new Promise<never>(() => {});
     return {
@@ -118,7 +140,8 @@ export class ServerProcess {
         return this.#isAlive ? outcome : never;
       },
       log: (level, event, fields) => {
-        if (this.#isAlive && level === "error") log(event, JSON.stringify(fields));
+        const isTold = level === "error" || event === "run_stuck" || event === "run_nudged";
+        if (this.#isAlive && isTold) log(event, JSON.stringify(fields));
       },
     };
   }

@@ -116,6 +116,15 @@ export class Stage {
     this.events.in(downMs, "server starts again", () => this.startServer());
   }
 
+  /** The server that is up looks for stuck runs. */
+  async watch(nudgesMax: number): Promise<void> {
+    const server = this.#server;
+    if (server === null) return;
+    this.tell({ kind: "watch", isOver: false });
+    await server.watch(nudgesMax);
+    if (server.isAlive) this.tell({ kind: "watch", isOver: true });
+  }
+
   startApp(): void {
     if (this.#app !== null) return;
     this.#generation += 1;

@@ -4,6 +4,7 @@ import { missingMessageMarks } from "./messages/reach.ts";
 import { type Mutant, mutants } from "./mutants.ts";
 import type { WorldKind } from "./options.ts";
 import { missingMarks } from "./reach.ts";
+import { waitMutants } from "./wait-mutants.ts";
 
 /** What belongs to one kind of world. */
 export interface Suite {
@@ -18,7 +19,13 @@ export interface Suite {
 }
 
 const SUITES: Readonly<Record<WorldKind, Suite>> = {
-  workflows: { kind: "workflows", seedsFile: "seeds.txt", mutants, missingMarks, flag: "" },
+  workflows: {
+    kind: "workflows",
+    seedsFile: "seeds.txt",
+    mutants: [...mutants, ...waitMutants],
+    missingMarks,
+    flag: "",
+  },
   messages: {
     kind: "messages",
     seedsFile: "messages/seeds.txt",

@@ -8,6 +8,8 @@ import { OperatorActor } from "./operator-actor.ts";
 import { createRandom } from "./random.ts";
 import { START_AT, Stage } from "./stage.ts";
 import { dumpState, findDifference } from "./state-dump.ts";
+import { isStuck } from "./stuck.ts";
+import { StuckActor } from "./stuck-actor.ts";
 
 export interface WorldResult {
   readonly seed: number;
@@ -55,6 +57,7 @@ class World {
   readonly #client: ClientActor;
   readonly #operator: OperatorActor;
   readonly #eventActor: EventActor;
+  readonly #stuckActor: StuckActor;
   readonly #restoreGlobals: () => void;
   #violation: Violation | null = null;
   #eventCount = 0;
@@ -90,6 +93,8 @@ class World {
       troubles,
       mark,
     });
+    const stuckRandom = createRandom(seed, "stuck actor");
+    this.#stuckActor = new StuckActor({ events, random: stuckRandom, mirror, mark });
     this.#startCheckers(options.checker ?? null);
     stage.listen((fact) => this.#eventActor.note(fact));
     stage.listen((fact) => this.#operator.note(fact));
@@ -129,6 +134,10 @@ class World {
     plan(faults.count("operatorActions"), "operator acts", () => this.#operator.actByChance());
     plan(random.integer(0, 4), "somebody notifies", () => this.#eventActor.notifyByChance());
     plan(random.integer(0, 2), "somebody asks who waits", () => this.#eventActor.listByChance());
+    plan(random.integer(0, 2), "somebody looks for stuck runs", () => {
+      this.#stuckActor.actByChance();
+    });
+    plan(random.integer(0, 1), "watchdog looks", () => void this.#stage.watch(0));
     events.at(START_AT + horizonMs, "nothing goes wrong from here on", () => {});
   }
 
@@ -149,7 +158,7 @@ class World {
     }
   }
 
-  /** Heals everything, and resumes what has failed until nothing is left to do. */
+  /** Heals everything, resumes what has failed and nudges what is stuck until nothing is left to do. */
   async #becomeQuiet(): Promise<void> {
     const { events, mirror, programs, troubles } = this.#stage;
     this.#quietUntil = events.now + QUIET_MS_MAX;
@@ -157,10 +166,20 @@ class World {
     for (let round = 0; round < QUIET_ROUNDS_MAX; round += 1) {
       await this.#runUntil(() => false);
       const isOpen = mirror.all("deadLetters").some((entry) => entry.state === "open");
-      if (!isOpen || this.#violation !== null) return;
-      this.#operator.resumeEverything();
+      const isAnyStuck = mirror.all("runs").some((run) => isStuck(run, mirror));
+      if ((!isOpen && !isAnyStuck) || this.#violation !== null) return;
+      if (isAnyStuck) await this.#nudge(round);
+      if (isOpen) this.#operator.resumeEverything();
     }
     this.#violate("no stuck run", `runs still fail after ${QUIET_ROUNDS_MAX} rounds of resumes`);
+  }
+
+  /** People nudge, or the watchdog does it by itself. */
+  async #nudge(round: number): Promise<void> {
+    const isByHand = (this.#stage.seed + round) % 2 === 0;
+    void this.#stage.watch(isByHand ? 0 : 1);
+    await this.#runUntil(() => false);
+    if (isByHand) void this.#stuckActor.nudgeAll();
   }
 
   async #checkEnd(): Promise<void> {

@@ -67,7 +67,9 @@ class Writer {
 
   steps(count: number): ProgramStep[] {
     const { random } = this.#writing;
-    return Array.from({ length: count }, () => {
+    const first = random.chance(0.2) ? [this.#single(["createWebhook"])] : [];
+    this.#remember(first);
+    const rest = Array.from({ length: count - first.length }, (): ProgramStep => {
       if (random.chance(FAILING_GROUPS)) return this.#failingGroup();
       const width = random.chance(0.65)
         ? 1
@@ -75,12 +77,16 @@ class Writer {
           ? random.integer(5, 8)
           : random.integer(2, 4);
       const branches = Array.from({ length: width }, () => this.#single());
-      for (const { kind, name } of branches) {
-        if (kind === "createWebhook") this.#webhooks.push(name);
-      }
+      this.#remember(branches);
       const [only] = branches;
       return width === 1 && only !== undefined ? only : { kind: "parallel", branches };
     });
+    return [...first, ...rest];
+  }
+
+  /** Webhooks that the steps behind may wait for. */
+  #remember(branches: readonly SingleStep[]): void {
+    for (const { kind, name } of branches) if (kind === "createWebhook") this.#webhooks.push(name);
   }
 
   /** One branch fails at once, while others are still at work on the rest. */
@@ -99,7 +105,7 @@ class Writer {
     return { kind: "parallel", branches: [...lasting, failing] };
   }
 
-  #single(kinds = this.#possibleKinds()): SingleStep {
+  #single(kinds: readonly SingleStep["kind"][] = this.#possibleKinds()): SingleStep {
     const { random } = this.#writing;
     const kind = random.pick(kinds);
     this.#count += 1;

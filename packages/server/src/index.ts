@@ -7,6 +7,7 @@ export type { Outcome } from "./core/outcome.ts";
 export type { Change, DeadLetterRow, MessageRow, RunRow, StepRow, Tables } from "./core/rows.ts";
 export { Engine } from "./engine/engine.ts";
 export { DEFAULT_LIMITS } from "./engine/limits.ts";
+export { Watchdog } from "./engine/watchdog.ts";
 export type { Host, OutgoingRequest, Timer } from "./host/host.ts";
 export { type RunningServer, startServer } from "./main.ts";
 export { openSqliteStore, type SqliteStoreOptions } from "./store/sqlite.ts";

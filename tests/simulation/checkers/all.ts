@@ -20,6 +20,7 @@ import { oneResult } from "./one-result.ts";
 import { resume } from "./resume.ts";
 import { rightResult } from "./right-result.ts";
 import { statusContract } from "./status-contract.ts";
+import { stuckRuns } from "./stuck-runs.ts";
 import { waitOutcome } from "./wait-outcome.ts";
 
 /** Every promise that each world is held to. */
@@ -46,4 +47,5 @@ export const allCheckers: readonly Checker[] = [
   notified,
   childRuns,
   leftOpen,
+  stuckRuns,
 ];

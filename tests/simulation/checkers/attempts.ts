@@ -1,6 +1,9 @@
+import type { Outcome } from "@reprise/server";
 import type { Attempt, Checker } from "../facts.ts";
 import { programOf } from "../lineage.ts";
+import type { Commit } from "../mirror.ts";
 import { stepAtService } from "../service.ts";
+import { isAppSuccess } from "../stuck.ts";
 
 /** Retries that a client gets when it asks for no number. */
 const RETRIES_DEFAULT = 3;
@@ -13,6 +16,8 @@ interface Account {
   /** Attempts with the number `retried`. */
   same: number;
   ambiguitiesBefore: number;
+  /** Attempts that a message had when its run was nudged; they use up nothing of its new budget. */
+  base: number;
 }
 
 /** Failed attempts are counted, attempts of unknown end are not, and nobody makes more of them than were allowed. */
@@ -25,8 +30,9 @@ export const attempts: Checker = {
     let ambiguities = 0;
     return (fact) => {
       if (fact.kind === "serverCrash" || fact.kind === "storeFault") ambiguities += 1;
+      if (fact.kind === "commit") noteNudges(fact.commit);
       if (fact.kind === "attempt") checkAttempt(fact.attempt);
-      if (fact.kind === "outcome" && !isSuccess(fact.outcome)) {
+      if (fact.kind === "outcome" && !isSuccess(fact.attempt, fact.outcome)) {
         const account = accounts.get(fact.attempt.messageKey);
         if (account !== undefined) account.failures += 1;
       }
@@ -52,11 +58,25 @@ export const attempts: Checker = {
       if (account.same > 1 + ambiguities - account.ambiguitiesBefore) {
         violate(`${name} repeats the number ${retried} without a crash between`);
       }
-      const retries = expectedRetries(attempt);
+      const retries = expectedRetries(attempt, account);
       if (retries !== null && retried > retries)
         violate(`${name} is retry ${retried} of ${retries}`);
       if (retries !== null && message !== null && message.retries !== retries) {
         violate(`${name} may be retried ${message.retries} times; asked for were ${retries}`);
+      }
+    }
+
+    /** The message of a step once more: the app has answered it without going on. */
+    function noteNudges({ changes }: Commit): void {
+      for (const { table, before, after } of changes) {
+        if (table !== "messages" || before !== null || after === null) continue;
+        const account = accounts.get(after.key);
+        if (account === undefined) continue;
+        if (after.retried > account.attempts) {
+          violate(`message ${after.key} had ${account.attempts} attempts, not ${after.retried}`);
+        }
+        account.base = after.retried;
+        account.failures = Math.max(account.failures, after.retried);
       }
     }
 
@@ -67,20 +87,22 @@ export const attempts: Checker = {
         retried: 0,
         same: 0,
         ambiguitiesBefore: ambiguities,
+        base: 0,
       };
       accounts.set(messageKey, account);
       return account;
     }
 
-    function expectedRetries({ run, url }: Attempt): number | null {
+    function expectedRetries({ run, url }: Attempt, { base }: Account): number | null {
       const call = stepAtService(url, programs);
       if (call !== null) return call.retries ?? 0;
       const program = run === null ? null : programOf(run, mirror, programs);
-      return program === null ? null : (program.trigger.retries ?? RETRIES_DEFAULT);
+      return program === null ? null : base + (program.trigger.retries ?? RETRIES_DEFAULT);
     }
   },
 };
 
-function isSuccess(outcome: { readonly type: string; readonly status?: number }): boolean {
-  return outcome.status !== undefined && outcome.status >= 200 && outcome.status < 300;
+function isSuccess({ message }: Attempt, outcome: Outcome): boolean {
+  if (message?.kind !== "call" && message?.kind !== "failureCall") return isAppSuccess(outcome);
+  return outcome.type === "response" && outcome.status >= 200 && outcome.status < 300;
 }

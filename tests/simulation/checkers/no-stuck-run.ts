@@ -3,6 +3,7 @@ import type { Checker } from "../facts.ts";
 import { firstOfGroup, isOpenRun, isPlan } from "../lineage.ts";
 import type { Commit, Mirror } from "../mirror.ts";
 import { parseStep } from "../step-list.ts";
+import { Swallowed } from "../stuck.ts";
 import { isWaiting, type WaitRow } from "../waits.ts";
 
 /** Every branch of a live run has something that will move it: checked at every commit, not by waiting. */
@@ -13,8 +14,11 @@ export const noStuckRun: Checker = {
   observe: ({ mirror, violate }) => {
     /** What the process that has died was delivering; message -> commit that began the attempt. */
     const orphans = new Map<number, number>();
+    /** What the app itself has let fall: the watchdog's work. */
+    const swallowed = new Swallowed();
     let commitsSinceCrash = 0;
     return (fact) => {
+      swallowed.note(fact);
       if (fact.kind === "serverCrash") {
         commitsSinceCrash = 0;
         for (const { key, state } of mirror.all("messages")) {
@@ -53,6 +57,8 @@ export const noStuckRun: Checker = {
       }
       if (run.state !== "started") return;
       for (const step of openSteps(mirror.steps(runKey))) {
+        const wait = mirror.waitOfStep(runKey, stepBehind(step, mirror.steps(runKey)));
+        if (swallowed.hasMessage(step.key) || swallowed.hasWait(wait?.key ?? 0)) continue;
         if (!isMoving(run, step, mirror)) {
           violate(`run ${runKey} is live, and nothing moves it behind record ${step.position}`);
         }

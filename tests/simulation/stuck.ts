@@ -1,0 +1,52 @@
+import type { Outcome, RunRow } from "@reprise/server";
+import type { Fact } from "./facts.ts";
+import type { Mirror } from "./mirror.ts";
+
+const VERSION_HEADER = "upstash-workflow-sdk-version";
+const NOTHING = "nothing was done";
+
+/** A success of the SDK behind which nothing follows: no server can tell it from a good one. */
+export function answeredNothing(): Outcome {
+  const body = new TextEncoder().encode(NOTHING);
+  return {
+    type: "response",
+    status: 200,
+    headers: { [VERSION_HEADER]: ["1"] },
+    body,
+    isTruncated: false,
+  };
+}
+
+/** Whether an app's answer says that all is well; a tunnel's page only looks like it. */
+export function isAppSuccess(outcome: Outcome): boolean {
+  if (outcome.type !== "response" || outcome.status < 200 || outcome.status >= 300) return false;
+  return outcome.headers[VERSION_HEADER] !== undefined;
+}
+
+/** Messages that the app has answered without going on, and that the server took for done. */
+export class Swallowed {
+  readonly #messages = new Set<number>();
+  /** Waits whose answers such messages were to tell. */
+  readonly #waits = new Set<number>();
+
+  note(fact: Fact): void {
+    if (fact.kind !== "outcome" || fact.outcome.type !== "response") return;
+    if (Buffer.from(fact.outcome.body).toString("utf8") !== NOTHING) return;
+    this.#messages.add(fact.attempt.messageKey);
+    this.#waits.add(fact.attempt.message?.waitKey ?? 0);
+  }
+
+  hasMessage(key: number): boolean {
+    return this.#messages.has(key);
+  }
+
+  hasWait(key: number): boolean {
+    return this.#waits.has(key);
+  }
+}
+
+/** Whether a live run has nothing left that could wake it. */
+export function isStuck(run: RunRow, mirror: Mirror): boolean {
+  if (run.state !== "started" || mirror.openMessages(run.key).length > 0) return false;
+  return mirror.waits(run.key).every(({ state }) => state !== "open");
+}

@@ -1,0 +1,398 @@
+import type { Edit, Mutant } from "./mutants.ts";
+
+function edit(module: string, find: string, replace: string): Edit {
+  return { module, find, replace };
+}
+
+/** Bugs in steps that others complete: waits, calls, invoked runs, and the events that end them. */
+export const waitMutants: readonly Mutant[] = [
+  {
+    name: "wait-ends-a-second-early",
+    checker: "one outcome",
+    edits: [
+      edit(
+        "engine/claims.js",
+        'transaction.claimDue("waits", now, room.claimMax)',
+        'transaction.claimDue("waits", now + 1000, room.claimMax)',
+      ),
+      edit(
+        "core/answer-wait.js",
+        "if (wait.dueAt > context.now) {",
+        "if (wait.dueAt > context.now + 1000) {",
+      ),
+    ],
+  },
+  {
+    name: "resume-extends-wait",
+    checker: "one outcome",
+    edits: [
+      edit(
+        "core/take-over.js",
+        "return { ...wait, key: context.newKey(),",
+        "return { ...wait, dueAt: wait.dueAt === null ? null : wait.dueAt + 5000, key: context.newKey(),",
+      ),
+    ],
+  },
+  {
+    name: "wait-open-after-its-event",
+    checker: "one outcome",
+    edits: [
+      edit(
+        "core/answer-wait.js",
+        '...settleWait(wait, "done", context)],',
+        '...(result.body.includes(111) && wait.kind === "event" ? [] : settleWait(wait, "done", context))],',
+      ),
+    ],
+  },
+  {
+    name: "timeout-with-data",
+    checker: "one outcome",
+    edits: [edit("core/wait.js", "waitTimeout: true }", 'waitTimeout: true, out: "" }')],
+  },
+  {
+    name: "deadline-never-woken",
+    checker: "one outcome",
+    edits: [
+      edit(
+        "core/register-wait.js",
+        'effects: [{ type: "wake", dueAt }], answer };',
+        "effects: [], answer };",
+      ),
+    ],
+  },
+  {
+    name: "wait-taken-over-without-deadline",
+    checker: "no stuck run",
+    edits: [
+      edit(
+        "core/take-over.js",
+        "return { ...wait, key: context.newKey(),",
+        "return { ...wait, dueAt: null, key: context.newKey(),",
+      ),
+    ],
+  },
+  {
+    name: "answer-not-told-after-resume",
+    checker: "no stuck run",
+    edits: [
+      edit(
+        "core/take-over.js",
+        "messages.push(callResultMessage(copy, to, context, dueAt));",
+        "void dueAt;",
+      ),
+    ],
+  },
+  {
+    name: "call-left-with-the-failed-run",
+    checker: "no stuck run",
+    edits: [
+      edit(
+        "core/take-over.js",
+        "{ ...message, runKey: to.run.key, waitKey }",
+        "{ ...message, runKey: to.run.key }",
+      ),
+    ],
+  },
+  {
+    name: "call-registered-twice",
+    checker: "calls",
+    edits: [
+      edit(
+        "core/register-wait.js",
+        `export function decideRegisterCall(state, command, context) {
+    const run = liveRun(state, command);
+    const known = knownAnswer(state);
+    if (known !== null)`,
+        `export function decideRegisterCall(state, command, context) {
+    const run = liveRun(state, command);
+    const known = knownAnswer(state);
+    if (known !== null && state.recorded === null && state.wait?.state === "open") {
+      const again = new GateBook(null, state.flows ?? []);
+      const request = callMessage({ ...state.wait, requestKey: context.newKey() }, command, { run, config: state.config, book: again }, context);
+      const changes = [insert("messages", { ...request, waitKey: state.wait.key })];
+      return withGates({ changes, effects: announce(request), answer: known }, again);
+    }
+    if (known !== null)`,
+      ),
+    ],
+  },
+  {
+    name: "answer-dropped-when-run-failed",
+    checker: "no stuck run",
+    edits: [
+      edit("core/call.js", "if (!isOpen(run, deadLetter)) {", 'if (run.state !== "started") {'),
+    ],
+  },
+  {
+    name: "call-again-after-success",
+    checker: "calls",
+    edits: [
+      edit(
+        "core/call.js",
+        `if (isSuccess(outcome))
+        return`,
+        `if (isSuccess(outcome) && message.retried >= message.retries)
+        return`,
+      ),
+    ],
+  },
+  {
+    name: "call-told-twice",
+    checker: "calls",
+    edits: [
+      edit(
+        "core/call.js",
+        'return { changes: [insert("messages", message)], effects: announce(message) };',
+        `const twin = callResultMessage(wait, { run, config, book }, context);
+         return { changes: [insert("messages", message), insert("messages", twin)], effects: [...announce(message), ...announce(twin)] };`,
+      ),
+    ],
+  },
+  {
+    name: "call-fails-its-run",
+    checker: "calls",
+    edits: [
+      edit(
+        "core/end-delivery.js",
+        'if (message.kind === "call") {',
+        'if (message.kind === "call" && isSuccess(command.outcome)) {',
+      ),
+      edit(
+        "core/end-delivery.js",
+        'if (message.kind === "call" || message.kind === "failureCall")',
+        'if (message.kind === "failureCall")',
+      ),
+    ],
+  },
+  {
+    name: "first-failure-is-the-answer",
+    checker: "calls",
+    edits: [
+      edit(
+        "core/call.js",
+        `if (verdict.type === "retry")
+        return retry(message, command, verdict);`,
+        "",
+      ),
+    ],
+  },
+  {
+    name: "kept-event-not-deleted",
+    checker: "kept events",
+    edits: [edit("core/register-wait.js", 'remove("events", event.key), ', "")],
+  },
+  {
+    name: "newest-event-first",
+    checker: "kept events",
+    edits: [
+      edit(
+        "engine/wait-commands.js",
+        "const inOrder = kept.toSorted((a, b) => a.key - b.key);",
+        "const inOrder = kept.toSorted((a, b) => b.key - a.key);",
+      ),
+    ],
+  },
+  {
+    name: "event-promised-and-not-kept",
+    checker: "kept events",
+    edits: [edit("core/notify.js", 'changes: [insert("events", event)]', "changes: []")],
+  },
+  {
+    name: "resumed-run-not-found-by-its-old-id",
+    checker: "kept events",
+    edits: [
+      edit(
+        "engine/recipients.js",
+        "for (let next = run; next !== null; next = successorOf(next, work))",
+        "for (let next = run; next !== null; next = null)",
+      ),
+    ],
+  },
+  {
+    name: "webhook-wakes-any-wait",
+    checker: "kept events",
+    edits: [
+      edit(
+        "core/register-wait.js",
+        'return source === "notify" || kind === "webhook";',
+        'return source === "webhook" || kind === "event";',
+      ),
+    ],
+  },
+  {
+    name: "kept-events-stay-behind",
+    checker: "nothing left open",
+    edits: [
+      edit(
+        "core/take-over.js",
+        "for (const event of leftovers.events) {",
+        "for (const event of []) {",
+      ),
+    ],
+  },
+  {
+    name: "only-the-first-waiter-woken",
+    checker: "notified waiters",
+    edits: [
+      edit(
+        "core/notify.js",
+        "for (const recipient of recipients) {",
+        "for (const recipient of recipients.slice(0, 1)) {",
+      ),
+    ],
+  },
+  {
+    name: "woken-waiter-not-named",
+    checker: "notified waiters",
+    edits: [
+      edit(
+        "core/notify.js",
+        "if (answered.woken !== null)",
+        "if (answered.woken !== null && woken.length === 0)",
+      ),
+    ],
+  },
+  {
+    name: "waiter-gets-other-data",
+    checker: "kept events",
+    edits: [
+      edit(
+        "core/wait.js",
+        "waitEventId: wait.eventId, out: context.toBase64(data) }",
+        `waitEventId: wait.eventId, out: context.toBase64(encoder.encode('{"notice":1}')) }`,
+      ),
+    ],
+  },
+  {
+    name: "child-started-twice",
+    checker: "child runs",
+    edits: [
+      edit(
+        "core/register-wait.js",
+        `export function decideInvokeRun(state, command, context) {
+    const run = liveRun(state, command);
+    const known = knownAnswer(state);
+    if (known !== null)`,
+        `export function decideInvokeRun(state, command, context) {
+    const run = liveRun(state, command);
+    const known = knownAnswer(state);
+    if (known !== null && state.liveChild === null) {
+      const again = new GateBook(null, state.flows ?? []);
+      const twin = startRun(command.start, again, context);
+      return withGates({ changes: twin.changes, effects: twin.effects, answer: known }, again);
+    }
+    if (known !== null)`,
+      ),
+    ],
+  },
+  {
+    name: "child-cancelled-in-silence",
+    checker: "child runs",
+    edits: [
+      edit(
+        "core/run.js",
+        "const told = answerInvoker(invoker, ended, book, context);",
+        'const told = answerInvoker(ended.state === "canceled" ? null : invoker, ended, book, context);',
+      ),
+    ],
+  },
+  {
+    name: "child-failed-in-silence",
+    checker: "child runs",
+    edits: [
+      edit(
+        "core/fail-run.js",
+        "answerInvoker(state.invoker, failed, book, context)",
+        "answerInvoker(null, failed, book, context)",
+      ),
+    ],
+  },
+  {
+    name: "failed-child-reported-as-success",
+    checker: "child runs",
+    edits: [edit("core/wait.js", 'isFailed: state === "failed",', "isFailed: false,")],
+  },
+  {
+    name: "waits-outlive-their-run",
+    checker: "nothing left open",
+    edits: [edit("core/run.js", "...dropWaits(leftovers, context),", "")],
+  },
+  {
+    name: "deleted-run-still-waits",
+    checker: "nothing left open",
+    edits: [edit("core/dead-letter.js", "...dropLeftovers(leftovers, book, context),", "")],
+  },
+  {
+    name: "restarted-run-leaves-waits",
+    checker: "nothing left open",
+    edits: [
+      edit(
+        "core/revive-run.js",
+        '...(command.mode === "restart" ? dropLeftovers(',
+        "...(false ? dropLeftovers(",
+      ),
+    ],
+  },
+  {
+    name: "resume-takes-nothing-over",
+    checker: "resume and restart",
+    edits: [
+      edit(
+        "core/revive-run.js",
+        'command.mode === "resume" ? takeOver(state, to, command, context) : noneTaken',
+        "noneTaken",
+      ),
+    ],
+  },
+  {
+    name: "resume-delivers-plans-of-waits",
+    checker: "never asked again",
+    edits: [
+      edit(
+        "core/revive-run.js",
+        "openSteps(steps).filter((step) => !stepIds.has(nextStepIdOf(step)))",
+        "openSteps(steps)",
+      ),
+    ],
+  },
+  {
+    name: "registered-step-asked-again",
+    checker: "never asked again",
+    edits: [
+      edit(
+        "engine/decide.js",
+        'return isRecorded || work.group("waitOfStep", run.key, nextStepIdOf(step)).length > 0;',
+        "return isRecorded;",
+      ),
+    ],
+  },
+  {
+    name: "call-begins-for-a-cancelled-run",
+    checker: "ended runs stay ended",
+    edits: [
+      edit(
+        "core/start-delivery.js",
+        `if (kind === "call")
+        return wait?.state === "open";`,
+        `if (kind === "call")
+        return true;`,
+      ),
+      edit(
+        "core/run.js",
+        '.filter((message) => message.kind !== "failureCall")',
+        '.filter((message) => message.kind !== "failureCall" && message.kind !== "call")',
+      ),
+    ],
+  },
+  {
+    name: "late-wait-refused",
+    checker: "status contract",
+    edits: [
+      edit(
+        "core/register-wait.js",
+        "const run = openRun(state, command.runId);",
+        "const run = liveRun(state, command);",
+      ),
+    ],
+  },
+];
