@@ -95,3 +95,19 @@ test("a run id that has been used often makes nothing dearer that comes too late
   const [once, often] = [await use(1), await use(20)];
   expect(often).toBe(once);
 });
+
+test("an event passes by a step that the app has completed in another way meanwhile", async () => {
+  const runId = await startWaiting("paid", "changed");
+  const url = `${world.app.url}/sink`;
+  const headers = { "upstash-workflow-init": "false", "upstash-workflow-runid": runId };
+  const record = { stepId: 1, stepName: "now", stepType: "Run", out: "1", concurrent: 1 };
+  const item = { destination: url, headers, body: JSON.stringify(record) };
+  expect((await world.call("POST", "/v2/batch", { body: JSON.stringify([item]) })).status).toBe(
+    200,
+  );
+  const tell = { eventId: "paid", eventData: "x", workflowRunId: runId };
+  expect((await world.client.notify(tell))[0]).toMatchObject({ error: "", messageId: "" });
+  const step = { stepId: 2, stepName: "later", stepType: "Wait", concurrent: 1 };
+  await world.call("POST", "/v2/wait/paid", { headers, body: JSON.stringify({ url, step }) });
+  expect(await world.store.count("events", [])).toBe(0);
+});

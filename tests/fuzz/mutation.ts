@@ -148,13 +148,21 @@ function exchange(port: number, bytes: Buffer): Promise<Exchange> {
   });
 }
 
+/** What announces a body and is followed by the next answer has answered HEAD. */
+function hasNoBody(received: Buffer): boolean {
+  const end = received.indexOf("\r\n\r\n");
+  return end !== -1 && received.subarray(end + 4, end + 13).toString("latin1") === "HTTP/1.1 ";
+}
+
 /** Judges one answer after the other; the changed bytes may hold several requests. */
 function judgeAll(received: Buffer): { readonly answers: number; readonly fault: string | null } {
   let rest = received;
   let answers = 0;
   while (rest.byteLength > 0) {
     // The method of what was sent is not known any more: without a body, an answer is taken for one to HEAD.
-    const answer = takeAnswer(rest, false, true) ?? takeAnswer(rest, true, true);
+    const answer = hasNoBody(rest)
+      ? takeAnswer(rest, true, true)
+      : (takeAnswer(rest, false, true) ?? takeAnswer(rest, true, true));
     if (answer === null) return { answers, fault: "an answer that breaks off" };
     answers += 1;
     const method = answer.reply.body === "" ? "HEAD" : "GET";

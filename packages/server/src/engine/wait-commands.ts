@@ -12,6 +12,7 @@ import {
 import type { FlowControlRow, RunRow, StepRow } from "../core/rows.ts";
 import { parseMessageConfig } from "../core/run-config.ts";
 import { openSteps, planSlot, resultSlot } from "../core/step.ts";
+import type { WaitRow } from "../core/wait-rows.ts";
 import type { Handlers } from "./handlers.ts";
 import { leftoversOf, noLeftovers, wantLeftovers } from "./leftovers.ts";
 import { flowKeysOfWait, heirOf, recipientOf, waitsForEvent } from "./recipients.ts";
@@ -100,7 +101,10 @@ export const waitHandlers: Handlers = {
       }
       const waits = work.group("openWaitsForEventOfRun", command.eventId, run.key);
       const inOrder = waits.toSorted((a, b) => a.key - b.key);
-      const oldest = inOrder.find(({ kind }) => isFor(kind, command.source)) ?? null;
+      // An app that was changed meanwhile may have completed the step in another way: then it waits for nothing.
+      const isMeant = ({ kind, stepId }: WaitRow) =>
+        isFor(kind, command.source) && work.stepInSlot(run.key, resultSlot(stepId)) === null;
+      const oldest = inOrder.find(isMeant) ?? null;
       const state = {
         run,
         deadLetter,
