@@ -123,12 +123,16 @@ function getDeadOf(kind: DeadKind, api: Api, dlqId: string): Promise<DeadResourc
   return ask<DeadResource>(api, { path });
 }
 
+/** Refusals that an id of the other kind gets. */
+const OTHER_KIND: ReadonlySet<string> = new Set(["dead_letter_not_found", "not_a_workflow"]);
+
 /** What to do when an action for one kind names a dead letter of the other; the refusal itself otherwise. */
 export async function explainDead(
   kind: DeadKind,
   { api, id, error }: { readonly api: Api; readonly id: string; readonly error: Error },
 ): Promise<string> {
-  if (!isRepriseError(error) || error.code !== "dead_letter_not_found") return error.message;
+  const isOther = isRepriseError(error) && OTHER_KIND.has(error.code);
+  if (!isOther) return error.message;
   const other = kind === "run" ? "message" : "run";
   try {
     await getDeadOf(other, api, id);
