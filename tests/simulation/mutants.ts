@@ -78,7 +78,7 @@ export const mutants: readonly Mutant[] = [
     checker: "one recorded result",
     edits: [
       {
-        module: "core/submit-step.js",
+        module: "core/append-step.js",
         find: "stepCount: run.stepCount + 1,",
         replace: "stepCount: Math.min(run.stepCount + 1, 4),",
       },
@@ -90,8 +90,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         module: "core/start-delivery.js",
-        find: "if (hasContinuation || (",
-        replace: "if ((",
+        find: "if (hasContinuation || !isWanted(",
+        replace: "if (!isWanted(",
       },
     ],
   },
@@ -100,7 +100,7 @@ export const mutants: readonly Mutant[] = [
     checker: "never asked again",
     edits: [
       {
-        module: "core/revive-run.js",
+        module: "core/step.js",
         find: "return openPlans.length > 0 ? openPlans : steps.slice(-1);",
         replace: "return steps.slice(0, 1);",
       },
@@ -250,8 +250,8 @@ export const mutants: readonly Mutant[] = [
     checker: "never early",
     edits: [
       {
-        module: "core/submit-step.js",
-        find: "dueAt: Math.max(command.dueAt, context.now),",
+        module: "core/append-step.js",
+        find: "dueAt: Math.max(record.dueAt, context.now),",
         replace: "dueAt: context.now,",
       },
     ],
@@ -306,8 +306,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         module: "core/start-delivery.js",
-        find: ' && run?.state !== "started")',
-        replace: " && run === null)",
+        find: 'return run?.state === "started" && (kind',
+        replace: "return run !== null && (kind",
       },
       { module: "engine/group.js", find: "dropEnded(effects, work);", replace: "" },
       {
@@ -334,8 +334,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         module: "core/submit-step.js",
-        find: "if (!isLive && !isWaitingForResume)",
-        replace: "if (!isLive)",
+        find: "if (run === null || !isOpen(run, deadLetter))",
+        replace: 'if (run?.state !== "started")',
       },
     ],
   },

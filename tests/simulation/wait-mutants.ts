@@ -395,4 +395,38 @@ export const waitMutants: readonly Mutant[] = [
       ),
     ],
   },
+  {
+    name: "waiting-run-reported-as-stuck",
+    checker: "stuck runs",
+    edits: [
+      edit(
+        "engine/stuck-runs.js",
+        '{ type: "lacks", column: "key", table: "waits", by: "runKey", states: ["open"] },',
+        "",
+      ),
+    ],
+  },
+  {
+    name: "stuck-run-never-reported",
+    checker: "stuck runs",
+    edits: [
+      edit("engine/watchdog.js", "if (nudges === null) {", "if (nudges === null && run.key < 0) {"),
+    ],
+  },
+  {
+    name: "nudge-for-every-run",
+    checker: "stuck runs",
+    edits: [
+      edit(
+        "core/nudge-run.js",
+        "openMessages.length === 0 && waits.every(",
+        "openMessages.length === 0 || waits.every(",
+      ),
+    ],
+  },
+  {
+    name: "nudge-asks-for-answered-calls",
+    checker: "never asked again",
+    edits: [edit("core/nudge-run.js", "!told.has(nextStepIdOf(step))", "true")],
+  },
 ];
