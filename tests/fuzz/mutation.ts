@@ -150,6 +150,8 @@ function exchange(port: number, bytes: Buffer): Promise<Exchange> {
 
 /** What announces a body and is followed by the next answer has answered HEAD. */
 function hasNoBody(received: Buffer): boolean {
+  // What only asks for more is followed by the answer itself.
+  if (received.subarray(0, 10).toString("latin1") === "HTTP/1.1 1") return false;
   const end = received.indexOf("\r\n\r\n");
   return end !== -1 && received.subarray(end + 4, end + 13).toString("latin1") === "HTTP/1.1 ";
 }
