@@ -58,7 +58,8 @@ async function openElsewhere(): Promise<ChildProcess> {
     const row = { key: 1, name: "name 1", value: "" };
     await store.transaction((current) => current.write([{ type: "insert", table: "settings", row }]));
     console.log("ready");
-    setInterval(() => {}, 1000);
+    // A store that nobody holds is collected, and its lock with it.
+    setInterval(() => store.counters, 1000);
   `;
   const flags = ["--conditions=source", "--input-type=module", "-e", program];
   const child = spawn(process.execPath, flags, { stdio: ["ignore", "pipe", "inherit"] });
