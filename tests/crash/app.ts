@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo, Socket } from "node:net";
 import type { RawResponse } from "../bench/raw-client.ts";
 import { ANSWER_HEADERS, answerBody, clientHeaders, itemHeaders } from "../bench/wire.ts";
+import { acceptAll, BARRIER } from "./backlog.ts";
 import type { Ledger } from "./ledger.ts";
 import { nextAction, type Payload, type PlannedStep, parseStepList } from "./program.ts";
 import type { Random } from "./random.ts";
@@ -73,12 +74,20 @@ export class CrashApp {
     this.#url = `http://127.0.0.1:${port}/workflow`;
   }
 
+  acceptAll(): Promise<void> {
+    return acceptAll(this.#listener);
+  }
+
   stop(): void {
     this.#listener.close();
     this.#listener.closeAllConnections();
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.url === BARRIER) {
+      response.end();
+      return;
+    }
     this.#inFlight++;
     // The server dies with its connections; the app goes on as if it had not noticed.
     response.on("error", () => {});

@@ -108,7 +108,7 @@ class Harness {
     await server.kill();
     await listening;
     await this.#link.down();
-    this.#load.endLife();
+    await this.#load.endLife();
     this.#count({ name: `cycle ${cycle}`, faults: faults.slice(faultsBefore) });
     if (cycle % PROGRESS_CYCLES === 0) this.#report(cycle);
   }

@@ -35,7 +35,7 @@ export interface Load {
   /** It listens: it gets work until it dies. */
   keepBusy(): void;
   /** The process is dead, and nobody has opened its files since. */
-  endLife(): void;
+  endLife(): void | Promise<void>;
   /** Nothing new: what there is has to come to its end. */
   settle(): void;
   isQuiet(): Promise<boolean>;

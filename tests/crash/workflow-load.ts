@@ -8,7 +8,7 @@ import { Random } from "./random.ts";
 
 const RUNS_AT_ONCE_MIN = 16;
 const RUNS_AT_ONCE_MAX = 64;
-const RUNS_PER_CYCLE_MIN = 2;
+const RUNS_PER_CYCLE_MIN = 1;
 const RECORDS_PER_CYCLE_MIN = 5;
 const FINISHED_PER_CYCLE_MIN = 0.5;
 
@@ -52,8 +52,9 @@ export class WorkflowLoad implements Load {
     this.#flows.keepBusy();
   }
 
-  endLife(): void {
-    this.#flows.endLife();
+  async endLife(): Promise<void> {
+    await this.#app.acceptAll();
+    await this.#flows.endLife();
   }
 
   settle(): void {

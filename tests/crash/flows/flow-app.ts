@@ -5,6 +5,7 @@ import { DEV_IDENTITY } from "@reprise/protocol";
 import { Client } from "@upstash/qstash";
 import { serveMany } from "@upstash/workflow/nextjs";
 import { ANSWER_HEADERS, answerBody } from "../../bench/wire.ts";
+import { acceptAll, BARRIER } from "../backlog.ts";
 import type { ServerLink } from "../server-link.ts";
 import { ASKER, createFlows, type FlowName } from "./flows.ts";
 import type { Hub } from "./hub.ts";
@@ -55,6 +56,10 @@ export class FlowApp {
     this.#listener.closeAllConnections();
   }
 
+  acceptAll(): Promise<void> {
+    return acceptAll(this.#listener);
+  }
+
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.#inFlight++;
     // The server dies with its connections; the app goes on as if it had not noticed.
@@ -79,6 +84,7 @@ export class FlowApp {
   async #answer(request: IncomingMessage, body: Buffer): Promise<Response> {
     const path = request.url ?? "/";
     const [, area, name = "", key = ""] = path.split("/");
+    if (path === BARRIER) return new Response("");
     if (area === "service") return this.#service(key, name, request);
     const { headers } = request;
     this.#hub.deliveries++;

@@ -55,7 +55,8 @@ export class FlowLoad {
   }
 
   /** Nobody has opened the files of the dead process since: whatever it was doing, it was done as a whole. */
-  endLife(): void {
+  async endLife(): Promise<void> {
+    await this.#app.acceptAll();
     const books = this.#tryToRead();
     if (books === null) return;
     this.#kills++;

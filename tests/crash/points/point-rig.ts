@@ -61,8 +61,8 @@ export class PointRig {
   async end(): Promise<void> {
     this.#isOver = true;
     this.#watch.stop();
-    this.#app.stop();
     await this.#revival;
+    this.#app.stop();
     await this.#process.kill();
     await this.#next.kill();
     await this.#link.down();
@@ -148,6 +148,7 @@ export class PointRig {
     // What a planted fault has lost does not come.
     if (this.#mutant !== null && found.length > 0) this.#watch.stop();
     await down;
+    await this.#app.acceptAll();
     this.#process = this.#next;
     this.#next = new PointProcess(this.#mutant);
     try {
