@@ -163,6 +163,19 @@ describe("the end of the time", () => {
     );
     expect(insertsInto(transition, "messages")).toMatchObject([{ url: "https://app.test/late" }]);
   });
+
+  test("goes to the run where the app names another host: the run's headers are for it alone", () => {
+    const timeout = { ...target, url: "https://other.test/api/order" };
+    const wait = waitRow({ dueAt: NOW, config: JSON.stringify(waitConfig({ timeout })) });
+    const transition = decideEndWait(
+      { recipient: recipient({ wait }) },
+      { type: "endWait", waitKey: 40 },
+      contextAt(),
+    );
+    expect(insertsInto(transition, "messages")).toMatchObject([
+      { url: "https://app.test/api/order" },
+    ]);
+  });
 });
 
 describe("the end of an invoked run", () => {

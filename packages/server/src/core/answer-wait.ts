@@ -10,6 +10,7 @@ import {
   type ChildEnd,
   childRecord,
   parseWaitConfig,
+  resultUrl,
   settleWait,
   timeoutRecord,
   type WaitTarget,
@@ -66,7 +67,7 @@ export function answerWait(
       messageConfig: result.target.own,
       dueAt: context.now,
       groupNextStepId: null,
-      url: result.target.url,
+      url: resultUrl(run, result.target),
     },
     context,
   );

@@ -17,7 +17,7 @@ import {
   type Transition,
   update,
 } from "./transition.ts";
-import { parseWaitConfig, settleWait } from "./wait.ts";
+import { parseWaitConfig, resultUrl, settleWait } from "./wait.ts";
 import type { WaitRow } from "./wait-rows.ts";
 
 /**
@@ -103,7 +103,8 @@ export function callResultMessage(
   dueAt = context.now,
 ): MessageRow {
   const { run, config, book } = of;
-  const { url, own } = parseWaitConfig(wait).result;
+  const target = parseWaitConfig(wait).result;
+  const { own } = target;
   const settings = settingsOf("callResult", { run: config, own }, context.attemptTimeoutMs);
   const message = admitMessage(
     {
@@ -115,7 +116,7 @@ export function callResultMessage(
       createdAt: context.now,
       dueAt,
       retries: settings.retries,
-      url,
+      url: resultUrl(run, target),
       config: JSON.stringify(own),
       body: null,
     },

@@ -1,5 +1,6 @@
 import type { HeaderMap } from "@reprise/protocol";
-import type { Change } from "./rows.ts";
+import { originOf } from "./gates.ts";
+import type { Change, RunRow } from "./rows.ts";
 import type { MessageConfig } from "./run-config.ts";
 import { type Context, update } from "./transition.ts";
 import type { WaitRow, WaitState } from "./wait-rows.ts";
@@ -55,6 +56,11 @@ export function parseWaitConfig(wait: Pick<WaitRow, "config">): WaitConfig {
   const config = JSON.parse(wait.config) as WaitConfig;
   parsed.set(wait, config);
   return config;
+}
+
+/** Where a result goes: as the app says, within the origin of its run. The run's headers, often a secret, go nowhere else. */
+export function resultUrl(run: Pick<RunRow, "url">, { url }: Pick<WaitTarget, "url">): string {
+  return originOf(url) === originOf(run.url) ? url : run.url;
 }
 
 /** Ends a wait; what it held for the app goes with it. */
