@@ -24,15 +24,33 @@ const TIMEOUT_SECONDS = 0.3;
 
 type Context = WorkflowContext<FlowPayload>;
 
-/** Workflows in which others complete steps, written with the official SDK. */
-export function createFlows(hub: Hub, serviceUrl: (key: string, name: string) => string) {
-  const work = <T>(context: Context, name: string, result: T) =>
-    context.run(name, () => {
-      hub.does(context.requestPayload.key, `${name} of ${context.workflowRunId}`);
-      return result;
-    });
+interface Room {
+  readonly hub: Hub;
+  readonly serviceUrl: (key: string, name: string) => string;
+}
 
-  const child = createWorkflow<FlowPayload, unknown>(
+/** Workflows in which others complete steps, written with the official SDK. */
+export function createFlows(hub: Hub, serviceUrl: Room["serviceUrl"]) {
+  const room = { hub, serviceUrl };
+  const child = createChild(room);
+  return {
+    child,
+    ...createWaits(room),
+    ...createAskers(room, child),
+    branching: createBranching(room, child),
+    ...createFailures(room),
+  };
+}
+
+function work<T>(context: Context, name: string, { hub, result }: { hub: Hub; result: T }) {
+  return context.run(name, () => {
+    hub.does(context.requestPayload.key, `${name} of ${context.workflowRunId}`);
+    return result;
+  });
+}
+
+function createChild({ hub }: Room) {
+  return createWorkflow<FlowPayload, unknown>(
     async (context) => {
       const { key, mode } = context.requestPayload;
       hub.note(key, "child", context.workflowRunId);
@@ -42,19 +60,17 @@ export function createFlows(hub: Hub, serviceUrl: (key: string, name: string) =>
         case "waits":
           return (await context.waitForEvent("wait", `${key}/child`, { timeout: "1h" })).eventData;
         default:
-          return work(context, "work", 42);
+          return work(context, "work", { hub, result: 42 });
       }
     },
     { failureFunction: ({ context }) => failureCalled(hub, context.requestPayload.key) },
   );
+}
 
-  const invoking = createWorkflow<FlowPayload, unknown>(async (context) => {
-    const body = context.requestPayload;
-    const answer = await context.invoke("child", { workflow: child, body, retries: 0 });
-    await work(context, "after", null);
-    return answer;
-  });
+type Child = ReturnType<typeof createChild>;
 
+/** Runs that wait for somebody. */
+function createWaits({ hub }: Room) {
   const waiting = createWorkflow<FlowPayload, unknown>((context) =>
     context.waitForEvent("wait", context.requestPayload.event ?? "", { timeout: "1h" }),
   );
@@ -88,6 +104,18 @@ export function createFlows(hub: Hub, serviceUrl: (key: string, name: string) =>
     }),
   );
 
+  return { waiting, early, hooked, timing };
+}
+
+/** Runs that ask somebody. */
+function createAskers({ hub, serviceUrl }: Room, child: Child) {
+  const invoking = createWorkflow<FlowPayload, unknown>(async (context) => {
+    const body = context.requestPayload;
+    const answer = await context.invoke("child", { workflow: child, body, retries: 0 });
+    await work(context, "after", { hub, result: null });
+    return answer;
+  });
+
   const calling = createWorkflow<FlowPayload, unknown>(async (context) => {
     const { key } = context.requestPayload;
     const headers = { [ASKER]: context.workflowRunId };
@@ -101,8 +129,12 @@ export function createFlows(hub: Hub, serviceUrl: (key: string, name: string) =>
     return [good.status, good.body, bad.status, bad.body];
   });
 
-  /** One branch fails until it is healed; the others are open then. */
-  const branching = createWorkflow<FlowPayload, unknown>(
+  return { invoking, calling };
+}
+
+/** One branch fails until it is healed; the others are open then. */
+function createBranching({ hub, serviceUrl }: Room, child: Child) {
+  return createWorkflow<FlowPayload, unknown>(
     async (context) => {
       const { key } = context.requestPayload;
       const headers = { [ASKER]: context.workflowRunId };
@@ -116,20 +148,24 @@ export function createFlows(hub: Hub, serviceUrl: (key: string, name: string) =>
           if (!hub.isHealed(key)) throw new Error("not healed yet");
         }),
       ]);
-      await work(context, "after", null);
+      await work(context, "after", { hub, result: null });
       return [called.body, event.eventData, invoked.body];
     },
     { failureFunction: ({ context }) => failureCalled(hub, context.requestPayload.key) },
   );
+}
 
+function createFailures({ hub }: Room) {
   const failing = createWorkflow<FlowPayload, unknown>(
     (context) => context.run("fail", () => Promise.reject(new Error("as planned"))),
     { failureFunction: ({ context }) => failureCalled(hub, context.requestPayload.key, true) },
   );
 
-  const stalling = createWorkflow<FlowPayload, unknown>((context) => work(context, "work", "done"));
+  const stalling = createWorkflow<FlowPayload, unknown>((context) =>
+    work(context, "work", { hub, result: "done" }),
+  );
 
-  return { child, invoking, waiting, early, hooked, timing, calling, branching, failing, stalling };
+  return { failing, stalling };
 }
 
 export type FlowName = keyof ReturnType<typeof createFlows>;
