@@ -261,7 +261,7 @@ test("what looks odd and is allowed stays what it is", async () => {
   expect(await deliveryAt(world, "/odd")).toMatchObject({ method: "PUT" });
   expect(await messageOf(world, idOf(answer.json))).toMatchObject({
     maxRetries: 7,
-    timeout: 7_200_000,
+    timeout: 43_200_000,
     labels: ["%_'\"<b>\\", "'"],
     flowControlKey: "a/b c%20?#",
     rate: 1,
