@@ -83,12 +83,15 @@ export class EventActor {
     const runId = random.chance(0.5) ? (mirror.get("runs", wait.runKey)?.id ?? null) : null;
     const { eventId } = wait;
     const earlyMs = random.integer(0, 40);
-    this.#plan(Math.max(0, delayMs - earlyMs), () => {
-      if (wait.kind === "webhook" && random.chance(0.7)) this.#callWebhook(eventId);
-      else if (runId !== null && wait.kind === "event" && random.chance(0.1)) {
-        this.#forgeWebhook(eventId, runId);
-      } else this.#notify(eventId, runId, wait.kind === "webhook" ? REQUEST : {});
-    });
+    const times = random.chance(0.3) ? 2 : 1;
+    for (let time = 0; time < times; time += 1) {
+      this.#plan(Math.max(0, delayMs - earlyMs), () => {
+        if (wait.kind === "webhook" && random.chance(0.7)) this.#callWebhook(eventId);
+        else if (runId !== null && wait.kind === "event" && random.chance(0.1)) {
+          this.#forgeWebhook(eventId, runId);
+        } else this.#notify(eventId, runId, wait.kind === "webhook" ? REQUEST : {});
+      });
+    }
   }
 
   /** The app tells of a webhook whenever it passes it. */

@@ -25,7 +25,7 @@ export type Fact =
   | { readonly kind: "answer"; readonly exchange: Exchange }
   /** The answer has arrived where it was asked for. */
   | { readonly kind: "heard"; readonly exchange: Exchange }
-  /** The watchdog begins to look for stuck runs, or has looked. */
+  /** The watchdog begins to look for stuck runs, or has looked while nothing went wrong. */
   | { readonly kind: "watch"; readonly isOver: boolean }
   | { readonly kind: "serverCrash" }
   | { readonly kind: "storeFault" }

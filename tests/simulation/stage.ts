@@ -21,6 +21,12 @@ const STORE_MS_MAX = 3;
 const PROGRAMS_MAX = 4;
 const CHILDREN_MAX = 2;
 
+interface Watch {
+  /** How often the watchdog nudges a run by itself. */
+  readonly nudgesMax: number;
+  readonly isQuiet: boolean;
+}
+
 /** Everything of one world that is not a person: clock, wires, disk, and the processes that come and go. */
 export class Stage {
   readonly seed: number;
@@ -116,13 +122,13 @@ export class Stage {
     this.events.in(downMs, "server starts again", () => this.startServer());
   }
 
-  /** The server that is up looks for stuck runs. */
-  async watch(nudgesMax: number): Promise<void> {
+  /** The server that is up looks for stuck runs; it finds all of them when nothing can go wrong meanwhile. */
+  async watch({ nudgesMax, isQuiet }: Watch): Promise<void> {
     const server = this.#server;
     if (server === null) return;
     this.tell({ kind: "watch", isOver: false });
     await server.watch(nudgesMax);
-    if (server.isAlive) this.tell({ kind: "watch", isOver: true });
+    if (isQuiet && server.isAlive) this.tell({ kind: "watch", isOver: true });
   }
 
   startApp(): void {

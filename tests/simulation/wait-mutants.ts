@@ -209,6 +209,27 @@ export const waitMutants: readonly Mutant[] = [
     ],
   },
   {
+    name: "waits-that-are-over-take-events",
+    checker: "kept events",
+    edits: [
+      edit(
+        "engine/row-groups.js",
+        'state === "open" && eventId !== null ? [eventId, runKey] : null',
+        "eventId !== null ? [eventId, runKey] : null",
+      ),
+      edit(
+        "engine/wait-commands.js",
+        "isFor(kind, command.source) && work.stepInSlot(run.key, resultSlot(stepId)) === null",
+        "isFor(kind, command.source) && stepId > 0",
+      ),
+      edit(
+        "store/sqlite-statements.js",
+        `"waits.openByEventOfRun": "state = 'open'",`,
+        `"waits.openByEventOfRun": "eventId IS NOT NULL",`,
+      ),
+    ],
+  },
+  {
     name: "webhook-wakes-any-wait",
     checker: "kept events",
     edits: [

@@ -137,7 +137,9 @@ class World {
     plan(random.integer(0, 2), "somebody looks for stuck runs", () => {
       this.#stuckActor.actByChance();
     });
-    plan(random.integer(0, 1), "watchdog looks", () => void this.#stage.watch(0));
+    plan(random.integer(0, 1), "watchdog looks", () => {
+      void this.#stage.watch({ nudgesMax: 0, isQuiet: false });
+    });
     events.at(START_AT + horizonMs, "nothing goes wrong from here on", () => {});
   }
 
@@ -177,7 +179,7 @@ class World {
   /** People nudge, or the watchdog does it by itself. */
   async #nudge(round: number): Promise<void> {
     const isByHand = (this.#stage.seed + round) % 2 === 0;
-    void this.#stage.watch(isByHand ? 0 : 1);
+    void this.#stage.watch({ nudgesMax: isByHand ? 0 : 1, isQuiet: true });
     await this.#runUntil(() => false);
     if (isByHand) void this.#stuckActor.nudgeAll();
   }

@@ -18,7 +18,7 @@ interface Heard {
 export const calls: Checker = {
   name: "calls",
   promise:
-    "a call is asked for once, never again after its answer was accepted, never fails its run, and its true answer is told once",
+    "a call is asked for once, in turn, never again after its answer was accepted, never fails its run, and its true answer is told once",
   observe: ({ mirror, programs, violate, mark }) => {
     /** Execution and step -> the message that asks. */
     const registered = new Map<string, number>();
@@ -29,9 +29,13 @@ export const calls: Checker = {
     const answers = new Map<number, { readonly status: number; readonly body: string }>();
     /** Wait -> messages that tell the app. */
     const tellers = new Map<number, number>();
+    /** Attempts of calls that share a key of flow control. */
+    const underWay = new Set<number>();
     const swallowed = new Swallowed();
     return (fact) => {
       swallowed.note(fact);
+      if (fact.kind === "outcome") underWay.delete(fact.attempt.number);
+      if (fact.kind === "serverCrash") underWay.clear();
       if (fact.kind === "attempt") checkAttempt(fact.attempt);
       if (fact.kind === "serviceRequest") checkRequest(fact.attempt);
       if (fact.kind === "outcome") noteOutcome(fact.attempt, fact.outcome);
@@ -128,6 +132,10 @@ export const calls: Checker = {
         violate(`attempt ${number} asks again with message ${message.key}, which was answered`);
       }
       if (run?.sourceRunKey != null) mark("call of a revived run");
+      if (message.flowControlKey === null) return;
+      underWay.add(number);
+      if (underWay.size > 1) violate(`${underWay.size} calls are under way that must take turns`);
+      mark("call in turn");
     }
 
     /** The service gets what the step says, and nothing that only the app should see. */
