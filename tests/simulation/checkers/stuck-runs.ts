@@ -93,7 +93,7 @@ class StuckRunsWatch {
       const isBack = after.kind === "step" && this.#mirror.bornIn(after.key) !== this.#mirror.seq;
       if (!isBack && after.retried === 0 && !this.#isToldAgain(after)) continue;
       this.#nudged.add(after.key);
-      this.#mark("stuck run this.#nudged");
+      this.#mark("stuck run nudged");
       const runKey = after.runKey ?? 0;
       const hasEndedNow = changes.some(
         (change) => change.table === "messages" && change.before?.runKey === runKey,
@@ -113,9 +113,9 @@ class StuckRunsWatch {
     // Written by the server's log.
     const { workflowRunId } = JSON.parse(detail) as { readonly workflowRunId: string };
     if (!this.#everStuck.has(workflowRunId))
-      this.#violate(`run ${workflowRunId} is this.#reported as stuck`);
+      this.#violate(`run ${workflowRunId} is reported as stuck`);
     this.#reported.add(workflowRunId);
-    this.#mark("stuck run this.#reported");
+    this.#mark("stuck run reported");
   }
 
   #checkWatch(): void {
@@ -171,7 +171,7 @@ class StuckRunsWatch {
   #checkRefusal(runId: string, isQuiet: boolean): void {
     const run = this.#mirror.runsById(runId).at(-1);
     if (isQuiet && run !== undefined && this.#stuckSince.has(run.key)) {
-      this.#violate(`run ${runId} is stuck, and may not be this.#nudged`);
+      this.#violate(`run ${runId} is stuck, and may not be nudged`);
     }
   }
 }
