@@ -2,8 +2,8 @@ import type { Outcome } from "@reprise/server";
 import type { Attempt, Checker } from "../facts.ts";
 import { programOf } from "../lineage.ts";
 import type { Commit } from "../mirror.ts";
-import { stepAtService } from "../service.ts";
 import { isAppSuccess } from "../stuck.ts";
+import { stepAtService } from "../third-party.ts";
 
 /** Retries that a client gets when it asks for no number. */
 const RETRIES_DEFAULT = 3;
