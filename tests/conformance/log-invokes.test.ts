@@ -153,8 +153,14 @@ test("a failed parent shows a child that goes on, and the resumed one takes it o
   const url = serveFamily(async (context, child) => {
     await Promise.all([
       context.invoke("ask", { workflow: child, body: { end: "well" } }),
-      context.run("fragile", () => {
-        if (isBroken) throw new Error("broken");
+      context.run("fragile", async () => {
+        if (!isBroken) return;
+        // A failed run starts no child any more.
+        await until("the child", async () => {
+          const ask = stepOf(await world.log(context.workflowRunId), "ask");
+          return ask?.invokedWorkflowRunId !== undefined;
+        });
+        throw new Error("broken");
       }),
     ]);
   });

@@ -61,6 +61,9 @@ export interface CallbackRule {
   next: number | null | Promise<number | null>;
 }
 
+/** An answer without it comes from somebody who is no SDK. */
+const SDK_HEADERS = { "upstash-workflow-sdk-version": "1" };
+
 /** A workflow whose app may refuse, or put off, the answers of its calls. */
 export function serveWithCallbacks(
   world: World,
@@ -73,7 +76,9 @@ export function serveWithCallbacks(
   const url = world.app.on(path, async (request) => {
     if (request.headers.get("upstash-workflow-callback") !== "true") return handler(request);
     const status = await rule.next;
-    return status === null ? handler(request) : new Response("not now", { status });
+    return status === null
+      ? handler(request)
+      : new Response("not now", { status, headers: SDK_HEADERS });
   });
   return { url, rule };
 }
