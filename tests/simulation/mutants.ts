@@ -14,10 +14,6 @@ export interface Edit {
   readonly replace: string;
 }
 
-export function edit(module: string, find: string, replace: string): Edit {
-  return { module, find, replace };
-}
-
 export const mutants: readonly Mutant[] = [
   {
     name: "acknowledge-before-commit",

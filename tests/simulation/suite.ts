@@ -1,4 +1,3 @@
-import { endMutants } from "./end-mutants.ts";
 import type { Marks } from "./marks.ts";
 import { mutants as messageMutants } from "./messages/mutants.ts";
 import { missingMessageMarks } from "./messages/reach.ts";
@@ -23,7 +22,7 @@ const SUITES: Readonly<Record<WorldKind, Suite>> = {
   workflows: {
     kind: "workflows",
     seedsFile: "seeds.txt",
-    mutants: [...mutants, ...waitMutants, ...endMutants],
+    mutants: [...mutants, ...waitMutants],
     missingMarks,
     flag: "",
   },
