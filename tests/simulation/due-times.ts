@@ -2,10 +2,10 @@ import type { Outcome, RunRow, StepRow } from "@reprise/server";
 import type { Attempt, Fact, Scene, SentRequest } from "./facts.ts";
 import { isPlan, payloadOf, programOf } from "./lineage.ts";
 import { type Program, type SleepStep, stepsById } from "./program.ts";
-import { stepAtService } from "./service.ts";
 import { parseStep, type WireStep } from "./step-list.ts";
 import { isAppSuccess } from "./stuck.ts";
 import { readSubmissions } from "./submission.ts";
+import { stepAtService } from "./third-party.ts";
 
 /** When attempts are due, by formulas of this test's own: sleeps, delays of triggers, and waits between retries. */
 export class DueTimes {

@@ -122,8 +122,9 @@ export class Mirror {
     else if (change.type === "update") after = { ...before, ...change.set } as Tables[TableName];
     if (after === null) rows.delete(key);
     else rows.set(key, after);
-    // A record and its message share a key; the message may come back when its run is nudged.
-    if (!this.#bornIn.has(key)) this.#bornIn.set(key, this.#seq);
+    // A record and its message share a key; the message may come back when its run is nudged. Keys of attempts are made from those
+    // of messages: some of them are those of other rows.
+    if (change.table !== "attempts" && !this.#bornIn.has(key)) this.#bornIn.set(key, this.#seq);
     // All three belong to the change's own table.
     const made = { table: change.table, before, after } as RowChange;
     this.#index(made);

@@ -14,6 +14,10 @@ export interface Edit {
   readonly replace: string;
 }
 
+export function edit(module: string, find: string, replace: string): Edit {
+  return { module, find, replace };
+}
+
 export const mutants: readonly Mutant[] = [
   {
     name: "acknowledge-before-commit",

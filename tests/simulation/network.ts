@@ -5,8 +5,8 @@ import type { Attempt, Exchange, Fact, SentRequest } from "./facts.ts";
 import type { Faults } from "./faults.ts";
 import type { Mirror } from "./mirror.ts";
 import type { Random } from "./random.ts";
-import { SERVICE_HOST } from "./service.ts";
 import { answeredNothing } from "./stuck.ts";
+import { SERVICE_HOST } from "./third-party.ts";
 import type { Trace } from "./trace.ts";
 
 /** Who answers requests at this instant. */

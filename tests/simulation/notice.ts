@@ -41,6 +41,7 @@ export function noticeIn(data: Uint8Array): number | null {
   const text = Buffer.from(data).toString("utf8");
   const number = numberIn(text);
   if (number !== null) return number;
+  // The server has written this text from an object.
   const { url } = JSON.parse(text) as { readonly url?: unknown };
   return typeof url === "string" ? numberInTarget(url) : null;
 }

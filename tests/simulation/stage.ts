@@ -10,7 +10,7 @@ import { Network } from "./network.ts";
 import type { Program } from "./program.ts";
 import { createRandom, type Random } from "./random.ts";
 import { ServerProcess } from "./server-process.ts";
-import { Service } from "./service.ts";
+import { Service } from "./third-party.ts";
 import { Trace } from "./trace.ts";
 import { Troubles } from "./troubles.ts";
 import { createProgram } from "./write-program.ts";

@@ -14,7 +14,7 @@ import type {
   SingleStep,
   WebhookStep,
 } from "./program.ts";
-import { serviceUrl } from "./service.ts";
+import { serviceUrl } from "./third-party.ts";
 
 interface Webhook {
   readonly webhookUrl: string;

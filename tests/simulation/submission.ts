@@ -30,6 +30,7 @@ export function readSubmissions(request: SentRequest): readonly Submission[] {
   }
   if (target.startsWith("/v2/publish/")) return [toSubmission({ headers, body })];
   if (!target.startsWith("/v2/wait/")) return [];
+  // The SDK writes the body of a wait like this.
   const { step } = JSON.parse(body) as { readonly step: WireStep };
   return [{ runId: headers["upstash-workflow-runid"] ?? "", kind: "wait", body, step }];
 }

@@ -1,3 +1,4 @@
+import { endMutants } from "./end-mutants.ts";
 import type { Marks } from "./marks.ts";
 import { mutants as messageMutants } from "./messages/mutants.ts";
 import { missingMessageMarks } from "./messages/reach.ts";
@@ -22,7 +23,7 @@ const SUITES: Readonly<Record<WorldKind, Suite>> = {
   workflows: {
     kind: "workflows",
     seedsFile: "seeds.txt",
-    mutants: [...mutants, ...waitMutants],
+    mutants: [...mutants, ...waitMutants, ...endMutants],
     missingMarks,
     flag: "",
   },

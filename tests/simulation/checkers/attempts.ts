@@ -1,9 +1,9 @@
 import type { Outcome } from "@reprise/server";
-import type { Attempt, Checker } from "../facts.ts";
+import type { Attempt, Checker, Fact, Scene } from "../facts.ts";
 import { programOf } from "../lineage.ts";
 import type { Commit } from "../mirror.ts";
-import { stepAtService } from "../service.ts";
 import { isAppSuccess } from "../stuck.ts";
+import { stepAtService } from "../third-party.ts";
 
 /** Retries that a client gets when it asks for no number. */
 const RETRIES_DEFAULT = 3;
@@ -24,83 +24,103 @@ interface Account {
 export const attempts: Checker = {
   name: "attempt accounting",
   promise: "Upstash-Retried counts failed attempts; a crash repeats a number and uses up no retry",
-  observe: ({ mirror, programs, violate, mark }) => {
-    const accounts = new Map<number, Account>();
-    /** Crashes and commits of unknown fate: each may repeat the attempts that were under way. */
-    let ambiguities = 0;
-    return (fact) => {
-      if (fact.kind === "serverCrash" || fact.kind === "storeFault") ambiguities += 1;
-      if (fact.kind === "commit") noteNudges(fact.commit);
-      if (fact.kind === "attempt") checkAttempt(fact.attempt);
-      if (fact.kind === "outcome" && !isSuccess(fact.attempt, fact.outcome)) {
-        const account = accounts.get(fact.attempt.messageKey);
-        if (account !== undefined) account.failures += 1;
-      }
-    };
-
-    function checkAttempt(attempt: Attempt): void {
-      const { messageKey, headers, message, number } = attempt;
-      const retried = Number(headers["upstash-retried"]);
-      const account = accounts.get(messageKey) ?? open(messageKey);
-      const name = `attempt ${number} of message ${messageKey}`;
-      if (retried < account.retried) violate(`${name} says ${retried} after ${account.retried}`);
-      if (retried > account.failures) {
-        violate(`${name} says ${retried} retries after ${account.failures} failures`);
-      }
-      if (retried > account.retried) {
-        account.retried = retried;
-        account.same = 0;
-        account.ambiguitiesBefore = ambiguities;
-      }
-      account.same += 1;
-      account.attempts += 1;
-      if (account.same > 1) mark("number repeated");
-      if (account.same > 1 + ambiguities - account.ambiguitiesBefore) {
-        violate(`${name} repeats the number ${retried} without a crash between`);
-      }
-      const retries = expectedRetries(attempt, account);
-      if (retries !== null && retried > retries)
-        violate(`${name} is retry ${retried} of ${retries}`);
-      if (retries !== null && message !== null && message.retries !== retries) {
-        violate(`${name} may be retried ${message.retries} times; asked for were ${retries}`);
-      }
-    }
-
-    /** The message of a step once more: the app has answered it without going on. */
-    function noteNudges({ changes }: Commit): void {
-      for (const { table, before, after } of changes) {
-        if (table !== "messages" || before !== null || after === null) continue;
-        const account = accounts.get(after.key);
-        if (account === undefined) continue;
-        if (after.retried > account.attempts) {
-          violate(`message ${after.key} had ${account.attempts} attempts, not ${after.retried}`);
-        }
-        account.base = after.retried;
-        account.failures = Math.max(account.failures, after.retried);
-      }
-    }
-
-    function open(messageKey: number): Account {
-      const account = {
-        attempts: 0,
-        failures: 0,
-        retried: 0,
-        same: 0,
-        ambiguitiesBefore: ambiguities,
-        base: 0,
-      };
-      accounts.set(messageKey, account);
-      return account;
-    }
-
-    function expectedRetries({ run, url }: Attempt, { base }: Account): number | null {
-      const call = stepAtService(url, programs);
-      if (call !== null) return call.retries ?? 0;
-      const program = run === null ? null : programOf(run, mirror, programs);
-      return program === null ? null : base + (program.trigger.retries ?? RETRIES_DEFAULT);
-    }
+  observe: (scene) => {
+    const watch = new AttemptsWatch(scene);
+    return (fact) => watch.see(fact);
   },
 };
+
+class AttemptsWatch {
+  readonly #mirror: Scene["mirror"];
+  readonly #programs: Scene["programs"];
+  readonly #violate: Scene["violate"];
+  readonly #mark: Scene["mark"];
+  readonly #accounts = new Map<number, Account>();
+  /** Crashes and commits of unknown fate: each may repeat the attempts that were under way. */
+  #ambiguities = 0;
+
+  constructor({ mirror, programs, violate, mark }: Scene) {
+    this.#mirror = mirror;
+    this.#programs = programs;
+    this.#violate = violate;
+    this.#mark = mark;
+  }
+
+  see(fact: Fact): void {
+    if (fact.kind === "serverCrash" || fact.kind === "storeFault") this.#ambiguities += 1;
+    if (fact.kind === "commit") this.#noteNudges(fact.commit);
+    if (fact.kind === "attempt") this.#checkAttempt(fact.attempt);
+    if (fact.kind === "outcome" && !isSuccess(fact.attempt, fact.outcome)) {
+      const account = this.#accounts.get(fact.attempt.messageKey);
+      if (account !== undefined) account.failures += 1;
+    }
+  }
+
+  #checkAttempt(attempt: Attempt): void {
+    const { messageKey, headers, message, number } = attempt;
+    const retried = Number(headers["upstash-retried"]);
+    const account = this.#accounts.get(messageKey) ?? this.#open(messageKey);
+    const name = `attempt ${number} of message ${messageKey}`;
+    if (retried < account.retried)
+      this.#violate(`${name} says ${retried} after ${account.retried}`);
+    if (retried > account.failures) {
+      this.#violate(`${name} says ${retried} retries after ${account.failures} failures`);
+    }
+    if (retried > account.retried) {
+      account.retried = retried;
+      account.same = 0;
+      account.ambiguitiesBefore = this.#ambiguities;
+    }
+    account.same += 1;
+    account.attempts += 1;
+    if (account.same > 1) this.#mark("number repeated");
+    if (account.same > 1 + this.#ambiguities - account.ambiguitiesBefore) {
+      this.#violate(`${name} repeats the number ${retried} without a crash between`);
+    }
+    const retries = this.#expectedRetries(attempt, account);
+    if (retries !== null && retried > retries)
+      this.#violate(`${name} is retry ${retried} of ${retries}`);
+    if (retries !== null && message !== null && message.retries !== retries) {
+      this.#violate(`${name} may be retried ${message.retries} times; asked for were ${retries}`);
+    }
+  }
+
+  /** The message of a step once more: the app has answered it without going on. */
+  #noteNudges({ changes }: Commit): void {
+    for (const { table, before, after } of changes) {
+      if (table !== "messages" || before !== null || after === null) continue;
+      const account = this.#accounts.get(after.key);
+      if (account === undefined) continue;
+      if (after.retried > account.attempts) {
+        this.#violate(
+          `message ${after.key} had ${account.attempts} attempts, not ${after.retried}`,
+        );
+      }
+      account.base = after.retried;
+      account.failures = Math.max(account.failures, after.retried);
+    }
+  }
+
+  #open(messageKey: number): Account {
+    const account = {
+      attempts: 0,
+      failures: 0,
+      retried: 0,
+      same: 0,
+      ambiguitiesBefore: this.#ambiguities,
+      base: 0,
+    };
+    this.#accounts.set(messageKey, account);
+    return account;
+  }
+
+  #expectedRetries({ run, url }: Attempt, { base }: Account): number | null {
+    const call = stepAtService(url, this.#programs);
+    if (call !== null) return call.retries ?? 0;
+    const program = run === null ? null : programOf(run, this.#mirror, this.#programs);
+    return program === null ? null : base + (program.trigger.retries ?? RETRIES_DEFAULT);
+  }
+}
 
 function isSuccess({ message }: Attempt, outcome: Outcome): boolean {
   if (message?.kind !== "call" && message?.kind !== "failureCall") return isAppSuccess(outcome);

@@ -20,6 +20,7 @@ export const nothingLost: Checker = {
       const { method, target, answer } = exchange;
       const path = target.replace(/\?.*/, "");
       if (method === "POST" && (path.startsWith("/v2/publish/") || path.startsWith("/v2/wait/"))) {
+        // One message has one answer of the same shape.
         checkBatch([JSON.parse(answer) as BatchAnswer], exchange);
       } else if (method === "POST" && path === "/v2/batch") {
         // The server's answer to a batch is a list; what is missing in it is seen below.

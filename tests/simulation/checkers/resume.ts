@@ -1,5 +1,5 @@
 import type { DeadLetterRow } from "@reprise/server";
-import type { Checker, Execution } from "../facts.ts";
+import type { Checker, Execution, Fact, Scene } from "../facts.ts";
 import { inheritedSteps } from "../lineage.ts";
 import type { Commit, Mirror } from "../mirror.ts";
 import { parseStep } from "../step-list.ts";
@@ -13,80 +13,97 @@ export const resume: Checker = {
   name: "resume and restart",
   promise:
     "a resume keeps every recorded step, executes none of them again and takes over open waits; a restart keeps none",
-  observe: ({ mirror, violate, mark }) => {
-    /** Number of the execution -> id of its run. */
-    const executions = new Map<number, string>();
-    return (fact) => {
-      if (fact.kind === "commit") {
-        for (const { table, before, after } of fact.commit.changes) {
-          if (table === "deadLetters" && before !== null && after !== null) {
-            checkRevival(after);
-            if (before.state === after.state) continue;
-            for (const fault of waitFaults(after, fact.commit, mirror)) violate(fault);
-          }
-          if (table === "waits" && before?.state !== "moved" && after?.state === "moved") {
-            mark(`resumed with ${after.kind} ${before?.state}`);
-          }
-          if (table === "steps" && before === null && after !== null) {
-            checkOrigin(after.runKey, parseOut(after.body));
-          }
-        }
-      }
-      if (fact.kind === "execution") checkExecution(fact.execution);
-    };
-
-    function checkRevival(entry: DeadLetterRow): void {
-      const run = entry.nextRunKey === null ? null : mirror.get("runs", entry.nextRunKey);
-      if (run === null) return;
-      const source = mirror.steps(entry.runKey);
-      const kept = entry.state === "resumed" ? source : source.slice(0, 1);
-      const inherited = inheritedSteps(run, mirror);
-      const isSame =
-        inherited.length === kept.length &&
-        inherited.every((step, index) => {
-          const other = kept[index];
-          return other !== undefined && Buffer.compare(step.body, other.body) === 0;
-        });
-      if (!isSame) {
-        violate(
-          `run ${run.key} was ${entry.state} with ${inherited.length} records; ${kept.length} were to be kept`,
-        );
-      }
-      if (entry.state === "resumed" && inherited.length > 1) mark("resumed with results");
-    }
-
-    function checkExecution({ number, runId, stepName }: Execution): void {
-      executions.set(number, runId);
-      const run = mirror.runsById(runId).at(-1);
-      if (run === undefined) violate(`a step of the unknown run ${runId} is executed`);
-      const inherited = run === undefined ? [] : inheritedSteps(run, mirror).slice(1);
-      for (const step of inherited) {
-        const record = parseStep(step.body);
-        if (record.stepId !== 0 && record.stepName === stepName) {
-          violate(`"${stepName}" is executed again in run ${runId}, which was resumed behind it`);
-        }
-      }
-    }
-
-    /** A recorded result was made in this run, or in one that it resumes. */
-    function checkOrigin(runKey: number, execution: number | null): void {
-      if (execution === null) return;
-      const origin = executions.get(execution);
-      let run = mirror.get("runs", runKey);
-      while (run !== null) {
-        if (run.id === origin) return;
-        const source: number | null = run.sourceRunKey;
-        run = source === null || isRestart(source) ? null : mirror.get("runs", source);
-      }
-      violate(`run ${runKey} has recorded a result that was made in ${origin}`);
-    }
-
-    function isRestart(sourceRunKey: number): boolean {
-      const key = mirror.get("runs", sourceRunKey)?.deadLetterKey ?? 0;
-      return mirror.get("deadLetters", key)?.state === "restarted";
-    }
+  observe: (scene) => {
+    const watch = new ResumeWatch(scene);
+    return (fact) => watch.see(fact);
   },
 };
+
+class ResumeWatch {
+  readonly #mirror: Scene["mirror"];
+  readonly #violate: Scene["violate"];
+  readonly #mark: Scene["mark"];
+  /** Number of the execution -> id of its run. */
+  readonly #executions = new Map<number, string>();
+
+  constructor({ mirror, violate, mark }: Scene) {
+    this.#mirror = mirror;
+    this.#violate = violate;
+    this.#mark = mark;
+  }
+
+  see(fact: Fact): void {
+    if (fact.kind === "commit") {
+      for (const { table, before, after } of fact.commit.changes) {
+        if (table === "deadLetters" && before !== null && after !== null) {
+          this.#checkRevival(after);
+          if (before.state === after.state) continue;
+          for (const fault of waitFaults(after, fact.commit, this.#mirror)) this.#violate(fault);
+        }
+        if (table === "waits" && before?.state !== "moved" && after?.state === "moved") {
+          this.#mark(`resumed with ${after.kind} ${before?.state}`);
+        }
+        if (table === "steps" && before === null && after !== null) {
+          this.#checkOrigin(after.runKey, parseOut(after.body));
+        }
+      }
+    }
+    if (fact.kind === "execution") this.#checkExecution(fact.execution);
+  }
+
+  #checkRevival(entry: DeadLetterRow): void {
+    const run = entry.nextRunKey === null ? null : this.#mirror.get("runs", entry.nextRunKey);
+    if (run === null) return;
+    const source = this.#mirror.steps(entry.runKey);
+    const kept = entry.state === "resumed" ? source : source.slice(0, 1);
+    const inherited = inheritedSteps(run, this.#mirror);
+    const isSame =
+      inherited.length === kept.length &&
+      inherited.every((step, index) => {
+        const other = kept[index];
+        return other !== undefined && Buffer.compare(step.body, other.body) === 0;
+      });
+    if (!isSame) {
+      this.#violate(
+        `run ${run.key} was ${entry.state} with ${inherited.length} records; ${kept.length} were to be kept`,
+      );
+    }
+    if (entry.state === "resumed" && inherited.length > 1) this.#mark("resumed with results");
+  }
+
+  #checkExecution({ number, runId, stepName }: Execution): void {
+    this.#executions.set(number, runId);
+    const run = this.#mirror.runsById(runId).at(-1);
+    if (run === undefined) this.#violate(`a step of the unknown run ${runId} is executed`);
+    const inherited = run === undefined ? [] : inheritedSteps(run, this.#mirror).slice(1);
+    for (const step of inherited) {
+      const record = parseStep(step.body);
+      if (record.stepId !== 0 && record.stepName === stepName) {
+        this.#violate(
+          `"${stepName}" is executed again in run ${runId}, which was resumed behind it`,
+        );
+      }
+    }
+  }
+
+  /** A recorded result was made in this run, or in one that it resumes. */
+  #checkOrigin(runKey: number, execution: number | null): void {
+    if (execution === null) return;
+    const origin = this.#executions.get(execution);
+    let run = this.#mirror.get("runs", runKey);
+    while (run !== null) {
+      if (run.id === origin) return;
+      const source: number | null = run.sourceRunKey;
+      run = source === null || this.#isRestart(source) ? null : this.#mirror.get("runs", source);
+    }
+    this.#violate(`run ${runKey} has recorded a result that was made in ${origin}`);
+  }
+
+  #isRestart(sourceRunKey: number): boolean {
+    const key = this.#mirror.get("runs", sourceRunKey)?.deadLetterKey ?? 0;
+    return this.#mirror.get("deadLetters", key)?.state === "restarted";
+  }
+}
 
 function parseOut(body: Uint8Array): number | null {
   const { out, stepType } = parseStep(body);
