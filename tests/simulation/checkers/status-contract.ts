@@ -42,7 +42,7 @@ export const statusContract: Checker = {
       }
       if (!isEnd) violate(name);
       mark(`app heard ${status}`);
-      for (const submission of submissionsOf(exchange)) checkEnded(submission, name);
+      for (const submission of submissionsOf(exchange)) checkEnded(submission, exchange, name);
     }
 
     function isForeignTo(submission: Submission): boolean {
@@ -50,8 +50,10 @@ export const statusContract: Checker = {
       return run !== undefined && isForeign(submission, mirror.steps(run.key));
     }
 
-    function checkEnded(submission: EndedSubmission, name: string): void {
-      const run = mirror.runsById(submission.runId).at(-1);
+    function checkEnded(submission: EndedSubmission, { arrivedAt }: Exchange, name: string): void {
+      const runs = mirror.runsById(submission.runId);
+      // The id may be that of a new run since the request arrived: it was not meant.
+      const run = runs.findLast(({ createdAt }) => createdAt < arrivedAt) ?? runs.at(-1);
       if (run === undefined) return;
       if (run.state === "started") violate(`${name}, but run ${run.key} is live`);
       const entry =
