@@ -168,4 +168,17 @@ export const endMutants: readonly Mutant[] = [
     checker: "never asked again",
     edits: [edit("core/nudge-run.js", "!told.has(nextStepIdOf(step))", "true")],
   },
+  {
+    name: "page-taken-for-the-app",
+    checker: "no stuck run",
+    edits: [
+      edit(
+        "core/end-delivery.js",
+        `if (message.kind === "callResult")
+        return !isFromSdk(outcome);`,
+        `if (message.kind === "callResult")
+        return false;`,
+      ),
+    ],
+  },
 ];

@@ -18,7 +18,7 @@ import { createProgram } from "./write-program.ts";
 export const START_AT = Date.UTC(2030, 0, 1);
 const DOWN_MS_MAX = 8_000;
 const STORE_MS_MAX = 3;
-const PROGRAMS_MAX = 4;
+const PROGRAMS_MAX = 3;
 const CHILDREN_MAX = 2;
 
 interface Watch {

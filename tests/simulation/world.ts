@@ -98,6 +98,7 @@ class World {
     this.#startCheckers(options.checker ?? null);
     stage.listen((fact) => this.#eventActor.note(fact));
     stage.listen((fact) => this.#operator.note(fact));
+    stage.listen((fact) => this.#stuckActor.note(fact));
   }
 
   async play(): Promise<WorldResult> {
