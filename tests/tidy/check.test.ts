@@ -36,6 +36,7 @@ const plants: readonly Plant[] = [
   { rule: "core-import", path: core, text: 'import { readFileSync } from "node:fs";' },
   { rule: "core-import", path: core, text: 'import { z } from "zod";' },
   { rule: "package-import", path: engine, text: 'import { a } from "@reprise/cli";' },
+  { rule: "sdk-import", path: "packages/sdk/src/serve.ts", text: 'import { a } from "hono";' },
   {
     rule: "package-import",
     path: "packages/protocol/src/ids.ts",

@@ -5,6 +5,7 @@ import {
   floorRule,
   packageImportRule,
   relativeImportRule,
+  sdkImportRule,
 } from "./import-rules.ts";
 import { coreRule, doorRule } from "./purity-rules.ts";
 import { anyRule, castRule, exportRule, focusRule, reminderRule, sizeRule } from "./shape-rules.ts";
@@ -15,6 +16,7 @@ const typeScriptRules: readonly Rule[] = [
   floorRule,
   coreImportRule,
   packageImportRule,
+  sdkImportRule,
   relativeImportRule,
   coreRule,
   doorRule,

@@ -14,6 +14,8 @@ const allowedPackages: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
   server: ["@reprise/protocol"],
   cli: ["@reprise/protocol", "@reprise/server"],
+  // What an app installs stands alone (`sdkImportRule`); the embedded server is asked for by its testing kit alone.
+  sdk: ["@reprise/server"],
 };
 
 /** Calls `check` with every module name that the source imports or re-exports, also in types and dynamic imports. */
@@ -94,6 +96,26 @@ function checkPackageImport(source: Source, name: string): string | null {
   }
   return null;
 }
+
+const sdkRoot = "packages/sdk/src/";
+
+/** The SDK depends on nothing and runs everywhere: Node only where a framework or a test brings it along. */
+export const sdkImportRule: Rule = (source, report) => {
+  if (!source.path.startsWith(sdkRoot) || source.isTest) return {};
+  const room = source.path.slice(sdkRoot.length).split("/")[0] ?? "";
+  const mayUse = (name: string): boolean =>
+    isRelative(name) ||
+    (name.startsWith("node:") && ["adapters", "testing"].includes(room)) ||
+    (name === "@reprise/server" && room === "testing");
+  return visitImports((name, offset) => {
+    if (mayUse(name)) return;
+    report(
+      "sdk-import",
+      offset,
+      `the SDK imports ${name}; it has no dependency, and needs Web standards alone`,
+    );
+  });
+};
 
 /** Packages depend on each other in one direction; protocol is below all and depends on nothing. */
 export const packageImportRule: Rule = (source, report) =>

@@ -1,0 +1,11 @@
+export {
+  DivergenceError,
+  QstashDailyRatelimitError,
+  QstashError,
+  QstashRatelimitError,
+  SignatureError,
+  StepError,
+  WorkflowError,
+  WorkflowNonRetryableError,
+  WorkflowRetryAfterError,
+} from "./errors.ts";
