@@ -9,6 +9,8 @@ export interface ResponseOutcome {
   readonly body: Uint8Array;
   /** True when the body was longer than what is kept of it. */
   readonly isTruncated: boolean;
+  /** Why what the answer submits is refused; then it is no success, whatever its status says. */
+  readonly refusal?: string;
 }
 
 export interface ErrorOutcome {
@@ -29,12 +31,15 @@ export type ErrorCause =
   | "invalid_request"
   /** The server is not allowed to connect there: a decision of its operator. */
   | "egress_denied"
+  /** The connection that the app had opened is gone. */
+  | "disconnected"
   /** The stored body is not the one that was accepted: the disk has damaged it. */
   | "corrupt_body"
   | "unknown";
 
 export function isSuccess(outcome: Outcome): outcome is ResponseOutcome {
-  return outcome.type === "response" && outcome.status >= 200 && outcome.status < 300;
+  if (outcome.type !== "response" || outcome.refusal !== undefined) return false;
+  return outcome.status >= 200 && outcome.status < 300;
 }
 
 /** First value of a response header, or null. */

@@ -124,3 +124,12 @@ test("a destination that is denied is not tried again, and the reason names the 
     reason: expect.stringMatching(/^failed: .*REPRISE_EGRESS and REPRISE_EGRESS_ALLOW/),
   });
 });
+
+test("a delivery whose connection was lost is tried again at once, whatever the retry delay says", () => {
+  const outcome: Outcome = { type: "error", cause: "disconnected", message: "gone" };
+  expect(nextAttempt(attempt({ outcome, retryDelay: "60000" }))).toMatchObject({
+    type: "retry",
+    dueAt: NOW,
+  });
+  expect(nextAttempt(attempt({ outcome, retried: 3 })).type).toBe("exhausted");
+});

@@ -52,6 +52,9 @@ export function nextAttempt(attempt: FailedAttempt): RetryDecision {
         "failed: the stored body is damaged and was not sent; restore a backup, or send it again",
     };
   }
+  if (isRefused(outcome)) {
+    return { type: "nonRetryable", reason: "failed: what the app's answer submits is refused" };
+  }
   if (isNonRetryable(outcome)) {
     return { type: "nonRetryable", reason: "failed: the app answered Upstash-NonRetryable-Error" };
   }
@@ -69,7 +72,9 @@ export function nextAttempt(attempt: FailedAttempt): RetryDecision {
 
 /** Whether no retry follows, however many are left. */
 export function isFinal(outcome: Outcome): boolean {
-  return isDenied(outcome) || isDamaged(outcome) || isNonRetryable(outcome);
+  return (
+    isDenied(outcome) || isDamaged(outcome) || isRefused(outcome) || isNonRetryable(outcome)
+  );
 }
 
 /** Its operator has to change a setting first; until then every retry would end like this one. */
@@ -79,6 +84,11 @@ function isDenied(outcome: Outcome): boolean {
 
 function isDamaged(outcome: Outcome): boolean {
   return outcome.type === "error" && outcome.cause === "corrupt_body";
+}
+
+/** An app that was sent the same again would submit the same again. */
+function isRefused(outcome: Outcome): boolean {
+  return outcome.type === "response" && outcome.refusal !== undefined;
 }
 
 /** The header decides, on any answer that is no success; status 489 without it is a failure like others. */
@@ -93,6 +103,10 @@ interface ChosenDelay {
 }
 
 function chooseDelay({ now, retried, retryDelay, outcome }: FailedAttempt): ChosenDelay {
+  // The process is gone, not overloaded, and the delivery begins as soon as another one is there.
+  if (outcome.type === "error" && outcome.cause === "disconnected") {
+    return { delayMs: 0, origin: "as soon as the app is connected" };
+  }
   const asked = outcome.type === "response" ? findRetryAfter(outcome.headers, now) : null;
   if (asked !== null) {
     return { delayMs: asked.delayMs, origin: `as ${canonicalHeaderName(asked.header)} asks` };

@@ -42,6 +42,7 @@ function open(own: Partial<typeof limits> = {}): Dispatcher {
     onEnd: (command) => ended.push(command),
     onUnsent: (key) => unsent.push(key),
     onLate: (key) => late.push(key),
+    onReturn: () => {},
     onRoom: (origin) => roomy.push(origin),
   });
 }

@@ -1,6 +1,7 @@
 import { HEADER } from "@reprise/protocol";
 import { assert } from "../core/assert.ts";
 import type { EndDelivery } from "../core/commands.ts";
+import { connectedApp } from "../core/connected-name.ts";
 import { type DeliverySource, deliveryHeaders } from "../core/delivery.ts";
 import { parseEnvelope } from "../core/envelope.ts";
 import { originOf } from "../core/gates.ts";
@@ -9,6 +10,7 @@ import { plainDeliveryHeaders } from "../core/plain-delivery.ts";
 import type { EnvelopeRow, MessageKind, MessageRow } from "../core/rows.ts";
 import type { Host } from "../host/host.ts";
 import type { Reader } from "../store/store.ts";
+import { type ConnectedApps, noConnectedApps } from "./connected-apps.ts";
 import type { History, ListBody } from "./history.ts";
 import { type OriginLimits, OriginLines } from "./origin-lines.ts";
 import { hashBody, type SigningKeys, signDelivery } from "./signer.ts";
@@ -35,6 +37,7 @@ export interface PlainDelivery extends Timely {
 
 export interface DispatcherOptions {
   readonly host: Host;
+  readonly connected?: ConnectedApps;
   readonly history: History;
   readonly store: Pick<Reader, "get">;
   readonly keys: () => SigningKeys;
@@ -49,6 +52,8 @@ export interface DispatcherOptions {
   readonly onUnsent: (messageKey: number) => void;
   /** It is too late to begin: the start has to be counted again. */
   readonly onLate: (messageKey: number) => void;
+  /** Deliveries that have not begun have lost whom they were for. */
+  readonly onReturn: (deliveries: readonly Delivery[]) => void;
   /** An origin whose line was full has room again. */
   readonly onRoom: (origin: string) => void;
 }
@@ -64,6 +69,7 @@ export interface DispatcherLimits extends OriginLimits {
 /** Makes the attempts: builds the request, sends it, and reports the outcome. It decides nothing. */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
+  readonly #connected: ConnectedApps;
   readonly #lines: OriginLines;
   /** Deliveries whose request is not made yet, because their list is being read. */
   readonly #preparing = new Set<Delivery>();
@@ -72,7 +78,9 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
-    this.#lines = new OriginLines(options);
+    this.#connected = options.connected ?? noConnectedApps;
+    this.#lines = new OriginLines({ ...options, connected: this.#connected });
+    this.#connected.watch((app, hasOpened) => this.#refresh(app, hasOpened));
   }
 
   deliver(delivery: Delivery): void {
@@ -141,10 +149,21 @@ export class Dispatcher {
 
   #end(origin: string): void {
     this.#lines.leave(origin);
+    this.#beginNext();
+    if (this.inFlightCount === 0) this.#onIdle?.();
+  }
+
+  #refresh(app: string, hasOpened: boolean): void {
+    if (this.#isStopped) return;
+    const returned = this.#lines.refresh(app, hasOpened);
+    if (returned.length > 0) this.#options.onReturn(returned);
+    this.#beginNext();
+  }
+
+  #beginNext(): void {
     for (let next = this.#lines.next(); next !== null; next = this.#lines.next()) {
       this.#begin(originOf(next.message.url), next);
     }
-    if (this.inFlightCount === 0) this.#onIdle?.();
   }
 
   async #attempt(delivery: Delivery): Promise<void> {
@@ -166,7 +185,7 @@ export class Dispatcher {
 
   /** Null when the message was taken away before the request was made, or when it is too late to begin. */
   async #send(delivery: Delivery): Promise<EndDelivery | null> {
-    const { host, keys, limits, region } = this.#options;
+    const { host, region } = this.#options;
     const { message } = delivery;
     const draft =
       delivery.kind === "run" ? await this.#draftRun(delivery) : await this.#draft(delivery);
@@ -178,20 +197,12 @@ export class Dispatcher {
       this.#options.onLate(message.key);
       return null;
     }
-    const signed = { url: message.url, bodySha256: draft.bodySha256, now: startedAt };
-    headers[HEADER.signature] = signDelivery(signed, keys().current, (count) =>
-      host.randomBytes(count),
-    );
-    const outcome = draft.isDamaged
-      ? damagedBody
-      : await host.fetch({
-          url: message.url,
-          method: draft.method,
-          headers,
-          body: draft.body,
-          timeoutMs: draft.timeoutMs,
-          responseBytesMax: limits.responseBytesMax,
-        });
+    const sending = draft.isDamaged ? damagedBody : this.#request(delivery, draft);
+    if (sending === null) {
+      this.#options.onReturn([delivery]);
+      return null;
+    }
+    const outcome = await sending;
     return {
       type: "endDelivery",
       messageKey: message.key,
@@ -201,6 +212,28 @@ export class Dispatcher {
       requestHeaders: headers,
       outcome,
     };
+  }
+
+  /** The one place where a delivery leaves: over a connection that its app has opened, or by a request. Null when nobody is there to take it. */
+  #request(delivery: Delivery, draft: Draft): Promise<Outcome> | null {
+    const { host, keys, limits } = this.#options;
+    const { url, key, leaseToken } = delivery.message;
+    const { method, headers, body, timeoutMs } = draft;
+    const { responseBytesMax } = limits;
+    const request = { url, method, headers, body, timeoutMs, responseBytesMax };
+    const origin = originOf(url);
+    const app = connectedApp(origin);
+    if (app !== null) {
+      const path = pathBehind(origin, url);
+      const run = delivery.kind === "run" ? delivery.run : null;
+      const own = { app, path, run, messageKey: key, leaseToken };
+      return this.#connected.deliver({ ...request, ...own });
+    }
+    const signed = { url, bodySha256: draft.bodySha256(), now: host.now() };
+    headers[HEADER.signature] = signDelivery(signed, keys().current, (count) =>
+      host.randomBytes(count),
+    );
+    return host.fetch(request);
   }
 
   async #draftRun(delivery: RunDelivery): Promise<Draft> {
@@ -226,7 +259,7 @@ export class Dispatcher {
       method: config.method,
       headers: plainDeliveryHeaders(message, config),
       body: row.body,
-      bodySha256: row.bodyHash,
+      bodySha256: () => row.bodyHash,
       isDamaged,
       timeoutMs: config.timeoutMs ?? limits.attemptTimeoutMs,
     };
@@ -255,14 +288,22 @@ export class Dispatcher {
 }
 
 function toBody(bytes: Uint8Array): ListBody {
-  return { bytes, sha256: hashBody(bytes) };
+  return { bytes, sha256: () => hashBody(bytes) };
+}
+
+/** Path and query as they stand in the URL. */
+function pathBehind(origin: string, url: string): string {
+  const end = url.indexOf("#");
+  const rest = end === -1 ? url.slice(origin.length) : url.slice(origin.length, end);
+  return rest.startsWith("/") ? rest : `/${rest}`;
 }
 
 interface Draft {
   readonly method: string;
   readonly headers: Record<string, string>;
   readonly body: Uint8Array | string;
-  readonly bodySha256: string;
+  /** Asked for by those alone who sign. */
+  readonly bodySha256: () => string;
   /** The body is not the one that was accepted: it is not sent. */
   readonly isDamaged: boolean;
   readonly timeoutMs: number;

@@ -1,12 +1,14 @@
 import { hash } from "node:crypto";
 import { RepriseError } from "@reprise/protocol";
 import type { Answers, Command, EndDelivery } from "../core/commands.ts";
+import { connectedApp } from "../core/connected-name.ts";
 import { originGate } from "../core/gates.ts";
 import type { MessageRow } from "../core/rows.ts";
 import type { Context } from "../core/transition.ts";
 import type { Host, Timer } from "../host/host.ts";
 import type { Store } from "../store/store.ts";
 import { ConfigCache } from "./config-cache.ts";
+import type { ConnectedApps } from "./connected-apps.ts";
 import { type Delivery, Dispatcher, type DispatcherLimits } from "./dispatcher.ts";
 import {
   type Group,
@@ -28,6 +30,8 @@ export interface EngineOptions {
   readonly keys: () => SigningKeys;
   readonly limits: EngineLimits;
   readonly region?: string | null;
+  /** Apps that are reached over connections of their own; none when not given. */
+  readonly connected?: ConnectedApps;
   /** Looks at commands from outside before they are executed, and throws to refuse them. */
   readonly admit?: (commands: readonly Command[]) => void;
 }
@@ -95,11 +99,16 @@ export class Engine {
       keys,
       limits,
       region: options.region ?? null,
+      ...(options.connected === undefined ? {} : { connected: options.connected }),
       isWanted: ({ message }) => this.#inFlight.get(message.key) === message.leaseToken,
       onEnd: (command, message) => this.#takeOutcome(command, message),
       onUnsent: (messageKey) => this.#giveBack(messageKey),
       onLate: (messageKey) => {
         this.#restart(messageKey);
+        this.#pump();
+      },
+      onReturn: (deliveries) => {
+        this.#takeBack(deliveries);
         this.#pump();
       },
       onRoom: (origin) => this.#openGate(originGate(origin)),
@@ -114,6 +123,12 @@ export class Engine {
   /** Keys of active messages to `origin` whose deliveries wait for others there, or for others at all. */
   waitingKeys(origin: string): ReadonlySet<number> {
     return this.#dispatcher.waitingKeys(origin);
+  }
+
+  /** Whether somebody takes deliveries to `origin`: an app that has to connect may not have done so. */
+  isReachable(origin: string): boolean {
+    const app = connectedApp(origin);
+    return app === null || this.#options.connected?.isConnected(app) === true;
   }
 
   get parallelismMax(): number {
@@ -299,6 +314,7 @@ export class Engine {
   /** Deliveries of an ended run that had not begun: their messages go with the next transaction. */
   #dropWaiting(runKey: number): void {
     this.history.forget(runKey);
+    this.#options.connected?.abort(runKey);
     this.#takeBack(this.#dispatcher.drop(runKey));
   }
 

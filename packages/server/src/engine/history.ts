@@ -7,8 +7,8 @@ import { hashBody } from "./signer.ts";
 /** A list, or its beginning, as one delivery sends it. */
 export interface ListBody {
   readonly bytes: Uint8Array;
-  /** base64url of the SHA-256 of `bytes`. */
-  readonly sha256: string;
+  /** base64url of the SHA-256 of `bytes`. Asked for by those alone who sign. */
+  readonly sha256: () => string;
 }
 
 interface Entry {
@@ -71,7 +71,7 @@ export class History {
     const end = entry.ends[position] ?? entry.length;
     if (end >= bytesMax) return null;
     const bytes = copyUntil(entry, end);
-    return { bytes, sha256: end < SPAN_BYTES ? hashBody(bytes) : hashUntil(entry, end) };
+    return { bytes, sha256: () => (end < SPAN_BYTES ? hashBody(bytes) : hashUntil(entry, end)) };
   }
 
   /** The whole list. */

@@ -1,9 +1,12 @@
+import { connectedApp, connectedOrigin } from "../core/connected-name.ts";
+import type { ConnectedApps } from "./connected-apps.ts";
 import type { Delivery } from "./dispatcher.ts";
 
 /** Deliveries that wait in memory, by origin, and the count of those that have begun. */
 
 export interface OriginLinesOptions {
   readonly limits: OriginLimits;
+  readonly connected: ConnectedApps;
   /** Asked when a delivery that had to wait comes to its turn. */
   readonly isWanted: (delivery: Delivery) => boolean;
   /** An origin whose line was full has room again. */
@@ -20,6 +23,8 @@ export interface OriginLimits {
 }
 
 interface Origin {
+  /** The app whose connections are the line's end; null for an origin that is dialled. */
+  readonly app: string | null;
   /** True from the moment that its line was found full until there is room again. */
   isFull: boolean;
   inFlight: number;
@@ -60,10 +65,10 @@ export class OriginLines {
 
   /** True when the delivery may begin; else it waits until `next` gives it out. */
   enter(name: string, delivery: Delivery): boolean {
-    const { perOriginMax, parallelismMax } = this.#options.limits;
-    const origin = this.#origins.get(name) ?? newOrigin();
+    const { parallelismMax } = this.#options.limits;
+    const origin = this.#origins.get(name) ?? newOrigin(name);
     this.#origins.set(name, origin);
-    if (origin.inFlight < perOriginMax && this.#inFlight < parallelismMax) {
+    if (origin.inFlight < this.#placesOf(origin) && this.#inFlight < parallelismMax) {
       this.#begin(origin);
       return true;
     }
@@ -101,30 +106,55 @@ export class OriginLines {
 
   /** Whether messages for this origin have to wait in the store; when they need not any more, `onRoom` tells. */
   isFull(name: string): boolean {
+    const app = connectedApp(name);
+    if (app !== null && !this.#options.connected.isConnected(app)) return true;
     const origin = this.#origins.get(name);
     if (origin === undefined) return false;
     if (countOf(origin) >= this.#options.limits.perOriginWaitingMax) origin.isFull = true;
     return origin.isFull;
   }
 
+  /**
+   * The places of a connected app have changed; `hasOpened` when it had no connection before. Returns the deliveries of one that has no connection any more: they wait in the store,
+   * because a lease would end meanwhile.
+   */
+  refresh(app: string, hasOpened: boolean): readonly Delivery[] {
+    const name = connectedOrigin(app);
+    const origin = this.#origins.get(name);
+    if (!this.#options.connected.isConnected(app)) {
+      return origin === undefined ? [] : this.#takeOf(name, origin, () => true);
+    }
+    if (origin !== undefined) this.#update(name, origin);
+    if (hasOpened) this.#options.onRoom(name);
+    return [];
+  }
+
   /** Takes deliveries out of the lines. */
   take(isMeant: (delivery: Delivery) => boolean): readonly Delivery[] {
     const taken: Delivery[] = [];
-    for (const [name, origin] of this.#origins) {
-      const kept: Delivery[] = [];
-      for (const delivery of origin.waiting.slice(origin.next)) {
-        if (delivery === null) continue;
-        if (!isMeant(delivery)) {
-          kept.push(delivery);
-          continue;
-        }
-        taken.push(delivery);
-        this.#countWaiting(delivery, -1);
+    for (const [name, origin] of this.#origins) taken.push(...this.#takeOf(name, origin, isMeant));
+    return taken;
+  }
+
+  #takeOf(
+    name: string,
+    origin: Origin,
+    isMeant: (delivery: Delivery) => boolean,
+  ): readonly Delivery[] {
+    const taken: Delivery[] = [];
+    const kept: Delivery[] = [];
+    for (const delivery of origin.waiting.slice(origin.next)) {
+      if (delivery === null) continue;
+      if (!isMeant(delivery)) {
+        kept.push(delivery);
+        continue;
       }
-      origin.waiting = kept;
-      origin.next = 0;
-      this.#update(name, origin);
+      taken.push(delivery);
+      this.#countWaiting(delivery, -1);
     }
+    origin.waiting = kept;
+    origin.next = 0;
+    this.#update(name, origin);
     return taken;
   }
 
@@ -145,6 +175,11 @@ export class OriginLines {
     this.#heldBytes = 0;
   }
 
+  #placesOf({ app }: Origin): number {
+    const { connected, limits } = this.#options;
+    return app === null ? limits.perOriginMax : connected.placesOf(app);
+  }
+
   #begin(origin: Origin): void {
     origin.inFlight++;
     this.#inFlight++;
@@ -154,7 +189,7 @@ export class OriginLines {
   #update(name: string, origin: Origin): void {
     const { limits, onRoom } = this.#options;
     const count = countOf(origin);
-    if (count > 0 && origin.inFlight < limits.perOriginMax) this.#ready.add(name);
+    if (count > 0 && origin.inFlight < this.#placesOf(origin)) this.#ready.add(name);
     else this.#ready.delete(name);
     // At half of the limit, so that a line that is drained is filled again before it is empty.
     const hasRoom = origin.isFull && count <= limits.perOriginWaitingMax / 2;
@@ -203,6 +238,6 @@ function countOf({ waiting, next }: Origin): number {
   return waiting.length - next;
 }
 
-function newOrigin(): Origin {
-  return { isFull: false, inFlight: 0, waiting: [], next: 0 };
+function newOrigin(name: string): Origin {
+  return { app: connectedApp(name), isFull: false, inFlight: 0, waiting: [], next: 0 };
 }

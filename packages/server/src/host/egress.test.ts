@@ -205,3 +205,32 @@ describe("the check of an accepted destination", () => {
     );
   });
 });
+
+describe("a connected app", () => {
+  test("passes every policy, because nothing is dialled", () => {
+    for (const mode of ["public-only", "allow-list", "allow-private"] as const) {
+      expect(isAllowed(mode, "", "http://shop.connected.alt/order?a=1")).toBe(true);
+    }
+  });
+
+  test.each([
+    "https://shop.connected.alt/order",
+    "http://shop.connected.alt:80/order",
+    "http://Shop.connected.alt/order",
+    "http://shop.connected.alt./order",
+    "http://a.shop.connected.alt/order",
+    "http://-shop.connected.alt/order",
+    "http://connected.alt/order",
+    "http://shop.connected.alt\\@evil.example/order",
+    `http://${"a".repeat(64)}.connected.alt/`,
+  ])("is not meant by %s, which is denied under every policy", (url) => {
+    expect(checkLiteral(url, open("allow-private", ".connected.alt"))).toContain(
+      "http://<app>.connected.alt",
+    );
+  });
+
+  test("is not meant by names that only look like it", () => {
+    expect(checkLiteral("http://shop.connected.alt.evil.example/", open("public-only"))).toBeNull();
+    expect(isAllowed("public-only", "", "http://127.0.0.1/?.connected.alt")).toBe(false);
+  });
+});

@@ -1,5 +1,7 @@
 import { isIP } from "node:net";
 import { RepriseError } from "@reprise/protocol";
+import { APP_NAME_RULE, connectedApp, isConnectedHost } from "../core/connected-name.ts";
+import { originOf } from "../core/gates.ts";
 import {
   type Address,
   type AddressKind,
@@ -65,6 +67,9 @@ export function createEgress({ mode, allow }: EgressPolicy): Egress {
     const literal = toLiteral(hostname);
     if (literal !== null) return checkAddress(hostname, port, literal);
     const name = toName(hostname);
+    if (isConnectedHost(name)) {
+      return `names no app that could connect: the URL must start with http://<app>.connected.alt, where <app> is ${APP_NAME_RULE}, in lower case and without a port`;
+    }
     if (METADATA_NAMES.has(name)) {
       const isNamed = allow.some((entry) => entry.type === "host" && covers(entry, name, port));
       return isNamed
@@ -144,6 +149,8 @@ export function destinationCheck(egress: Egress): (url: string, field?: string) 
 
 /** Judges a URL that was checked before; what does not parse is not judged here. */
 export function checkLiteral(url: string, egress: Egress): Denial | null {
+  // Is never dialled.
+  if (connectedApp(originOf(url)) !== null) return null;
   const parsed = URL.parse(url);
   return parsed === null ? null : egress.checkHost(parsed.hostname, portOf(parsed));
 }
