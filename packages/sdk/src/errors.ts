@@ -38,14 +38,51 @@ export class QstashRatelimitError extends QstashError {
   }
 }
 
-/** 429: too many requests today. */
-export class QstashDailyRatelimitError extends QstashRatelimitError {
+/** 429: too many requests today. Not a kind of {@link QstashRatelimitError}, whose pauses are seconds. */
+export class QstashDailyRatelimitError extends QstashError {
   override readonly name: string = "QstashDailyRatelimitError";
+  readonly limit: string | null;
+  readonly remaining: string | null;
+  readonly reset: string | null;
+
+  constructor(message: string, numbers: RatelimitNumbers) {
+    super(message, 429);
+    this.limit = numbers.limit;
+    this.remaining = numbers.remaining;
+    this.reset = numbers.reset;
+  }
 }
+
+/** A list of ids or of values is empty, and a server could take it for "all". Nothing was sent. */
+export class QstashEmptyArrayError extends QstashError {
+  override readonly name: string = "QstashEmptyArrayError";
+
+  constructor(parameterName: string) {
+    super(`${parameterName} is an empty list; say all: true to mean everything`);
+  }
+}
+
+/** What is wrong with a signature: for logs and tests; the message says more. */
+export type SignatureFault =
+  | "missing"
+  | "malformed"
+  | "algorithm"
+  | "key"
+  | "issuer"
+  | "expired"
+  | "early"
+  | "url"
+  | "body";
 
 /** A request does not come from the server whose signing keys the app has, or was changed on its way. */
 export class SignatureError extends Error {
   override readonly name = "SignatureError";
+  readonly fault: SignatureFault;
+
+  constructor(message: string, fault: SignatureFault = "malformed", options?: ErrorOptions) {
+    super(message, options);
+    this.fault = fault;
+  }
 }
 
 /** A workflow cannot go on as it is written or called; the message says where and what to do. */

@@ -1,4 +1,10 @@
-import { QstashDailyRatelimitError, QstashError, QstashRatelimitError } from "../errors.ts";
+import {
+  QstashDailyRatelimitError,
+  QstashEmptyArrayError,
+  QstashError,
+  QstashRatelimitError,
+} from "../errors.ts";
+import { type Environment, readEnvironment } from "./environment.ts";
 
 /** Requests to the server: base URL, token, retries of what never arrived, and errors with the server's own words. */
 
@@ -9,7 +15,7 @@ export interface HttpOptions {
   readonly token?: string | undefined;
   /** How often a request is made again when no answer arrived; false for never. Default: 5 times. */
   readonly retry?: RetryOptions | false | undefined;
-  /** Sent with every request. */
+  /** Sent with every message, unless the message has the same header: settings, and headers for its destination. */
   readonly headers?: HeadersInit | undefined;
   /** In place of the global `fetch`. */
   readonly fetch?: typeof fetch | undefined;
@@ -41,55 +47,82 @@ export class Http {
   readonly token: string;
   readonly #options: HttpOptions;
 
-  constructor(options: HttpOptions) {
+  /** @param environment variables to read in place of those of the process. */
+  constructor(options: HttpOptions = {}, environment: Environment = readEnvironment()) {
     this.#options = options;
-    this.baseUrl = (options.baseUrl ?? BASE_URL_DEFAULT).replace(/\/+$/, "");
-    this.token = (options.token ?? "").trim();
+    // A variable that is set to nothing is as good as none.
+    const baseUrl = options.baseUrl || environment.QSTASH_URL || BASE_URL_DEFAULT;
+    this.baseUrl = baseUrl.trim().replace(/\/+$/, "");
+    this.token = (options.token || environment.QSTASH_TOKEN || "").trim();
+  }
+
+  /** Headers that every message has. */
+  get headers(): HeadersInit | undefined {
+    return this.#options.headers;
   }
 
   /** The JSON of the answer; undefined when it is empty. @throws QstashError for every status but 2xx. */
   async json<T>(request: HttpRequest): Promise<T> {
     const response = await this.send(request);
     const text = await response.text();
-    // What the server answers has the shape that its page of the API promises.
-    return (text === "" ? undefined : JSON.parse(text)) as T;
+    try {
+      // What the server answers has the shape that its page of the API promises.
+      return (text === "" ? undefined : JSON.parse(text)) as T;
+    } catch (cause) {
+      const start = JSON.stringify(text.slice(0, 80));
+      const hint = "is QSTASH_URL (or baseUrl) the address of the server?";
+      const message = `${this.baseUrl} answered with something else than JSON: ${start}; ${hint}`;
+      throw new QstashError(message, response.status, { cause });
+    }
+  }
+
+  /** Sends a request whose answer says nothing but that it was done. @throws QstashError as {@link json}. */
+  async done(request: HttpRequest): Promise<void> {
+    const response = await this.send(request);
+    // A body that nobody reads keeps its connection.
+    await response.body?.cancel();
   }
 
   /** The answer with a 2xx status. @throws QstashError for every other one, and when none arrives. */
   async send(request: HttpRequest): Promise<Response> {
+    const { method, body } = request;
     const url = `${this.baseUrl}/${request.path.map(encodeSegment).join("/")}${toQuery(request.query)}`;
-    const init: RequestInit = {
-      method: request.method,
-      headers: this.#headers(request.headers),
-      ...(request.body === undefined ? {} : { body: request.body }),
-    };
-    const response = await this.#fetch(url, init);
+    const headers = this.#withToken(request.headers);
+    const response = await this.#fetch(url, { method, headers, ...bodyInit(body) });
     if (!response.ok) throw await refusal(response);
     return response;
   }
 
-  #headers(own: HeadersInit | undefined): Headers {
-    const headers = new Headers(this.#options.headers);
+  #withToken(own: HeadersInit | undefined): Headers {
+    const headers = new Headers(own);
+    if (headers.has("authorization")) return headers;
+    if (this.token === "") {
+      throw new QstashError("there is no token: set QSTASH_TOKEN, or give the client a token");
+    }
     headers.set("authorization", `Bearer ${this.token}`);
-    new Headers(own).forEach((value, name) => {
-      headers.set(name, value);
-    });
     return headers;
   }
 
   async #fetch(url: string, init: RequestInit): Promise<Response> {
     const { retry, fetch: ownFetch = fetch } = this.#options;
-    const retries = retry === false ? 0 : (retry?.retries ?? RETRIES_DEFAULT);
+    // What has been read from a stream cannot be sent again.
+    const isOnce = retry === false || init.body instanceof ReadableStream;
+    const retries = isOnce ? 0 : (retry?.retries ?? RETRIES_DEFAULT);
     const backoff = (retry === false ? undefined : retry?.backoff) ?? backoffDefault;
     for (let retried = 0; ; retried++) {
       try {
         return await ownFetch(url, init);
       } catch (cause) {
-        if (retried >= retries) throw unreachable(new URL(url), cause);
+        if (retried >= retries) throw unreachable(url, cause);
         await pause(backoff(retried));
       }
     }
   }
+}
+
+function bodyInit(body: HttpRequest["body"]): RequestInit & { duplex?: "half" } {
+  if (body === undefined || body === null) return {};
+  return body instanceof ReadableStream ? { body, duplex: "half" } : { body };
 }
 
 function backoffDefault(retried: number): number {
@@ -100,45 +133,60 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function unreachable({ origin }: URL, cause: unknown): QstashError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+function unreachable(url: string, cause: unknown): QstashError {
   const hint = "is the server running, and is QSTASH_URL (or baseUrl) its address?";
-  return new QstashError(`no answer from ${origin}: ${reason}; ${hint}`, undefined, { cause });
+  const where = URL.canParse(url) ? new URL(url).origin : JSON.stringify(url);
+  return new QstashError(`no answer from ${where}: ${reasonOf(cause)}; ${hint}`, undefined, {
+    cause,
+  });
+}
+
+/** `fetch` says no more than that it failed, and keeps the reason in the cause. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { message, cause } = error;
+  return cause instanceof Error && cause.message !== "" ? `${message} (${cause.message})` : message;
 }
 
 /** URL parsers take `.` and `..` for directions, also when they are encoded: as an id they are refused. */
 export function encodeSegment(segment: string): string {
-  if (segment !== "" && !/^\.{1,2}$/.test(segment)) return encodeURIComponent(segment);
+  if (typeof segment === "string" && segment !== "" && !/^\.{1,2}$/.test(segment)) {
+    try {
+      return encodeURIComponent(segment);
+    } catch {
+      // Half of a surrogate pair: no text, so no name either.
+    }
+  }
   throw new QstashError(`${JSON.stringify(segment)} cannot be an id or a name in a path`);
 }
 
-function toQuery(query: HttpRequest["query"]): string {
+/** @throws QstashEmptyArrayError, because a list without values would ask for everything. */
+export function toQuery(query: HttpRequest["query"]): string {
   if (query === undefined) return "";
   const pairs = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
     if (value === undefined) continue;
-    for (const item of Array.isArray(value) ? value : [value]) pairs.append(name, String(item));
+    const items = Array.isArray(value) ? value : [value];
+    if (items.length === 0) throw new QstashEmptyArrayError(name);
+    for (const item of items) pairs.append(name, String(item));
   }
   const text = pairs.toString();
   return text === "" ? "" : `?${text}`;
 }
 
 async function refusal(response: Response): Promise<QstashError> {
+  const { headers, status } = response;
   const body = await response.text();
-  const message = body === "" ? `the server answered ${response.status}` : body;
-  if (response.status !== 429) return new QstashError(message, response.status);
-  const { headers } = response;
-  const daily = headers.get("ratelimit-limit");
-  if (daily !== null) {
-    return new QstashDailyRatelimitError(message, {
-      limit: daily,
-      remaining: headers.get("ratelimit-remaining"),
-      reset: headers.get("ratelimit-reset"),
-    });
-  }
-  return new QstashRatelimitError(message, {
-    limit: headers.get("burst-ratelimit-limit"),
-    remaining: headers.get("burst-ratelimit-remaining"),
-    reset: headers.get("burst-ratelimit-reset"),
-  });
+  const message = body === "" ? `the server answered ${status}` : body;
+  if (status !== 429) return new QstashError(message, status);
+  const isDaily = headers.has("ratelimit-limit");
+  const prefix = isDaily ? "ratelimit" : "burst-ratelimit";
+  const numbers = {
+    limit: headers.get(`${prefix}-limit`),
+    remaining: headers.get(`${prefix}-remaining`),
+    reset: headers.get(`${prefix}-reset`),
+  };
+  return isDaily
+    ? new QstashDailyRatelimitError(message, numbers)
+    : new QstashRatelimitError(message, numbers);
 }

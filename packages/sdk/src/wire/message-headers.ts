@@ -1,6 +1,6 @@
-import { QstashError } from "../errors.ts";
 import { FORWARD_PREFIX, HEADER } from "./headers.ts";
-import type { Duration, FlowControl, Redaction, SharedSettings } from "./options.ts";
+import type { Duration, Redaction, SharedSettings } from "./options.ts";
+import { flowControlHeaders } from "./start-headers.ts";
 
 /** How settings of messages become headers. Names are in lower case. */
 
@@ -53,27 +53,6 @@ export function durationText(duration: Duration | number | undefined): string | 
 
 export function labelText(label: string | readonly string[] | undefined): string | undefined {
   return typeof label === "object" ? label.join(",") : label;
-}
-
-/** @throws QstashError when the key has no limit. */
-export function flowControlHeaders(flowControl: FlowControl | undefined): FlatHeaders {
-  if (flowControl === undefined) return {};
-  const { key, parallelism, rate, ratePerSecond, period } = flowControl;
-  const limits = {
-    parallelism: parallelism?.toString(),
-    rate: (rate ?? ratePerSecond)?.toString(),
-    period: durationText(period),
-  };
-  const given = Object.entries(limits).filter(([, value]) => value !== undefined);
-  if (given.length === 0) {
-    throw new QstashError(
-      `flowControl of the key ${JSON.stringify(key)} needs parallelism or rate`,
-    );
-  }
-  return {
-    [HEADER.flowControlKey]: key,
-    [HEADER.flowControlValue]: given.map(([name, value]) => `${name}=${value}`).join(", "),
-  };
 }
 
 function redactionText(redact: Redaction | undefined): string | undefined {

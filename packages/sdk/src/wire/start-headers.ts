@@ -1,3 +1,4 @@
+import { QstashError } from "../errors.ts";
 import {
   FAILURE_CALLBACK_PREFIX,
   FEATURES,
@@ -104,6 +105,7 @@ export function invokeCountHeader(count: number | undefined): Record<string, str
     : { [FORWARD_PREFIX + HEADER.workflowInvokeCount]: String(count) };
 }
 
+/** @throws QstashError when the key has no limit. */
 export function flowControlHeaders(limits: FlowControlLimits | undefined): Record<string, string> {
   if (limits === undefined) return {};
   const { key, parallelism, rate = limits.ratePerSecond, period } = limits;
@@ -114,6 +116,9 @@ export function flowControlHeaders(limits: FlowControlLimits | undefined): Recor
       ? []
       : [`period=${typeof period === "number" ? `${period}s` : period}`]),
   ];
+  if (parts.length === 0) {
+    throw new QstashError(`flowControl of ${JSON.stringify(key)} needs parallelism or rate`);
+  }
   return { [HEADER.flowControlKey]: key, [HEADER.flowControlValue]: parts.join(", ") };
 }
 

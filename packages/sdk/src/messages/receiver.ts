@@ -1,0 +1,181 @@
+import { QstashError, SignatureError, type SignatureFault } from "../errors.ts";
+import { base64FromBytes, bytesFromBase64 } from "../wire/base64.ts";
+import { readEnvironment } from "../wire/environment.ts";
+
+/** Checks that a request comes from the server: its signature is a JWT with HS256 over the URL and the body. */
+
+export interface ReceiverConfig {
+  /** `QSTASH_CURRENT_SIGNING_KEY` when not given. */
+  readonly currentSigningKey?: string | undefined;
+  /** `QSTASH_NEXT_SIGNING_KEY` when not given; the server signs with it behind its next rotation. */
+  readonly nextSigningKey?: string | undefined;
+}
+
+export interface VerifyRequest {
+  /** The header `Upstash-Signature`. */
+  readonly signature: string;
+  /** The body as it came: a parser and a printer in between would change it. */
+  readonly body: string | Uint8Array;
+  /** The URL that the message was sent to, when it is to be checked. */
+  readonly url?: string | undefined;
+  /** Seconds by which the clocks of server and app may differ; 0 when not given. */
+  readonly clockTolerance?: number | undefined;
+  /** The keys do not depend on it: it is taken so that callers need not be changed. */
+  readonly upstashRegion?: string | undefined;
+}
+
+interface Claims {
+  readonly iss?: unknown;
+  readonly sub?: unknown;
+  readonly exp?: unknown;
+  readonly nbf?: unknown;
+  readonly iat?: unknown;
+  readonly body?: unknown;
+}
+
+interface Token {
+  readonly claims: Claims;
+  readonly signed: Uint8Array<ArrayBuffer>;
+  readonly signature: Uint8Array<ArrayBuffer>;
+}
+
+/** Keys that are kept: two of the settings, and two behind a rotation. */
+const KEYS_MAX = 4;
+
+const HMAC = { name: "HMAC", hash: "SHA-256" } as const;
+
+/** Holds the keys of a server; one object serves every request. */
+export class Receiver {
+  readonly #config: ReceiverConfig;
+  readonly #keys = new Map<string, Promise<CryptoKey>>();
+
+  constructor(config: ReceiverConfig = {}) {
+    this.#config = config;
+  }
+
+  /**
+   * True when the request is genuine.
+   * @throws SignatureError that says what is wrong when it is not, and QstashError when there are no keys.
+   */
+  async verify(request: VerifyRequest): Promise<true> {
+    const token = readToken(request.signature);
+    await this.#checkKey(token);
+    checkClaims(token.claims, request);
+    await checkBody(token.claims, request.body);
+    return true;
+  }
+
+  async #checkKey({ signature, signed }: Token): Promise<void> {
+    for (const secret of this.#secrets()) {
+      const key = await this.#keyOf(secret);
+      // Compares in constant time.
+      if (await crypto.subtle.verify(HMAC, key, signature, signed)) return;
+    }
+    const hint =
+      "the app has the keys of another server, or from before a rotation; compare GET /v2/keys";
+    throw fault("key", `was made with neither the current nor the next signing key: ${hint}`);
+  }
+
+  #secrets(): readonly string[] {
+    const environment = readEnvironment();
+    const { currentSigningKey, nextSigningKey } = this.#config;
+    const current = currentSigningKey || environment.QSTASH_CURRENT_SIGNING_KEY;
+    const next = nextSigningKey || environment.QSTASH_NEXT_SIGNING_KEY;
+    const secrets = [current, next].filter((secret) => secret !== undefined && secret !== "");
+    if (secrets.length > 0) return secrets as string[]; // Undefined has been filtered out.
+    throw new QstashError(
+      "there are no signing keys: set QSTASH_CURRENT_SIGNING_KEY and QSTASH_NEXT_SIGNING_KEY, or give them to the Receiver",
+    );
+  }
+
+  #keyOf(secret: string): Promise<CryptoKey> {
+    const known = this.#keys.get(secret);
+    if (known !== undefined) return known;
+    if (this.#keys.size >= KEYS_MAX) this.#keys.clear();
+    const bytes = new TextEncoder().encode(secret);
+    const key = crypto.subtle.importKey("raw", bytes, HMAC, false, ["verify"]);
+    this.#keys.set(secret, key);
+    return key;
+  }
+}
+
+function readToken(text: string): Token {
+  if (typeof text !== "string" || text === "") {
+    throw fault("missing", "is missing: the request has no header Upstash-Signature");
+  }
+  const parts = text.split(".");
+  const [head = "", payload = "", signature = ""] = parts;
+  if (parts.length !== 3)
+    throw fault("malformed", `is no JWT: it has ${parts.length} parts, not 3`);
+  const header = readPart(head, "header");
+  if (header.alg !== "HS256") {
+    throw fault("algorithm", `has the algorithm ${JSON.stringify(header.alg)}, not HS256`);
+  }
+  if (header.crit !== undefined) throw fault("malformed", "asks for extensions that nobody knows");
+  return {
+    claims: readPart(payload, "payload"),
+    signed: new TextEncoder().encode(`${head}.${payload}`),
+    signature: readBytes(signature, "signature"),
+  };
+}
+
+function readPart(text: string, name: string): Record<string, unknown> {
+  const json = new TextDecoder().decode(readBytes(text, name));
+  try {
+    const value: unknown = JSON.parse(json);
+    // Parsed JSON that is an object and no list is a record.
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+      return value as Record<string, unknown>;
+    }
+  } catch {
+    // No JSON: the same fault.
+  }
+  throw fault("malformed", `is no JWT: its ${name} is no JSON object`);
+}
+
+function readBytes(text: string, name: string): Uint8Array<ArrayBuffer> {
+  try {
+    return bytesFromBase64(text.replaceAll("-", "+").replaceAll("_", "/"));
+  } catch (cause) {
+    throw fault("malformed", `is no JWT: its ${name} is no base64url`, cause);
+  }
+}
+
+function checkClaims(claims: Claims, { url, clockTolerance = 0 }: VerifyRequest): void {
+  const { iss, exp, nbf, iat, sub } = claims;
+  if (iss !== "Upstash")
+    throw fault("issuer", `was issued by ${JSON.stringify(iss)}, not "Upstash"`);
+  const now = Math.floor(Date.now() / 1000);
+  for (const [name, value] of Object.entries({ exp, nbf, iat })) {
+    if (value !== undefined && typeof value !== "number") {
+      throw fault("malformed", `has a claim ${name} that is no number`);
+    }
+  }
+  if (typeof nbf === "number" && nbf > now + clockTolerance) {
+    throw fault("early", `is valid in ${nbf - now} s only: is the app's clock slow?`);
+  }
+  if (typeof exp === "number" && exp <= now - clockTolerance) {
+    const hint = "the request is old, or the app's clock is fast; see clockTolerance";
+    throw fault("expired", `expired ${now - exp} s ago: ${hint}`);
+  }
+  if (url !== undefined && sub !== url) {
+    throw fault("url", `is for ${JSON.stringify(sub)}, but url is ${JSON.stringify(url)}`);
+  }
+}
+
+async function checkBody({ body: claimed }: Claims, body: string | Uint8Array): Promise<void> {
+  if (typeof claimed !== "string") throw fault("malformed", "has no claim body");
+  const bytes = typeof body === "string" ? new TextEncoder().encode(body) : new Uint8Array(body);
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  if (claimed.replace(/=+$/, "") === toBase64Url(digest)) return;
+  const hint = "was it parsed and printed again, or read with another encoding?";
+  throw fault("body", `is for another body than the ${bytes.byteLength} bytes given: ${hint}`);
+}
+
+function fault(name: SignatureFault, text: string, cause?: unknown): SignatureError {
+  return new SignatureError(`the signature ${text}`, name, cause === undefined ? {} : { cause });
+}
+
+function toBase64Url(bytes: Uint8Array): string {
+  return base64FromBytes(bytes).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
