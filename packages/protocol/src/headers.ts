@@ -60,6 +60,10 @@ export const HEADER = {
   rateLimitReset: "x-ratelimit-reset",
   rateLimitResetRequests: "x-ratelimit-reset-requests",
   rateLimitResetTokens: "x-ratelimit-reset-tokens",
+  // Between this server and its own SDK; see fast-modes.ts.
+  repriseDelivery: "reprise-delivery",
+  repriseAnswer: "reprise-answer",
+  repriseHold: "reprise-hold",
 } as const;
 
 export const FORWARD_PREFIX = "upstash-forward-";
@@ -68,6 +72,8 @@ export const FAILURE_CALLBACK_PREFIX = "upstash-failure-callback-";
 const CONFIG_PREFIX = "upstash-";
 const WORKFLOW_PREFIX = "upstash-workflow-";
 const TELEMETRY_PREFIX = "upstash-telemetry-";
+/** What the two ends tell each other of one delivery: forwarded, it would make an app believe in an offer that nobody made. */
+const REPRISE_PREFIX = "reprise-";
 
 /** `User-Agent` of every delivery; apps and firewalls recognise it. */
 export const DELIVERY_USER_AGENT = "Upstash-QStash";
@@ -304,7 +310,8 @@ export function isForwardable(name: string): boolean {
     CONNECTION_HEADERS.has(name) ||
     SERVER_HEADERS.has(name) ||
     name.startsWith("proxy-") ||
-    name.startsWith(TELEMETRY_PREFIX)
+    name.startsWith(TELEMETRY_PREFIX) ||
+    name.startsWith(REPRISE_PREFIX)
   );
 }
 

@@ -63,7 +63,14 @@ export interface StepRecord {
  * @throws RepriseError `invalid_step` or `step_limit_exceeded`, both 412: a submission that got 400 would hang its run.
  */
 export function parseStepRecord(bytes: Uint8Array): StepRecord {
-  const value = parseObject(bytes);
+  return toStepRecord(parseObject(bytes));
+}
+
+/**
+ * As {@link parseStepRecord}, of a value that has been parsed already.
+ * @throws RepriseError `invalid_step` or `step_limit_exceeded`.
+ */
+export function toStepRecord(value: Readonly<Record<string, unknown>>): StepRecord {
   const stepId = wholeNumber(value, "stepId", 0, RUN_RECORDS_MAX);
   const targetStep =
     value.targetStep === undefined || value.targetStep === null

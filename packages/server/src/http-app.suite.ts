@@ -16,7 +16,11 @@ export interface Delivered {
   readonly headers: IncomingMessage["headers"];
   readonly body: string;
   /** Answers as a workflow endpoint does. */
-  readonly answer: (status?: number, body?: string) => void;
+  readonly answer: (
+    status?: number,
+    body?: string,
+    headers?: Readonly<Record<string, string>>,
+  ) => void;
 }
 
 export async function openHttpApp(): Promise<HttpApp> {
@@ -49,8 +53,8 @@ export async function openHttpApp(): Promise<HttpApp> {
 }
 
 function answerOf(response: ServerResponse): Delivered["answer"] {
-  return (status = 200, body = "{}") => {
-    response.writeHead(status, { "upstash-workflow-sdk-version": "1" });
+  return (status = 200, body = "{}", headers = {}) => {
+    response.writeHead(status, { "upstash-workflow-sdk-version": "1", ...headers });
     response.end(body);
   };
 }

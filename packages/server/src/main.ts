@@ -3,12 +3,14 @@ import { join } from "node:path";
 import { RepriseError } from "@reprise/protocol";
 import { createApi } from "./api/app.ts";
 import { createBulkRunner } from "./api/bulk-runner.ts";
+import { createAnswerReader } from "./api/read-answer.ts";
 import type { ApiSettings } from "./api/room.ts";
 import { LIMITS, type ServerConfig } from "./config.ts";
 import type { Command } from "./core/commands.ts";
 import { openCredentials, type TokenSource } from "./credentials.ts";
 import { DiskWatch, diskReader, type ReadDisk } from "./disk-watch.ts";
-import { Engine, type EngineLimits } from "./engine/engine.ts";
+import { Engine } from "./engine/engine.ts";
+import type { EngineLimits, ReadAnswer } from "./engine/engine-options.ts";
 import { limitsOf } from "./engine/limits.ts";
 import { Sweeper } from "./engine/sweeper.ts";
 import { Watchdog } from "./engine/watchdog.ts";
@@ -85,6 +87,7 @@ interface EngineParts extends Pick<Parts, "config" | "store"> {
   readonly host: Host;
   readonly limits?: Partial<EngineLimits>;
   readonly admit?: (commands: readonly Command[]) => void;
+  readonly readAnswer?: ReadAnswer;
 }
 
 interface Parts {
@@ -100,7 +103,15 @@ async function serve(parts: Parts): Promise<RunningServer> {
   const credentials = await openCredentials(config, store, host);
   const diskWatch = createDiskWatch(parts);
   const admit = (commands: readonly Command[]) => diskWatch?.admit(commands);
-  const engine = createEngine({ ...parts, admit }, credentials.signingKeys);
+  const settings: ApiSettings = {
+    ...limitsOf(config),
+    trustedProxies: config.trustedProxies,
+    publicUrl: config.publicUrl,
+    isLoopbackOnly: config.mode === "development",
+    checkEgress: createDestinationCheck(config),
+  };
+  const readAnswer = createAnswerReader({ host, settings });
+  const engine = createEngine({ ...parts, admit, readAnswer }, credentials.signingKeys);
   const bulkRunner = createBulkRunner({ engine, store, host });
   const api = createApi({
     engine,
@@ -108,13 +119,7 @@ async function serve(parts: Parts): Promise<RunningServer> {
     store,
     host,
     credentials,
-    settings: {
-      ...limitsOf(config),
-      trustedProxies: config.trustedProxies,
-      publicUrl: config.publicUrl,
-      isLoopbackOnly: config.mode === "development",
-      checkEgress: createDestinationCheck(config),
-    },
+    settings,
   });
   const openServer = () =>
     createHttpServer(api, host, {
@@ -206,7 +211,7 @@ function createDiskWatch({ config, host, readDisk }: Parts): DiskWatch | null {
 
 /** The engine with the limits of a configuration; the simulation builds its own. */
 export function createEngine(
-  { config, host, store, limits, admit }: EngineParts,
+  { config, host, store, limits, admit, readAnswer }: EngineParts,
   keys: () => { readonly current: string; readonly next: string },
 ): Engine {
   return new Engine({
@@ -215,6 +220,7 @@ export function createEngine(
     store,
     keys,
     ...(admit === undefined ? {} : { admit }),
+    ...(readAnswer === undefined ? {} : { readAnswer }),
     limits: {
       ...LIMITS,
       attemptTimeoutMs: config.attemptTimeoutMs,

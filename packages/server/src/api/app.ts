@@ -29,6 +29,7 @@ import { queueRoutes } from "./routes/queues.ts";
 import { runLogRoutes } from "./routes/run-logs.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
+import { stepRoutes } from "./routes/steps.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { triggerRoutes } from "./routes/trigger.ts";
 import { urlGroupRoutes } from "./routes/url-groups.ts";
@@ -39,6 +40,7 @@ const resources = [
   triggerRoutes,
   publishRoutes,
   runRoutes,
+  stepRoutes,
   cancelRunsRoutes,
   runLogRoutes,
   deadLetterRoutes,
@@ -59,7 +61,7 @@ const resources = [
 const DESTINATION_PREFIXES = [DESTINATION_PREFIX.publish, DESTINATION_PREFIX.enqueue];
 
 /** What running workflows call without a header that says so; there a 400 would mean that the run has ended. */
-const FROM_RUNS = /^\/v2\/(?:wait|notify)(?:\/|$)/;
+const FROM_RUNS = /^\/v2\/(?:(?:wait|notify)(?:\/|$)|workflows\/runs\/[^/]+\/steps$)/;
 
 /** The API as a function from request to response; the transport tells what a `Request` cannot. */
 export interface Api {

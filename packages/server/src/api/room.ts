@@ -17,6 +17,9 @@ export interface ApiRoom {
   readonly settings: ApiSettings;
 }
 
+/** What reading a message takes. */
+export type ReadingRoom = Pick<ApiRoom, "host" | "settings">;
+
 export interface Credentials {
   /** What a token may do; null when it is none of this server. */
   readonly scopeOf: (token: string) => TokenScope | null;

@@ -20,7 +20,7 @@ import {
 import type { InvokeRun, RegisterCall, RegisterWait } from "../core/commands.ts";
 import type { StepFacts } from "../core/step.ts";
 import type { WaitTarget } from "../core/wait.ts";
-import type { ApiRoom } from "./room.ts";
+import type { ReadingRoom } from "./room.ts";
 import {
   checkRetriesQuota,
   readOptions,
@@ -37,7 +37,7 @@ const encoder = new TextEncoder();
 export function toRegisterCall(
   submission: Submission,
   options: MessageOptions,
-  room: ApiRoom,
+  room: ReadingRoom,
 ): RegisterCall {
   const { callback, workflow } = options;
   if (workflow.runId === null) throw missingRunId();
@@ -94,7 +94,7 @@ const WAIT_MS_DEFAULT = 7 * DAY_MS;
 /** A wait for an event or a webhook. */
 export function toRegisterWait(
   wait: { readonly eventId: string; readonly headers: FlatHeaders; readonly body: Uint8Array },
-  room: ApiRoom,
+  room: ReadingRoom,
 ): RegisterWait {
   const body = parseObject(wait.body, "the body of a wait");
   const timeoutHeaders = readHeaders(body.timeoutHeaders, "timeoutHeaders");
@@ -134,7 +134,7 @@ export function toRegisterWait(
   };
 }
 
-function checkWaitQuota(timeoutMs: number, { settings }: ApiRoom): void {
+function checkWaitQuota(timeoutMs: number, { settings }: ReadingRoom): void {
   if (timeoutMs <= settings.delayMsMax) return;
   throw new RepriseError("quota_exceeded", {
     message: `quota maxDelay exceeded: a wait may last ${settings.delayMsMax} ms at the most, got ${timeoutMs}`,
@@ -146,7 +146,7 @@ function checkWaitQuota(timeoutMs: number, { settings }: ApiRoom): void {
 export function toInvokeRun(
   submission: Submission,
   options: MessageOptions,
-  room: ApiRoom,
+  room: ReadingRoom,
 ): InvokeRun {
   checkDepth(options.forwardHeaders);
   const envelope = parseObject(submission.body, "the body of an invoke");
@@ -194,7 +194,7 @@ function targetOf(
   url: string,
   options: MessageOptions,
   headers: FlatHeaders,
-  room: ApiRoom,
+  room: ReadingRoom,
 ): WaitTarget {
   checkRetriesQuota(options.retries, room);
   return { url, own: toMessageConfig(options, room), headers: shownHeaders(headers) };
@@ -225,7 +225,7 @@ function readTimeout(value: unknown): string | null {
   throw invalidStep("timeout of a wait must be a duration such as 7d, or a number of seconds");
 }
 
-function readUrl(value: unknown, field: string, room: ApiRoom): string {
+function readUrl(value: unknown, field: string, room: ReadingRoom): string {
   if (typeof value !== "string") throw invalidStep(`${field} must be a URL`);
   const url = parseHttpUrl(value, field);
   room.settings.checkEgress(url, field);

@@ -17,7 +17,8 @@ import {
 import type { StartRun, SubmitStep } from "../core/commands.ts";
 import { parseRetryDelay } from "../core/retry-delay.ts";
 import type { FailureCallback, MessageConfig, RunConfig } from "../core/run-config.ts";
-import type { ApiRoom } from "./room.ts";
+import type { StepFacts } from "../core/step.ts";
+import type { ReadingRoom } from "./room.ts";
 
 /** Turns what came over the wire into commands: everything is checked here, before anything is stored. */
 
@@ -28,7 +29,7 @@ export interface Submission {
   readonly callerIp: string;
 }
 
-export function readOptions(headers: FlatHeaders, room: ApiRoom): MessageOptions {
+export function readOptions(headers: FlatHeaders, room: ReadingRoom): MessageOptions {
   return parseMessageOptions(headers, {
     now: room.host.now(),
     checkRetryDelay: (expression) => void parseRetryDelay(expression),
@@ -40,7 +41,7 @@ export function readOptions(headers: FlatHeaders, room: ApiRoom): MessageOptions
 export function toStartRun(
   submission: Submission,
   options: MessageOptions,
-  room: ApiRoom,
+  room: ReadingRoom,
 ): StartRun {
   room.settings.checkEgress(submission.url);
   const { workflow } = options;
@@ -75,7 +76,7 @@ export function toStartRun(
 export function toRestStartRun(
   submission: Submission,
   options: MessageOptions,
-  room: ApiRoom,
+  room: ReadingRoom,
 ): StartRun {
   room.settings.checkEgress(submission.url);
   const { workflow, labels } = options;
@@ -126,7 +127,7 @@ function toFeatureSet(workflow: WorkflowOptions): readonly string[] {
   return [...features].filter((name) => name !== FEATURE.lazyFetch || !cannotFetch(workflow));
 }
 
-function commonConfig(options: MessageOptions, room: ApiRoom) {
+function commonConfig(options: MessageOptions, room: ReadingRoom) {
   checkRetriesQuota(options.retries, room);
   return {
     retries: options.retries ?? RETRIES_DEFAULT,
@@ -139,7 +140,7 @@ function commonConfig(options: MessageOptions, room: ApiRoom) {
   };
 }
 
-export function checkRetriesQuota(retries: number | null, { settings }: ApiRoom): void {
+export function checkRetriesQuota(retries: number | null, { settings }: ReadingRoom): void {
   if ((retries ?? RETRIES_DEFAULT) <= settings.retriesMax) return;
   throw new RepriseError("quota_exceeded", {
     message: `quota maxRetries exceeded, current limit: ${settings.retriesMax} (Upstash-Retries is ${retries ?? RETRIES_DEFAULT})`,
@@ -147,7 +148,7 @@ export function checkRetriesQuota(retries: number | null, { settings }: ApiRoom)
 }
 
 /** What a message brings along itself. */
-export function toMessageConfig(options: MessageOptions, room: ApiRoom): MessageConfig {
+export function toMessageConfig(options: MessageOptions, room: ReadingRoom): MessageConfig {
   const { method, contentType, retries, retryDelay, timeoutMs, flowControl } = options;
   const failureCallback = toFailureCallback(options, room);
   return {
@@ -164,7 +165,7 @@ export function toMessageConfig(options: MessageOptions, room: ApiRoom): Message
 
 function toFailureCallback(
   { failureCallback }: MessageOptions,
-  room: ApiRoom,
+  room: ReadingRoom,
 ): FailureCallback | null {
   if (failureCallback === null) return null;
   const { url, headers } = failureCallback;
@@ -176,7 +177,7 @@ function toFailureCallback(
 function restFailureCallback(
   url: string,
   run: { readonly options: MessageOptions; readonly forward: FlatHeaders },
-  room: ApiRoom,
+  room: ReadingRoom,
 ): FailureCallback {
   const given = toFailureCallback(run.options, room);
   const marks = {
@@ -194,7 +195,7 @@ function restFailureCallback(
 export function toSubmitStep(
   submission: Submission,
   options: MessageOptions,
-  room: ApiRoom,
+  room: ReadingRoom,
 ): SubmitStep & { readonly record: StepRecord } {
   const { workflow } = options;
   if (workflow.runId === null) {
@@ -208,17 +209,10 @@ export function toSubmitStep(
     });
   }
   const record = parseStepRecord(submission.body);
-  const isPlan = record.stepId === 0;
   return {
     type: "submitStep",
     runId: workflow.runId,
-    facts: {
-      // A record without a step id is a plan, and a plan has a target: `parseStepRecord` checks it.
-      stepId: isPlan ? (record.targetStep ?? 0) : record.stepId,
-      isPlan,
-      concurrent: record.concurrent,
-      ...(record.stepType === "Call" && !isPlan ? { isCallResult: true } : {}),
-    },
+    facts: toFacts(record),
     groupNextStepId: null,
     body: submission.body,
     messageConfig: {
@@ -228,6 +222,14 @@ export function toSubmitStep(
     dueAt: options.dueAt,
     record,
   };
+}
+
+/** What the engine needs to know of a record. */
+export function toFacts({ stepId, targetStep, concurrent, stepType }: StepRecord): StepFacts {
+  // A record without a step id is a plan, and a plan has a target: the reader of records checks it.
+  if (stepId === 0) return { stepId: targetStep ?? 0, isPlan: true, concurrent };
+  const facts = { stepId, isPlan: false, concurrent };
+  return stepType === "Call" ? { ...facts, isCallResult: true } : facts;
 }
 
 function pick(headers: FlatHeaders, isWanted: (name: string) => boolean): Record<string, string> {

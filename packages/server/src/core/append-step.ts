@@ -25,11 +25,15 @@ export interface NewRecord {
   readonly groupNextStepId: number | null;
   /** Where its message goes; the run's own URL for all that the app submits. */
   readonly url: string;
+  /** Another record, in the same transaction or still to come, brings the run on: this one is not delivered. */
+  readonly isSilent?: boolean;
 }
 
 export interface Appended {
   readonly run: RunRow;
   readonly step: StepRow;
+  /** Null when the record is not delivered. */
+  readonly message: MessageRow | null;
   readonly changes: readonly Change[];
   readonly effects: readonly Effect[];
 }
@@ -47,11 +51,14 @@ export function appendStep(to: Appending, record: NewRecord, context: Context): 
     bodyBytes: run.bodyBytes + record.body.byteLength,
   };
   const changes = [update("runs", run, grown), insert("steps", step)];
-  if (run.state !== "started") return { run: grown, step, changes, effects: [] };
+  if (run.state !== "started" || record.isSilent === true) {
+    return { run: grown, step, message: null, changes, effects: [] };
+  }
   const message = toMessage(to, { step, url: record.url, own: record.messageConfig }, context);
   return {
     run: grown,
     step,
+    message,
     changes: [...changes, insert("messages", message)],
     effects: announce(message),
   };

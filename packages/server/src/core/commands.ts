@@ -1,7 +1,7 @@
 import type { FlowControl } from "@reprise/protocol";
 import type { Envelope, EnvelopeOverrides } from "./envelope.ts";
 import type { Outcome } from "./outcome.ts";
-import type { BulkActionRow } from "./rows.ts";
+import type { BulkActionRow, MessageRow } from "./rows.ts";
 import type { MessageConfig, RunConfig } from "./run-config.ts";
 import type { ScheduleAnswers, ScheduleCommand } from "./schedule-command.ts";
 import type { StepFacts } from "./step.ts";
@@ -65,11 +65,28 @@ export interface SubmitStep {
   readonly body: Uint8Array;
   readonly messageConfig: MessageConfig;
   readonly dueAt: number;
+  /** The run that is meant, when ids have been used again. */
+  readonly runKey?: number;
+  /**
+   * The record needs no delivery as long as nothing is recorded in this slot: whatever is recorded there, in this request or
+   * later, brings the run on.
+   */
+  readonly awaits?: number;
+  /** The invocation that submits the record wants to go on with the message that the record makes. */
+  readonly hold?: Hold;
+}
+
+/** What a running invocation holds: the message whose delivery, or whose continuation, it is. */
+export interface Hold {
+  readonly messageKey: number;
+  readonly leaseToken: number;
 }
 
 export interface FinishRun {
   readonly type: "finishRun";
   readonly runId: string;
+  /** The run that is meant, when ids have been used again. */
+  readonly runKey?: number;
   /** What the route function returned, or null for nothing. */
   readonly response: Uint8Array | null;
 }
@@ -318,6 +335,8 @@ export interface StartRunAnswer extends RunAnswer {
 export interface SubmitStepAnswer {
   readonly messageKey: number;
   readonly deduplicated: boolean;
+  /** The message that the invocation holds now, if it asked for one and got it. */
+  readonly held?: MessageRow;
 }
 
 export interface Published {

@@ -1,9 +1,11 @@
 import {
   DELIVERY_USER_AGENT,
+  formatOffer,
   HEADER,
   isForwardable,
   isPersistable,
   messageId,
+  type WarmPart,
 } from "@reprise/protocol";
 import type { MessageRow, RunRow } from "./rows.ts";
 import type { MessageConfig, RunConfig } from "./run-config.ts";
@@ -55,6 +57,17 @@ export function deliveryHeaders({
   headers[HEADER.callerIp] = run.callerIp;
   headers["x-forwarded-proto"] = message.url.startsWith("https:") ? "https" : "http";
   return headers;
+}
+
+/** Whether whoever gets the message may use the fast modes: a workflow that goes on with its run. See docs/fast-modes.md. */
+export function isOffered({ kind }: Pick<MessageRow, "kind">): boolean {
+  return kind === "step" || kind === "callResult";
+}
+
+/** What an attempt offers, in `Reprise-Delivery`. */
+export function offerOf({ leaseToken, retries }: MessageRow, part?: WarmPart): string {
+  const offer = { hold: leaseToken, retries };
+  return formatOffer(part === undefined ? offer : { ...offer, part });
 }
 
 /** What a service is sent: the step's own headers. Those of the run are for its workflow alone; they often hold a secret. */

@@ -266,6 +266,7 @@ export function retry(
 /** `500 Internal Server Error`, or what went wrong before a response arrived; null for a 2xx. */
 export function errorText(outcome: Outcome): string | null {
   if (outcome.type === "error") return outcome.message;
+  if (outcome.refusal !== undefined) return outcome.refusal;
   if (outcome.status >= 200 && outcome.status < 300) return null;
   const text = STATUS_TEXT[outcome.status];
   return text === undefined ? String(outcome.status) : `${outcome.status} ${text}`;

@@ -1,3 +1,5 @@
+import { type AnswerField, HEADER, parseAnswerField } from "@reprise/protocol";
+
 /** What one HTTP request led to. */
 export type Outcome = ResponseOutcome | ErrorOutcome;
 
@@ -45,4 +47,15 @@ export function isSuccess(outcome: Outcome): outcome is ResponseOutcome {
 /** First value of a response header, or null. */
 export function responseHeader(outcome: ResponseOutcome, lowerCaseName: string): string | null {
   return outcome.headers[lowerCaseName]?.[0] ?? null;
+}
+
+/** What the app says by `Reprise-Answer`; null when it says nothing. */
+export function answerFieldOf(outcome: Outcome): AnswerField | null {
+  if (outcome.type === "error") return null;
+  return parseAnswerField(responseHeader(outcome, HEADER.repriseAnswer));
+}
+
+/** Whether the body is what the app submits. See docs/fast-modes.md#answered. */
+export function isAnswer(outcome: Outcome): boolean {
+  return isSuccess(outcome) && answerFieldOf(outcome) !== null;
 }

@@ -72,9 +72,7 @@ export function nextAttempt(attempt: FailedAttempt): RetryDecision {
 
 /** Whether no retry follows, however many are left. */
 export function isFinal(outcome: Outcome): boolean {
-  return (
-    isDenied(outcome) || isDamaged(outcome) || isRefused(outcome) || isNonRetryable(outcome)
-  );
+  return isDenied(outcome) || isDamaged(outcome) || isRefused(outcome) || isNonRetryable(outcome);
 }
 
 /** Its operator has to change a setting first; until then every retry would end like this one. */

@@ -34,7 +34,9 @@ export function decideFinishRun(
   context: Context,
 ): Transition<{ readonly wasLive: boolean }> {
   const { live } = state;
-  if (live === null) return unchanged({ wasLive: false });
+  if (live === null || (command.runKey !== undefined && command.runKey !== live.key)) {
+    return unchanged({ wasLive: false });
+  }
   const ended = {
     ...live,
     state: "succeeded" as const,

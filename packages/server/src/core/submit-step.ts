@@ -1,13 +1,14 @@
 import { HEADER, RepriseError } from "@reprise/protocol";
-import { appendStep, checkLimits } from "./append-step.ts";
+import { appendStep, checkLimits, type NewRecord } from "./append-step.ts";
 import type { SubmitStep, SubmitStepAnswer } from "./commands.ts";
 import { GateBook } from "./gate-book.ts";
-import type { DeadLetterRow, RunRow, StepRow } from "./rows.ts";
+import { isCurrentAttempt } from "./message.ts";
+import type { DeadLetterRow, MessageRow, RunRow, StepRow } from "./rows.ts";
 import { runEnded } from "./run.ts";
 import type { RunConfig } from "./run-config.ts";
 import { type RunGates, withGates } from "./run-gates.ts";
 import { planSlot, type StepFacts, slotOf } from "./step.ts";
-import { type Context, type Transition, unchanged } from "./transition.ts";
+import { type Context, remove, type Transition, unchanged } from "./transition.ts";
 import { settleWait } from "./wait.ts";
 import type { WaitRow } from "./wait-rows.ts";
 
@@ -23,6 +24,10 @@ export interface SubmitStepState extends RunGates {
   readonly plan: StepRow | null;
   /** For the result of a call: the wait for it. */
   readonly wait: WaitRow | null;
+  /** What is recorded in the slot that the command awaits, if it awaits one. */
+  readonly awaited?: StepRow | null;
+  /** The message that the command says its invocation holds. */
+  readonly held?: MessageRow | null;
 }
 
 /**
@@ -37,19 +42,67 @@ export function decideSubmitStep(
 ): Transition<SubmitStepAnswer> {
   const { config, deadLetter, recorded, plan, wait } = state;
   const run = openRun(state, command.runId);
-  if (config === null) throw runEnded(command.runId);
+  if (config === null || (command.runKey ?? run.key) !== run.key) throw runEnded(command.runId);
   if (recorded !== null) return unchanged({ messageKey: recorded.key, deduplicated: true });
   // An answer that somebody waits for has been asked for before the run failed.
   const isLate = run.state !== "started" && plan === null && wait === null;
   if (isLate && hasSdkAnswered(deadLetter)) throw runEnded(command.runId);
   checkOrigin(run, plan, command.facts);
   checkLimits(run, command.body);
-  const book = new GateBook(null, state.flows ?? []);
-  const record = { ...command, url: run.url };
-  const { step, changes, effects } = appendStep({ run, config, plan, book }, record, context);
+  const isSilent = command.awaits !== undefined && (state.awaited ?? null) === null;
+  const record = { ...command, url: run.url, isSilent };
+  const submission = { ...state, run, config };
+  const held = findHeld(submission, command);
+  const transition =
+    (held === null ? null : goOn(submission, held, record, context)) ??
+    appendOnly(submission, record, context);
   const settled = wait === null ? [] : settleWait(wait, "done", context);
+  if (settled.length === 0) return transition;
+  return { ...transition, changes: [...transition.changes, ...settled] };
+}
+
+interface Submission extends SubmitStepState {
+  readonly run: RunRow;
+  readonly config: RunConfig;
+}
+
+function appendOnly(state: Submission, record: NewRecord, context: Context) {
+  const book = new GateBook(null, state.flows ?? []);
+  const { step, changes, effects } = appendStep({ ...state, book }, record, context);
   const answer = { messageKey: step.key, deduplicated: false };
-  return withGates({ changes: [...changes, ...settled], effects, answer }, book);
+  return withGates({ changes, effects, answer }, book);
+}
+
+/** The message of an attempt that is still the current one, and belongs to this very run. */
+function findHeld({ run, held }: Submission, { hold }: SubmitStep): MessageRow | null {
+  if (hold === undefined || held?.state !== "active" || held.runKey !== run.key) return null;
+  return isCurrentAttempt(held, hold.leaseToken) ? held : null;
+}
+
+/**
+ * The invocation that holds a message has done its work and goes on with the one that the record makes: the first one is delivered, and
+ * the next one is `active` without a delivery. Null when the next one cannot begin now.
+ */
+function goOn(
+  state: Submission,
+  held: MessageRow,
+  record: NewRecord,
+  context: Context,
+): Transition<SubmitStepAnswer> | null {
+  const book = new GateBook(null, state.flows ?? []);
+  // The place that it gives back is the one that the next message takes.
+  book.leave(held);
+  const { step, message, changes } = appendStep({ ...state, book }, record, context);
+  if (message?.state !== "active") return null;
+  const { key, leaseToken } = message;
+  return withGates(
+    {
+      changes: [...changes, remove("messages", held.key)],
+      effects: [{ type: "hold", messageKey: key, leaseToken, heldKey: held.key }],
+      answer: { messageKey: step.key, deduplicated: false, held: message },
+    },
+    book,
+  );
 }
 
 /** The run that takes what its app submits: a live one, or a failed one that waits for its resume. */

@@ -14,6 +14,13 @@ export interface Transition<Answer> {
 export type Effect =
   /** Hand an `active` message to the dispatcher. */
   | { readonly type: "deliver"; readonly messageKey: number; readonly leaseToken: number }
+  /** An `active` message that nobody has to deliver: whoever holds the message `heldKey` goes on with it. */
+  | {
+      readonly type: "hold";
+      readonly messageKey: number;
+      readonly leaseToken: number;
+      readonly heldKey: number;
+    }
   /** A message waits for `dueAt`: the scheduler must be awake by then. */
   | { readonly type: "wake"; readonly dueAt: number }
   /** This message is not wanted any more in the state in which it was handed to the dispatcher: take it back if it is unsent. */

@@ -67,6 +67,11 @@ export function decide(command: Command, room: DecisionRoom): Transition<Answers
           run === null || !facts.isCallResult
             ? null
             : (work.group("waitOfStep", run.key, facts.stepId)[0] ?? null),
+        awaited:
+          run === null || command.awaits === undefined
+            ? null
+            : work.stepInSlot(run.key, command.awaits),
+        held: command.hold === undefined ? null : work.get("messages", command.hold.messageKey),
       };
       return decideSubmitStep(state, command, context);
     }

@@ -120,7 +120,7 @@ test("the request is the list up to the record, signed, with the limits of its m
   history.append([second, stepRow({ key: 10, runKey: 1, position: 2 })]);
   dispatcher.deliver({ ...own, message: messageRow({ key: 9, runKey: 1, stepPosition: 1 }) });
   const { request } = await host.nextExchange();
-  expect(request).toMatchObject({ method: "POST", timeoutMs: 1_234, responseBytesMax: 1_048_576 });
+  expect(request).toMatchObject({ method: "POST", timeoutMs: 1_234, responseBytesMax: 22_020_096 });
   expect(request.headers["upstash-signature"]).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+$/);
   expect(JSON.parse(Buffer.from(request.body).toString())).toMatchObject([
     { messageId: "msg_2" },

@@ -1,16 +1,17 @@
-import { HEADER } from "@reprise/protocol";
+import { HEADER, messageId, STORED_RESPONSE_BYTES_MAX } from "@reprise/protocol";
 import { assert } from "../core/assert.ts";
 import type { EndDelivery } from "../core/commands.ts";
 import { connectedApp } from "../core/connected-name.ts";
-import { type DeliverySource, deliveryHeaders } from "../core/delivery.ts";
+import { type DeliverySource, deliveryHeaders, isOffered, offerOf } from "../core/delivery.ts";
 import { parseEnvelope } from "../core/envelope.ts";
 import { originOf } from "../core/gates.ts";
-import type { Outcome } from "../core/outcome.ts";
+import { isAnswer, type Outcome } from "../core/outcome.ts";
 import { plainDeliveryHeaders } from "../core/plain-delivery.ts";
 import type { EnvelopeRow, MessageKind, MessageRow } from "../core/rows.ts";
-import type { Host } from "../host/host.ts";
+import type { Host, OutgoingRequest } from "../host/host.ts";
 import type { Reader } from "../store/store.ts";
 import { type ConnectedApps, noConnectedApps } from "./connected-apps.ts";
+import { Exchange, Exchanges } from "./exchanges.ts";
 import type { History, ListBody } from "./history.ts";
 import { type OriginLimits, OriginLines } from "./origin-lines.ts";
 import { hashBody, type SigningKeys, signDelivery } from "./signer.ts";
@@ -46,8 +47,8 @@ export interface DispatcherOptions {
   readonly region: string | null;
   /** Asked when a delivery that had to wait comes to its turn: its message may have been taken away meanwhile. */
   readonly isWanted: (delivery: Delivery) => boolean;
-  /** Takes the outcome of every attempt, with the message as it was handed over. */
-  readonly onEnd: (command: EndDelivery, message: MessageRow) => void;
+  /** Takes the outcome of every attempt, with the delivery that it is about. */
+  readonly onEnd: (command: EndDelivery, delivery: Delivery) => void;
   /** An attempt could not be made for a reason of our own. */
   readonly onUnsent: (messageKey: number) => void;
   /** It is too late to begin: the start has to be counted again. */
@@ -73,6 +74,7 @@ export class Dispatcher {
   readonly #lines: OriginLines;
   /** Deliveries whose request is not made yet, because their list is being read. */
   readonly #preparing = new Set<Delivery>();
+  readonly #exchanges = new Exchanges();
   #isStopped = false;
   #onIdle: (() => void) | null = null;
 
@@ -102,6 +104,16 @@ export class Dispatcher {
   /** Keys of the messages whose deliveries to this origin have not begun. */
   waitingKeys(origin: string): ReadonlySet<number> {
     return this.#lines.waitingKeys(origin);
+  }
+
+  /** The request that speaks for a message of a run, or null. */
+  exchangeOf(messageKey: number): Exchange | null {
+    return this.#isStopped ? null : this.#exchanges.of(messageKey);
+  }
+
+  /** An invocation goes on with another message; false when it has ended meanwhile. */
+  goOn(heldKey: number, delivery: RunDelivery): boolean {
+    return this.#exchanges.goOn(heldKey, delivery, this.#options.host.now());
   }
 
   /** Takes deliveries that have not begun back. */
@@ -169,10 +181,10 @@ export class Dispatcher {
   async #attempt(delivery: Delivery): Promise<void> {
     const { host, onEnd } = this.#options;
     const { message } = delivery;
-    let command: EndDelivery | null;
+    let ended: Ended | null;
     this.#preparing.add(delivery);
     try {
-      command = await this.#send(delivery);
+      ended = await this.#send(delivery);
     } catch (cause) {
       this.#preparing.delete(delivery);
       // A fault of ours (an unreadable store) must not burn the app's retries.
@@ -180,47 +192,67 @@ export class Dispatcher {
       this.#options.onUnsent(message.key);
       return;
     }
-    if (command !== null) onEnd(command, message);
+    if (ended !== null) onEnd(ended.command, ended.delivery);
   }
 
   /** Null when the message was taken away before the request was made, or when it is too late to begin. */
-  async #send(delivery: Delivery): Promise<EndDelivery | null> {
-    const { host, region } = this.#options;
+  async #send(delivery: Delivery): Promise<Ended | null> {
+    const { host } = this.#options;
     const { message } = delivery;
     const draft =
       delivery.kind === "run" ? await this.#draftRun(delivery) : await this.#draft(delivery);
     if (!this.#preparing.delete(delivery)) return null;
-    const { headers } = draft;
-    if (region !== null) headers[HEADER.region] = region;
     const startedAt = host.now();
     if (delivery.startUntil !== null && startedAt >= delivery.startUntil) {
       this.#options.onLate(message.key);
       return null;
     }
-    const sending = draft.isDamaged ? damagedBody : this.#request(delivery, draft);
+    const exchange = new Exchange(delivery, startedAt, draft.timeoutMs);
+    const sending = draft.isDamaged ? damagedBody : this.#exchange(exchange, draft);
     if (sending === null) {
       this.#options.onReturn([delivery]);
       return null;
     }
-    const outcome = await sending;
-    return {
-      type: "endDelivery",
-      messageKey: message.key,
-      leaseToken: message.leaseToken,
-      startedAt,
-      endedAt: host.now(),
-      requestHeaders: headers,
-      outcome,
-    };
+    try {
+      const outcome = this.#kept(await sending);
+      return toEnded(exchange, { outcome, headers: draft.headers }, host.now());
+    } finally {
+      this.#exchanges.close(exchange);
+    }
+  }
+
+  /** What an app submits is read whole; of all other responses no more is kept than of those that can submit nothing. */
+  #kept(outcome: Outcome): Outcome {
+    const { responseBytesMax } = this.#options.limits;
+    if (outcome.type === "error" || outcome.body.byteLength <= responseBytesMax) return outcome;
+    if (isAnswer(outcome)) return outcome;
+    return { ...outcome, body: outcome.body.slice(0, responseBytesMax), isTruncated: true };
+  }
+
+  /** As `#request`; meanwhile the invocation may go on with other messages. */
+  #exchange(exchange: Exchange, draft: Draft): Promise<Outcome> | null {
+    const { limits, region } = this.#options;
+    const { message } = exchange;
+    if (region !== null) draft.headers[HEADER.region] = region;
+    const { responseBytesMax } = limits;
+    if (!isOffered(message)) return this.#request(exchange, { ...draft, responseBytesMax });
+    draft.headers[HEADER.repriseDelivery] = offerOf(message);
+    const sending = this.#request(exchange, {
+      ...draft,
+      responseBytesMax: Math.max(responseBytesMax, ANSWER_BYTES_MAX),
+      lastsUntil: () => exchange.lastsUntil,
+    });
+    if (sending !== null) this.#exchanges.open(exchange);
+    return sending;
   }
 
   /** The one place where a delivery leaves: over a connection that its app has opened, or by a request. Null when nobody is there to take it. */
-  #request(delivery: Delivery, draft: Draft): Promise<Outcome> | null {
-    const { host, keys, limits } = this.#options;
+  #request({ delivery }: Exchange, draft: Draft & Patience): Promise<Outcome> | null {
+    const { host, keys } = this.#options;
     const { url, key, leaseToken } = delivery.message;
-    const { method, headers, body, timeoutMs } = draft;
-    const { responseBytesMax } = limits;
-    const request = { url, method, headers, body, timeoutMs, responseBytesMax };
+    const { method, headers, body, timeoutMs, responseBytesMax, lastsUntil } = draft;
+    const limits = lastsUntil === undefined ? {} : { lastsUntil };
+    const request = { url, method, headers, body, timeoutMs, responseBytesMax, ...limits };
     const origin = originOf(url);
     const app = connectedApp(origin);
     if (app !== null) {
@@ -286,6 +318,47 @@ export class Dispatcher {
     return body ?? new Uint8Array();
   }
 }
+
+type Patience = Pick<OutgoingRequest, "responseBytesMax" | "lastsUntil">;
+
+interface Ended {
+  readonly command: EndDelivery;
+  readonly delivery: Delivery;
+}
+
+/** What the exchange has led to, for the message that it is about now. */
+function toEnded(
+  { delivery, message, startedAt, before }: Exchange,
+  { outcome, headers }: Pick<EndDelivery, "outcome"> & Pick<Draft, "headers">,
+  endedAt: number,
+): Ended {
+  // The record of an attempt shows what a delivery of this very message would have said.
+  const requestHeaders =
+    before === null
+      ? headers
+      : {
+          ...headers,
+          [HEADER.messageId]: messageId(message.key),
+          [HEADER.retried]: String(message.retried),
+          [HEADER.repriseDelivery]: offerOf(message),
+        };
+  const { key: messageKey, leaseToken } = message;
+  return {
+    command: {
+      type: "endDelivery",
+      messageKey,
+      leaseToken,
+      startedAt,
+      endedAt,
+      requestHeaders,
+      outcome,
+    },
+    delivery,
+  };
+}
+
+/** What an answer that submits something may hold: as much as a request that submits the same. */
+const ANSWER_BYTES_MAX = STORED_RESPONSE_BYTES_MAX;
 
 function toBody(bytes: Uint8Array): ListBody {
   return { bytes, sha256: () => hashBody(bytes) };

@@ -3,7 +3,8 @@ import { runConfig, startRun, submitStep } from "../core/rows.suite.ts";
 import type { MessageRow, RunRow } from "../core/rows.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
 import type { Store, Transaction } from "../store/store.ts";
-import { Engine, type EngineLimits } from "./engine.ts";
+import { Engine } from "./engine.ts";
+import type { EngineLimits } from "./engine-options.ts";
 import { ScriptedHost } from "./scripted-host.suite.ts";
 
 /** A whole engine over a real store in memory; the clock and the network are the test's. */

@@ -3,13 +3,13 @@ import { RepriseError } from "@reprise/protocol";
 import type { Answers, Command, EndDelivery } from "../core/commands.ts";
 import { connectedApp } from "../core/connected-name.ts";
 import { originGate } from "../core/gates.ts";
-import type { MessageRow } from "../core/rows.ts";
 import type { Context } from "../core/transition.ts";
-import type { Host, Timer } from "../host/host.ts";
-import type { Store } from "../store/store.ts";
+import type { Timer } from "../host/host.ts";
+import { toAnswer } from "./answer.ts";
 import { ConfigCache } from "./config-cache.ts";
-import type { ConnectedApps } from "./connected-apps.ts";
-import { type Delivery, Dispatcher, type DispatcherLimits } from "./dispatcher.ts";
+import { type Delivery, Dispatcher, type RunDelivery } from "./dispatcher.ts";
+import type { EngineOptions } from "./engine-options.ts";
+import type { Exchange } from "./exchanges.ts";
 import {
   type Group,
   type GroupRoom,
@@ -22,37 +22,6 @@ import {
 import { History } from "./history.ts";
 import { Inbox, type Request } from "./inbox.ts";
 import { KeyRange } from "./key-range.ts";
-import type { SigningKeys } from "./signer.ts";
-
-export interface EngineOptions {
-  readonly host: Host;
-  readonly store: Store;
-  readonly keys: () => SigningKeys;
-  readonly limits: EngineLimits;
-  readonly region?: string | null;
-  /** Apps that are reached over connections of their own; none when not given. */
-  readonly connected?: ConnectedApps;
-  /** Looks at commands from outside before they are executed, and throws to refuse them. */
-  readonly admit?: (commands: readonly Command[]) => void;
-}
-
-export interface EngineLimits extends DispatcherLimits {
-  /** Limit of one attempt for messages that set none. */
-  readonly attemptTimeoutMs: number;
-  /** Requests that one transaction takes together. */
-  readonly groupRequestsMax: number;
-  /** Bodies that one transaction takes together. */
-  readonly groupBytesMax: number;
-  /** Requests that may wait for a transaction; more are refused with 503. */
-  readonly inboxRequestsMax: number;
-  readonly configCacheEntriesMax: number;
-  readonly historyCharsMax: number;
-  /** How long bookkeeping that nobody waits for may wait for a transaction to ride along with. */
-  readonly lingerMs: number;
-  /** Pause before work is tried again that the store has refused. */
-  readonly storeRetryMs: number;
-  readonly claimMax: number;
-}
 
 /** Turns of the event loop that a group may wait for more requests. */
 const GATHER_TURNS_MAX = 5;
@@ -101,7 +70,7 @@ export class Engine {
       region: options.region ?? null,
       ...(options.connected === undefined ? {} : { connected: options.connected }),
       isWanted: ({ message }) => this.#inFlight.get(message.key) === message.leaseToken,
-      onEnd: (command, message) => this.#takeOutcome(command, message),
+      onEnd: (command, delivery) => this.#takeOutcome(command, delivery),
       onUnsent: (messageKey) => this.#giveBack(messageKey),
       onLate: (messageKey) => {
         this.#restart(messageKey);
@@ -133,6 +102,11 @@ export class Engine {
 
   get parallelismMax(): number {
     return this.#options.limits.parallelismMax;
+  }
+
+  /** The request in flight that speaks for a message; null as soon as nothing may go on any more. */
+  exchangeOf(messageKey: number): Exchange | null {
+    return this.#dispatcher.exchangeOf(messageKey);
   }
 
   /** Takes over what an earlier process left behind and begins to deliver. */
@@ -179,14 +153,16 @@ export class Engine {
 
   /**
    * Nobody waits for the outcome of an attempt, so it rides in the next transaction instead of starting one; but for the place that
-   * it frees in a queue or a flow control somebody may wait.
+   * it frees in a queue or a flow control somebody may wait, and what its answer submits is the next step.
    */
-  #takeOutcome(command: EndDelivery, { ticketKey, flowControlKey }: MessageRow): void {
+  #takeOutcome(command: EndDelivery, delivery: Delivery): void {
     const { host, limits } = this.#options;
+    const { ticketKey, flowControlKey } = delivery.message;
     if (this.#isClosed) return;
-    this.#inbox.addQuiet([command]);
+    const isAnswering = this.#takeAnswer(command, delivery);
+    if (!isAnswering) this.#inbox.addQuiet([command]);
     if (this.#isRunning || this.#retry !== null) return;
-    if (ticketKey !== null || flowControlKey !== null) {
+    if (isAnswering || ticketKey !== null || flowControlKey !== null) {
       this.#pump();
       return;
     }
@@ -194,6 +170,17 @@ export class Engine {
       this.#linger = null;
       this.#pump();
     });
+  }
+
+  /** True when the answer submits something: that and the end of the attempt are one. */
+  #takeAnswer(command: EndDelivery, delivery: Delivery): boolean {
+    const answer = toAnswer(command, delivery, this.#options);
+    if (answer === null) return false;
+    this.#inbox.addAnswer(answer.commands, (error) => {
+      this.#inbox.addQuiet([answer.refused(error)]);
+      this.#pump();
+    });
+    return true;
   }
 
   /** A message that this process could not deliver is due again, under the same number. */
@@ -303,12 +290,24 @@ export class Engine {
       this.#dispatcher.deliver(delivery);
       this.#wakeBy(delivery.message.dueAt);
     }
+    for (const { heldKey, delivery } of outbox.holds) this.#goOn(heldKey, delivery);
     for (const runKey of outbox.endedRuns) this.#dropWaiting(runKey);
     for (const gate of outbox.openGates) this.#openGates.add(gate);
     for (const answer of outbox.answers) answer();
     this.#configs.trim();
     if (outbox.hasMoreDue) this.#isClaimWanted = true;
     if (outbox.wakeAt !== null) this.#wakeBy(outbox.wakeAt);
+  }
+
+  /** An invocation that has ended meanwhile cannot go on: the message is delivered to another one. */
+  #goOn(heldKey: number, delivery: RunDelivery): void {
+    const { key, leaseToken, dueAt } = delivery.message;
+    if (this.#dispatcher.goOn(heldKey, delivery)) {
+      this.#inFlight.set(key, leaseToken);
+      this.#wakeBy(dueAt);
+    } else {
+      this.#restart(key);
+    }
   }
 
   /** Deliveries of an ended run that had not begun: their messages go with the next transaction. */

@@ -11,7 +11,7 @@ import { findNextDue, isInFlight, type Taking, takeDue } from "./claims.ts";
 import { compactChanges } from "./compact-changes.ts";
 import type { ConfigCache } from "./config-cache.ts";
 import { decide } from "./decide.ts";
-import type { Delivery } from "./dispatcher.ts";
+import type { Delivery, RunDelivery } from "./dispatcher.ts";
 import { handlerOf } from "./handlers.ts";
 import type { AnyAnswer, Request } from "./inbox.ts";
 import type { KeyRange } from "./key-range.ts";
@@ -51,6 +51,8 @@ export interface Outbox {
   readonly newSteps: readonly StepRow[];
   /** Messages that are no longer being delivered, whoever took them away. */
   readonly endedMessages: readonly number[];
+  /** Messages that an invocation goes on with: nobody delivers them. */
+  readonly holds: readonly Continuation[];
   /** Attempts whose outcome has been taken in. */
   readonly endedAttempts: readonly EndDelivery[];
   readonly newConfigs: ReadonlyMap<number, RunConfig>;
@@ -64,6 +66,14 @@ export interface Outbox {
   readonly recalls: readonly Recall[];
   /** As above, of this very group. */
   readonly unsent: readonly Delivery[];
+}
+
+/** An invocation has done the work of one message and goes on with another. */
+export interface Continuation {
+  /** The message that it held until now. */
+  readonly heldKey: number;
+  /** What it holds now. */
+  readonly delivery: RunDelivery;
 }
 
 /** What to take back from the dispatcher: one message, or all that have passed a gate which is paused now. */
@@ -94,7 +104,8 @@ export async function runGroup(group: Group, room: GroupRoom): Promise<Outbox> {
     const due = await takeDue(group, taking);
     const requests = [...group.requests, ...due.requests];
     const effects: Effect[] = [];
-    const deciding = { ...taking, effects };
+    const endedAttempts: EndDelivery[] = [];
+    const deciding = { ...taking, effects, endedAttempts };
     const answers = await serve(requests, deciding);
     dropEnded(effects, work);
     await writeChanges(deciding);
@@ -107,8 +118,7 @@ export async function runGroup(group: Group, room: GroupRoom): Promise<Outbox> {
       },
     });
     const nextDueAt = group.isClaiming ? await findNextDue(transaction, room) : null;
-    const commands = requests.flatMap((request) => request.commands);
-    const finishing = { work, room, effects, answers, commands };
+    const finishing = { work, room, effects, answers, endedAttempts };
     return toOutbox({ ...finishing, hasMoreDue: due.hasMore, nextDueAt, openGates });
   });
 }
@@ -153,17 +163,20 @@ interface Deciding {
   readonly work: WorkingSet;
   readonly room: GroupRoom;
   readonly effects: Effect[];
+  /** But for those of a refused answer, which end otherwise. */
+  readonly endedAttempts: EndDelivery[];
 }
 
 /** An orphan that was found on another way meanwhile has an attempt again; a second one would run beside it. */
-function isBegunAnew(command: Command, { work, room }: Omit<Deciding, "effects">): boolean {
+function isBegunAnew(command: Command, { work, room }: Pick<Deciding, "work" | "room">): boolean {
   if (command.type !== "startDelivery") return false;
   const message = work.get("messages", command.messageKey);
   return message !== null && isInFlight(message, room);
 }
 
 /** Returns what tells the caller, once everything is on disk. */
-function decideRequest(request: Request, { work, room, effects }: Deciding): () => void {
+function decideRequest(request: Request, deciding: Deciding): () => void {
+  const { work, room, effects, endedAttempts } = deciding;
   const mark = work.mark();
   const effectsBefore = effects.length;
   const answers: AnyAnswer[] = [];
@@ -175,13 +188,23 @@ function decideRequest(request: Request, { work, room, effects }: Deciding): () 
       effects.push(...transition.effects);
       answers.push(transition.answer);
     }
+    endedAttempts.push(...endingsOf(request));
     return () => request.resolve(answers);
   } catch (error) {
     work.takeBack(mark);
     effects.length = effectsBefore;
-    if (request.isQuiet || !isRepriseError(error)) room.onFault(error);
+    const isRefusal = isRepriseError(error) && (!request.isQuiet || request.hasAnswerer === true);
+    if (!isRefusal) {
+      room.onFault(error);
+      // Nobody else says that these attempts are over: they are made again when their leases end.
+      endedAttempts.push(...endingsOf(request));
+    }
     return () => request.reject(error);
   }
+}
+
+function endingsOf({ commands }: Request): readonly EndDelivery[] {
+  return commands.filter((command) => command.type === "endDelivery");
 }
 
 /** A run that ends in the same group takes back the deliveries that the group was about to begin for it. */
@@ -203,20 +226,19 @@ function dropEnded(effects: Effect[], work: WorkingSet): void {
 
 interface Finishing extends Deciding {
   readonly answers: readonly (() => void)[];
-  readonly commands: readonly Command[];
   readonly hasMoreDue: boolean;
   readonly nextDueAt: number | null;
   readonly openGates: ReadonlySet<string>;
 }
 
 function toOutbox(finishing: Finishing): Outbox {
-  const { work, answers, commands, hasMoreDue, openGates } = finishing;
+  const { work, answers, endedAttempts, hasMoreDue, openGates } = finishing;
   return {
     answers,
     hasMoreDue,
     openGates,
     newConfigs: work.newConfigs,
-    endedAttempts: commands.filter((command) => command.type === "endDelivery"),
+    endedAttempts,
     ...readEffects(finishing),
     ...readChanges(work.changes),
   };
@@ -227,7 +249,8 @@ function readEffects({
   room,
   effects,
   nextDueAt,
-}: Finishing): Pick<Outbox, "deliveries" | "wakeAt" | "recalls" | "unsent"> {
+}: Finishing): Pick<Outbox, "deliveries" | "holds" | "wakeAt" | "recalls" | "unsent"> {
+  const holds: Continuation[] = [];
   let deliveries: Delivery[] = [];
   const unsent: Delivery[] = [];
   const recalls: Recall[] = [];
@@ -241,6 +264,13 @@ function readEffects({
         const delivery = toDelivery(effect.messageKey, work, room);
         const isCurrent = delivery?.message.leaseToken === effect.leaseToken;
         if (delivery !== null && isCurrent) deliveries.push(delivery);
+        break;
+      }
+      case "hold": {
+        const delivery = toDelivery(effect.messageKey, work, room);
+        const isCurrent = delivery?.message.leaseToken === effect.leaseToken;
+        if (delivery?.kind === "run" && isCurrent)
+          holds.push({ heldKey: effect.heldKey, delivery });
         break;
       }
       case "recall":
@@ -259,7 +289,7 @@ function readEffects({
         break;
     }
   }
-  return { deliveries, unsent, wakeAt, recalls };
+  return { deliveries, holds, unsent, wakeAt, recalls };
 }
 
 function readChanges(

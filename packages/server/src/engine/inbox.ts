@@ -8,6 +8,8 @@ export interface Request {
   readonly commands: readonly Command[];
   /** Nobody waits for it, so it starts no transaction of its own, and it is tried again when the store refuses. */
   readonly isQuiet: boolean;
+  /** Of a quiet one: a refusal is dealt with all the same. */
+  readonly hasAnswerer?: true;
   readonly resolve: (answers: readonly AnyAnswer[]) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -48,6 +50,12 @@ export class Inbox {
 
   addQuiet(commands: readonly Command[]): void {
     this.#requests.push({ commands, isQuiet: true, resolve: ignore, reject: ignore });
+  }
+
+  /** As above, of what an app submits with an answer: `onRefused` hears why nothing of it has been accepted. */
+  addAnswer(commands: readonly Command[], onRefused: (error: unknown) => void): void {
+    const request = { commands, isQuiet: true, hasAnswerer: true } as const;
+    this.#requests.push({ ...request, resolve: ignore, reject: onRefused });
   }
 
   /** Puts requests that were taken back in front, in their order. */

@@ -96,6 +96,8 @@ async function loadNamed(commands: readonly Command[], loading: Loading): Promis
   const wants = new Wants();
   for (const command of commands) {
     if ("messageKey" in command) wants.messages.add(command.messageKey);
+    if ("hold" in command && command.hold !== undefined)
+      wants.messages.add(command.hold.messageKey);
     if ("deadLetterKey" in command) wants.deadLetters.add(command.deadLetterKey);
     handlerOf(command)?.want(command, wants);
   }
@@ -121,6 +123,7 @@ function wantReferred(command: Command, work: WorkingSet, wants: Wants): void {
       if (run === null) return;
       wants.configs.add(run.key);
       wants.slotsOf(run.key, neededSlots(command.facts));
+      if (command.awaits !== undefined) wants.slot(run.key, command.awaits);
       if (command.facts.isCallResult) wants.group("waitOfStep", run.key, command.facts.stepId);
       if (run.deadLetterKey !== null) wants.deadLetters.add(run.deadLetterKey);
       return;

@@ -37,7 +37,9 @@ function keysOf(command: Command, work: WorkingSet): readonly Key[] {
     case "submitStep": {
       const run = work.newestRun(command.runId);
       const config = run === null ? null : work.config(run.key);
-      return keysOfConfig(config, command.messageConfig);
+      const keys = keysOfConfig(config, command.messageConfig);
+      if (command.hold === undefined) return keys;
+      return [...keys, work.get("messages", command.hold.messageKey)?.flowControlKey];
     }
     case "finishRun":
     case "cancelRun": {

@@ -31,6 +31,8 @@ export interface OutgoingRequest {
   readonly body: Uint8Array | string;
   /** Limit for the whole exchange: connect, send, wait and read. */
   readonly timeoutMs: number;
+  /** Asked when the limit is reached: epoch milliseconds until which the exchange may last, if it has been given more time. */
+  readonly lastsUntil?: () => number;
   /** Bytes of the response body that are kept; the rest is read and thrown away, and the outcome says so. */
   readonly responseBytesMax: number;
 }

@@ -218,7 +218,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #request: OutgoingRequest;
   readonly #path: string;
   readonly #owner: ExchangeOwner;
-  readonly #deadline: NodeJS.Timeout;
+  #deadline: NodeJS.Timeout;
   #controller: Dispatcher.DispatchController | null = null;
   #line: Line | null = null;
   #isSettled = false;
@@ -232,8 +232,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#request = request;
     this.#path = path;
     this.#owner = owner;
-    const timeoutMs = Math.min(request.timeoutMs, TIMER_MS_MAX);
-    this.#deadline = setTimeout(() => this.#onDeadline(), timeoutMs);
+    this.#deadline = this.#setDeadline(request.timeoutMs);
   }
 
   start(line: Line): void {
@@ -301,8 +300,18 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#fail(cause, message);
   }
 
+  #setDeadline(inMs: number): NodeJS.Timeout {
+    return setTimeout(() => this.#onDeadline(), Math.min(inMs, TIMER_MS_MAX));
+  }
+
   #onDeadline(): void {
-    const { timeoutMs } = this.#request;
+    const { timeoutMs, lastsUntil } = this.#request;
+    // One timer for a whole invocation, however often it goes on: only the end of each limit looks for the next.
+    const leftMs = lastsUntil === undefined ? 0 : lastsUntil() - Date.now();
+    if (leftMs > 0 && !this.#isSettled) {
+      this.#deadline = this.#setDeadline(leftMs);
+      return;
+    }
     if (this.#line === null) {
       this.#owner.leave();
       this.#fail("timeout", `no connection became free within ${timeoutMs} ms`);

@@ -18,6 +18,7 @@ import {
 import { Hono } from "hono";
 import type {
   Answers,
+  Command,
   InvokeRun,
   PublishMessage,
   RegisterCall,
@@ -253,7 +254,7 @@ export function toWorkflowCommand(submission: Submission, room: ApiRoom): Workfl
 }
 
 /** Plans of one group come in one batch: the step behind the group follows the last of them. */
-export function planGroups<C extends ItemCommand>(commands: readonly C[]): readonly C[] {
+export function planGroups<C extends Command>(commands: readonly C[]): readonly C[] {
   let last = 0;
   for (const command of commands) {
     if (command.type === "submitStep" && command.facts.isPlan)

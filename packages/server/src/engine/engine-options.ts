@@ -1,0 +1,44 @@
+import type { Command } from "../core/commands.ts";
+import type { ResponseOutcome } from "../core/outcome.ts";
+import type { Host } from "../host/host.ts";
+import type { Store } from "../store/store.ts";
+import type { ConnectedApps } from "./connected-apps.ts";
+import type { DispatcherLimits, RunDelivery } from "./dispatcher.ts";
+import type { SigningKeys } from "./signer.ts";
+
+export interface EngineOptions {
+  readonly host: Host;
+  readonly store: Store;
+  readonly keys: () => SigningKeys;
+  readonly limits: EngineLimits;
+  readonly region?: string | null;
+  /** Apps that are reached over connections of their own; none when not given. */
+  readonly connected?: ConnectedApps;
+  /** Looks at commands from outside before they are executed, and throws to refuse them. */
+  readonly admit?: (commands: readonly Command[]) => void;
+  /**
+   * Reads what an app submits with its answer; without it, answers say no more than their status.
+   * @throws RepriseError for what can never be accepted.
+   */
+  readonly readAnswer?: ReadAnswer;
+}
+
+export type ReadAnswer = (delivery: RunDelivery, answer: ResponseOutcome) => readonly Command[];
+
+export interface EngineLimits extends DispatcherLimits {
+  /** Limit of one attempt for messages that set none. */
+  readonly attemptTimeoutMs: number;
+  /** Requests that one transaction takes together. */
+  readonly groupRequestsMax: number;
+  /** Bodies that one transaction takes together. */
+  readonly groupBytesMax: number;
+  /** Requests that may wait for a transaction; more are refused with 503. */
+  readonly inboxRequestsMax: number;
+  readonly configCacheEntriesMax: number;
+  readonly historyCharsMax: number;
+  /** How long bookkeeping that nobody waits for may wait for a transaction to ride along with. */
+  readonly lingerMs: number;
+  /** Pause before work is tried again that the store has refused. */
+  readonly storeRetryMs: number;
+  readonly claimMax: number;
+}
