@@ -1,5 +1,6 @@
 import {
   type Api,
+  createAnswerReader,
   createApi,
   createBulkRunner,
   DEFAULT_LIMITS,
@@ -64,7 +65,17 @@ export class ServerProcess {
       responseBytesMax: 100_000,
       ...parts.limits,
     };
-    this.#engine = new Engine({ host, store, keys: () => SIGNING_KEYS, limits });
+    const settings = {
+      ...DEFAULT_LIMITS,
+      bodyBytesMax: 1_000_000,
+      batchBytesMax: 1_000_000,
+      publicUrl: null,
+      trustedProxies: [],
+      isLoopbackOnly: false,
+      checkEgress: () => {},
+    };
+    const readAnswer = createAnswerReader({ host, settings });
+    this.#engine = new Engine({ host, store, keys: () => SIGNING_KEYS, readAnswer, limits });
     this.#bulkRunner = createBulkRunner({ engine: this.#engine, store, host });
     this.#api = createApi({
       engine: this.#engine,
@@ -72,15 +83,7 @@ export class ServerProcess {
       store,
       host,
       credentials,
-      settings: {
-        ...DEFAULT_LIMITS,
-        bodyBytesMax: 1_000_000,
-        batchBytesMax: 1_000_000,
-        publicUrl: null,
-        trustedProxies: [],
-        isLoopbackOnly: false,
-        checkEgress: () => {},
-      },
+      settings,
     });
   }
 

@@ -1,5 +1,6 @@
 export { type Api, createApi } from "./api/app.ts";
 export { createBulkRunner } from "./api/bulk-runner.ts";
+export { createAnswerReader } from "./api/read-answer.ts";
 export { devServerConfig, LIMITS, parseServerConfig, type ServerConfig } from "./config.ts";
 export { type Cron, nextTick } from "./core/cron.ts";
 export { parseCron } from "./core/cron-parse.ts";

@@ -20,6 +20,7 @@ import { openSqliteStore } from "../store/sqlite.ts";
 import type { Condition, Store } from "../store/store.ts";
 import { createBulkRunner } from "./bulk-runner.ts";
 import { errorResponse } from "./errors.ts";
+import { createAnswerReader } from "./read-answer.ts";
 import { peerOf } from "./request.ts";
 import type { ApiEnv, ApiRoom } from "./room.ts";
 import { batchRoutes } from "./routes/batch.ts";
@@ -167,7 +168,20 @@ export async function createWorld(): Promise<World> {
     storeRetryMs: 1,
     claimMax: 100,
   };
-  const engine = new Engine({ host, store, keys: signingKeys, limits });
+  const settings = {
+    ...DEFAULT_LIMITS,
+    attemptTimeoutMs: limits.attemptTimeoutMs,
+    bodyBytesMax: 1_000_000,
+    batchBytesMax: 1_000_000,
+    retriesMax: 20,
+    schedulesMax: 5,
+    isLoopbackOnly: false,
+    checkEgress: () => {},
+    trustedProxies: [],
+    publicUrl: null,
+  };
+  const readAnswer = createAnswerReader({ host, settings });
+  const engine = new Engine({ host, store, keys: signingKeys, readAnswer, limits });
   const bulkRunner = createBulkRunner({ engine, store, host });
   const room: ApiRoom = {
     engine,
@@ -181,18 +195,7 @@ export async function createWorld(): Promise<World> {
       rotateSigningKeys: async () => signingKeys(),
       cursorSecret: new Uint8Array(32).fill(7),
     },
-    settings: {
-      ...DEFAULT_LIMITS,
-      attemptTimeoutMs: limits.attemptTimeoutMs,
-      bodyBytesMax: 1_000_000,
-      batchBytesMax: 1_000_000,
-      retriesMax: 20,
-      schedulesMax: 5,
-      isLoopbackOnly: false,
-      checkEgress: () => {},
-      trustedProxies: [],
-      publicUrl: null,
-    },
+    settings,
   };
   engine.start();
   onTestFinished(async () => {
