@@ -8,11 +8,20 @@ export class QstashError extends Error {
   override readonly name: string = "QstashError";
   /** HTTP status of the answer; undefined when none arrived. */
   readonly status?: number;
+  /** Stable name of the fault when the server is Reprise, such as `message_not_found`. */
+  readonly code?: string;
 
   constructor(message: string, status?: number, options?: ErrorOptions) {
     super(message, options);
     if (status !== undefined) this.status = status;
+    const code = codeOf(message);
+    if (code !== undefined) this.code = code;
   }
+}
+
+/** The message of a refusal is what the server answered, as it came: JSON with a code, or any text. */
+function codeOf(message: string): string | undefined {
+  return /"code":"(\w+)"\}\s*$/.exec(message)?.[1];
 }
 
 /** Limits of the server in numbers, from the headers of a 429; null for those that it did not send. */
