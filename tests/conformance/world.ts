@@ -127,7 +127,9 @@ export class World {
   ): (request: Request) => Promise<Response> {
     const qstashClient = new QstashClient({ baseUrl: this.server.url, token: this.token });
     // The options of one kind of validation exclude those of the other, which a spread cannot show.
-    const all = { qstashClient, receiver: this.app.receiver, ...options } as ServeOptions<T>;
+    const mode = process.env.REPRISE_SDK_MODE;
+    const own = { qstashClient, receiver: this.app.receiver, ...(mode && { mode }) };
+    const all = { ...own, ...options } as ServeOptions<T>;
     return serve<T>(route, all).handler;
   }
 

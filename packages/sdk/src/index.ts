@@ -63,3 +63,46 @@ export type {
   Redaction,
   SharedSettings,
 } from "./wire/options.ts";
+export {
+  type CallResponse,
+  type CallSettings,
+  type CallWorkflowSettings,
+  type InvokeResponse,
+  type InvokeSettings,
+  type NotifiedWaiter,
+  type NotifyResponse as NotifyStepResponse,
+  type WaitOptions,
+  type WaitResponse,
+  type Webhook,
+  type WebhookResponse,
+  WorkflowContext,
+} from "./workflow/context.ts";
+export {
+  type Middleware,
+  type MiddlewareCallbacks,
+  type MiddlewareOptions,
+  WorkflowMiddleware,
+} from "./workflow/middleware.ts";
+export type { StepType } from "./workflow/records.ts";
+export {
+  createWorkflow,
+  type ServeManyOptions,
+  serve,
+  serveMany,
+  type WebHandler,
+} from "./workflow/serve.ts";
+export type { StepAttempt, StepLimits } from "./workflow/step-call.ts";
+export type {
+  AnyWorkflow,
+  FailedAttempt,
+  FailedStep,
+  Failure,
+  FailureContext,
+  FailureFunction,
+  Mode,
+  RequestReceiver,
+  RouteFunction,
+  ServeOptions,
+  StandardSchema,
+  Workflow,
+} from "./workflow/workflow.ts";
