@@ -3,11 +3,18 @@ import type { Recipient } from "./answer-wait.ts";
 import { toAttempt } from "./attempt.ts";
 import { decideEndCall } from "./call.ts";
 import type { EndDelivery } from "./commands.ts";
+import { isOffered } from "./delivery.ts";
 import { failRun } from "./fail-run.ts";
 import { decideEndFailureCall } from "./failure-call.ts";
 import { GateBook } from "./gate-book.ts";
 import { isCurrentAttempt, scheduleRetry } from "./message.ts";
-import { isSuccess, type Outcome, type ResponseOutcome, responseHeader } from "./outcome.ts";
+import {
+  isSuccess,
+  type Outcome,
+  type ResponseOutcome,
+  responseHeader,
+  retriesSaid,
+} from "./outcome.ts";
 import { isFinal, nextAttempt } from "./retry-schedule.ts";
 import type { DeadLetterRow, MessageRow, RunRow, StepRow } from "./rows.ts";
 import { parseMessageConfig, type RunConfig, settingsOf } from "./run-config.ts";
@@ -68,7 +75,12 @@ export function needsRun(message: MessageRow, outcome: Outcome): boolean {
 export function mayFailRun(message: MessageRow, outcome: Outcome): boolean {
   if (message.kind === "call" || message.kind === "failureCall") return false;
   if (!needsRun(message, outcome)) return false;
-  return isSuccess(outcome) || isFinal(outcome) || message.retried >= message.retries;
+  return isSuccess(outcome) || isFinal(outcome) || message.retried >= retriesOf(message, outcome);
+}
+
+/** The retries of the message, unless the app has said how many the step has that failed. */
+export function retriesOf(message: MessageRow, outcome: Outcome): number {
+  return (isOffered(message) ? retriesSaid(outcome) : null) ?? message.retries;
 }
 
 /** Every answer of an SDK says so; a tunnel's page, a proxy and another app do not. */
@@ -181,7 +193,8 @@ export function judgeAttempt(
   now: number,
 ): Verdict {
   const { message, retryDelay, outcome, error } = attempt;
-  const { retried, retries } = message;
+  const { retried } = message;
+  const retries = retriesOf(message, outcome);
   const next = nextAttempt({ now, retried, retries, retryDelay, outcome });
   return next.type === "retry"
     ? { type: "retry", error, dueAt: next.dueAt, move: next.reason }
@@ -256,7 +269,10 @@ export function retry(
   return {
     changes: [
       insert("attempts", toAttempt(message, command, verdict)),
-      update("messages", message, scheduleRetry(message, verdict.dueAt)),
+      update("messages", message, {
+        ...scheduleRetry(message, verdict.dueAt),
+        retries: retriesOf(message, command.outcome),
+      }),
     ],
     effects: [{ type: "wake", dueAt: verdict.dueAt }],
     answer: null,

@@ -1,6 +1,6 @@
 import { answerInvoker } from "./answer-wait.ts";
 import { toAttempt } from "./attempt.ts";
-import type { LiveDelivery, Verdict } from "./end-delivery.ts";
+import { type LiveDelivery, retriesOf, type Verdict } from "./end-delivery.ts";
 import { createFailureCall } from "./failure-call.ts";
 import { failMessage } from "./message.ts";
 import type { DeadLetterRow } from "./rows.ts";
@@ -19,6 +19,7 @@ export function failRun(
   context: Context,
 ): Transition<null> {
   const { message, run, config, state, command, book } = delivery;
+  const failedMessage = { ...failMessage(message), retries: retriesOf(message, command.outcome) };
   const own = parseMessageConfig(state.step?.config ?? message.config);
   const settings = { run: config, own };
   const { failureCallback } = settingsOf(message.kind, settings, context.attemptTimeoutMs);
@@ -36,7 +37,7 @@ export function failRun(
           {
             deadLetter,
             failureCallback,
-            source: { message, run: failed, config, own },
+            source: { message: failedMessage, run: failed, config, own },
             payload: state.initialStep?.body ?? new Uint8Array(),
             book,
           },
@@ -50,7 +51,7 @@ export function failRun(
   return {
     changes: [
       insert("attempts", toAttempt(message, command, verdict)),
-      update("messages", message, failMessage(message)),
+      update("messages", message, failedMessage),
       ...dropScheduled(others, book),
       update("runs", run, failed),
       insert("deadLetters", {

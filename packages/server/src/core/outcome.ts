@@ -55,6 +55,11 @@ export function answerFieldOf(outcome: Outcome): AnswerField | null {
   return parseAnswerField(responseHeader(outcome, HEADER.repriseAnswer));
 }
 
+/** The retries that an app gives a step that has failed, in place of the message's; null when it gives none. */
+export function retriesSaid(outcome: Outcome): number | null {
+  return isSuccess(outcome) ? null : (answerFieldOf(outcome)?.retries ?? null);
+}
+
 /** Whether the body is what the app submits. See docs/fast-modes.md#answered. */
 export function isAnswer(outcome: Outcome): boolean {
   return isSuccess(outcome) && answerFieldOf(outcome) !== null;

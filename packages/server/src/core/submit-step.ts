@@ -92,7 +92,9 @@ function goOn(
   const book = new GateBook(null, state.flows ?? []);
   // The place that it gives back is the one that the next message takes.
   book.leave(held);
-  const { step, message, changes } = appendStep({ ...state, book }, record, context);
+  // As with its connection: nobody is sent anything new.
+  const within: Context = { ...context, isOriginFull: () => false };
+  const { step, message, changes } = appendStep({ ...state, book }, record, within);
   if (message?.state !== "active") return null;
   const { key, leaseToken } = message;
   return withGates(

@@ -1,20 +1,19 @@
 import { HEADER, messageId, STORED_RESPONSE_BYTES_MAX } from "@reprise/protocol";
-import { assert } from "../core/assert.ts";
 import type { EndDelivery } from "../core/commands.ts";
 import { connectedApp } from "../core/connected-name.ts";
-import { type DeliverySource, deliveryHeaders, isOffered, offerOf } from "../core/delivery.ts";
-import { parseEnvelope } from "../core/envelope.ts";
+import { type DeliverySource, isOffered, offerOf } from "../core/delivery.ts";
 import { originOf } from "../core/gates.ts";
-import { isAnswer, type Outcome } from "../core/outcome.ts";
-import { plainDeliveryHeaders } from "../core/plain-delivery.ts";
-import type { EnvelopeRow, MessageKind, MessageRow } from "../core/rows.ts";
+import { answerFieldOf, isAnswer, type Outcome } from "../core/outcome.ts";
+import type { EnvelopeRow, MessageRow } from "../core/rows.ts";
 import type { Host, OutgoingRequest } from "../host/host.ts";
 import type { Reader } from "../store/store.ts";
 import { type ConnectedApps, noConnectedApps } from "./connected-apps.ts";
+import { type Draft, draftOf, listOf } from "./draft.ts";
 import { Exchange, Exchanges } from "./exchanges.ts";
-import type { History, ListBody } from "./history.ts";
+import type { History } from "./history.ts";
 import { type OriginLimits, OriginLines } from "./origin-lines.ts";
-import { hashBody, type SigningKeys, signDelivery } from "./signer.ts";
+import { type SigningKeys, signDelivery } from "./signer.ts";
+import type { WarmProcesses } from "./warm-processes.ts";
 
 /** One attempt that has been committed as `active`. */
 export type Delivery = RunDelivery | PlainDelivery;
@@ -57,6 +56,8 @@ export interface DispatcherOptions {
   readonly onReturn: (deliveries: readonly Delivery[]) => void;
   /** An origin whose line was full has room again. */
   readonly onRoom: (origin: string) => void;
+  /** Processes that keep the function of a run. */
+  readonly warm?: WarmProcesses;
 }
 
 export interface DispatcherLimits extends OriginLimits {
@@ -199,8 +200,7 @@ export class Dispatcher {
   async #send(delivery: Delivery): Promise<Ended | null> {
     const { host } = this.#options;
     const { message } = delivery;
-    const draft =
-      delivery.kind === "run" ? await this.#draftRun(delivery) : await this.#draft(delivery);
+    const draft = await draftOf(delivery, this.#options);
     if (!this.#preparing.delete(delivery)) return null;
     const startedAt = host.now();
     if (delivery.startUntil !== null && startedAt >= delivery.startUntil) {
@@ -208,17 +208,31 @@ export class Dispatcher {
       return null;
     }
     const exchange = new Exchange(delivery, startedAt, draft.timeoutMs);
-    const sending = draft.isDamaged ? damagedBody : this.#exchange(exchange, draft);
-    if (sending === null) {
-      this.#options.onReturn([delivery]);
-      return null;
-    }
     try {
-      const outcome = this.#kept(await sending);
-      return toEnded(exchange, { outcome, headers: draft.headers }, host.now());
+      const outcome = draft.isDamaged ? damagedBody : await this.#converse(exchange, draft);
+      if (outcome !== null) {
+        return toEnded(exchange, { outcome, headers: draft.headers }, host.now());
+      }
     } finally {
       this.#exchanges.close(exchange);
     }
+    this.#options.onReturn([delivery]);
+    return null;
+  }
+
+  /** One request; a second one with the whole list when its first was a part that the process could not continue. */
+  async #converse(exchange: Exchange, draft: Draft): Promise<Outcome | null> {
+    const sending = this.#exchange(exchange, draft);
+    const outcome = sending === null ? null : await sending;
+    const { delivery } = exchange;
+    if (outcome === null || draft.part === undefined || delivery.kind === "plain") {
+      return outcome === null ? null : this.#kept(outcome);
+    }
+    if (exchange.before !== null || !needsWhole(outcome)) return this.#kept(outcome);
+    const list = await listOf(delivery, this.#options);
+    const { part: _, ...rest } = draft;
+    const again = this.#exchange(exchange, { ...rest, body: list.bytes, bodySha256: list.sha256 });
+    return again === null ? null : this.#kept(await again);
   }
 
   /** What an app submits is read whole; of all other responses no more is kept than of those that can submit nothing. */
@@ -236,7 +250,7 @@ export class Dispatcher {
     if (region !== null) draft.headers[HEADER.region] = region;
     const { responseBytesMax } = limits;
     if (!isOffered(message)) return this.#request(exchange, { ...draft, responseBytesMax });
-    draft.headers[HEADER.repriseDelivery] = offerOf(message);
+    draft.headers[HEADER.repriseDelivery] = offerOf(message, draft.part);
     const sending = this.#request(exchange, {
       ...draft,
       responseBytesMax: Math.max(responseBytesMax, ANSWER_BYTES_MAX),
@@ -266,56 +280,6 @@ export class Dispatcher {
       host.randomBytes(count),
     );
     return host.fetch(request);
-  }
-
-  async #draftRun(delivery: RunDelivery): Promise<Draft> {
-    const { bytes, sha256 } = await this.#body(delivery);
-    return {
-      method: delivery.own.method ?? "POST",
-      headers: deliveryHeaders(delivery),
-      body: bytes,
-      bodySha256: sha256,
-      isDamaged: false,
-      timeoutMs: delivery.timeoutMs,
-    };
-  }
-
-  async #draft({ message, envelope }: PlainDelivery): Promise<Draft> {
-    const { store, limits } = this.#options;
-    const row = envelope ?? (await store.get("envelopes", [message.key]))[0];
-    assert(row !== undefined, `message ${message.key} has an envelope`);
-    const config = parseEnvelope(row.config);
-    // What has just been accepted comes from memory; what comes from the disk may have been damaged there.
-    const isDamaged = envelope === null && hashBody(row.body) !== row.bodyHash;
-    return {
-      method: config.method,
-      headers: plainDeliveryHeaders(message, config),
-      body: row.body,
-      bodySha256: () => row.bodyHash,
-      isDamaged,
-      timeoutMs: config.timeoutMs ?? limits.attemptTimeoutMs,
-    };
-  }
-
-  async #body({ message, run, config, own }: RunDelivery): Promise<ListBody> {
-    if (message.waitKey !== null) {
-      return toBody(await this.#waitBody(message.kind, message.waitKey));
-    }
-    if (message.stepPosition === null) return toBody(message.body ?? new Uint8Array());
-    const isFetching =
-      config.featureSet.includes("LazyFetch") &&
-      HEADER.workflowSdkVersion in own.forward &&
-      own.isInline !== true;
-    const bytesMax = isFetching ? this.#options.limits.inlineCharsMax : Number.POSITIVE_INFINITY;
-    const list = await this.#options.history.listUntil(run.key, message.stepPosition, bytesMax);
-    return list ?? toBody(new Uint8Array());
-  }
-
-  /** What a call sends, or what the app is told of its answer. */
-  async #waitBody(kind: MessageKind, waitKey: number): Promise<Uint8Array> {
-    const [wait] = await this.#options.store.get("waits", [waitKey]);
-    const body = kind === "call" ? wait?.body : wait?.answer;
-    return body ?? new Uint8Array();
   }
 }
 
@@ -360,10 +324,6 @@ function toEnded(
 /** What an answer that submits something may hold: as much as a request that submits the same. */
 const ANSWER_BYTES_MAX = STORED_RESPONSE_BYTES_MAX;
 
-function toBody(bytes: Uint8Array): ListBody {
-  return { bytes, sha256: () => hashBody(bytes) };
-}
-
 /** Path and query as they stand in the URL. */
 function pathBehind(origin: string, url: string): string {
   const end = url.indexOf("#");
@@ -371,15 +331,11 @@ function pathBehind(origin: string, url: string): string {
   return rest.startsWith("/") ? rest : `/${rest}`;
 }
 
-interface Draft {
-  readonly method: string;
-  readonly headers: Record<string, string>;
-  readonly body: Uint8Array | string;
-  /** Asked for by those alone who sign. */
-  readonly bodySha256: () => string;
-  /** The body is not the one that was accepted: it is not sent. */
-  readonly isDamaged: boolean;
-  readonly timeoutMs: number;
+/** The process did not hold what the part continues, or nobody answered who knows of parts. */
+function needsWhole(outcome: Outcome): boolean {
+  if (outcome.type === "error") return false;
+  const field = answerFieldOf(outcome);
+  return field === null || field.needsHistory;
 }
 
 const damagedBody: Outcome = {

@@ -22,6 +22,7 @@ import {
 import { History } from "./history.ts";
 import { Inbox, type Request } from "./inbox.ts";
 import { KeyRange } from "./key-range.ts";
+import { WarmProcesses } from "./warm-processes.ts";
 
 /** Turns of the event loop that a group may wait for more requests. */
 const GATHER_TURNS_MAX = 5;
@@ -38,6 +39,7 @@ export class Engine {
   readonly #dispatcher: Dispatcher;
   /** Message key -> lease token of the attempts that this process is making, or is about to. */
   readonly #inFlight = new Map<number, number>();
+  readonly #warm = new WarmProcesses();
   readonly history: History;
   #isRunning = false;
   #isStopped = false;
@@ -81,6 +83,7 @@ export class Engine {
         this.#pump();
       },
       onRoom: (origin) => this.#openGate(originGate(origin)),
+      warm: this.#warm,
     });
   }
 
@@ -159,6 +162,7 @@ export class Engine {
     const { host, limits } = this.#options;
     const { ticketKey, flowControlKey } = delivery.message;
     if (this.#isClosed) return;
+    if (delivery.kind === "run") this.#warm.note(delivery.run.key, command.outcome);
     const isAnswering = this.#takeAnswer(command, delivery);
     if (!isAnswering) this.#inbox.addQuiet([command]);
     if (this.#isRunning || this.#retry !== null) return;
@@ -313,6 +317,7 @@ export class Engine {
   /** Deliveries of an ended run that had not begun: their messages go with the next transaction. */
   #dropWaiting(runKey: number): void {
     this.history.forget(runKey);
+    this.#warm.forget(runKey);
     this.#options.connected?.abort(runKey);
     this.#takeBack(this.#dispatcher.drop(runKey));
   }

@@ -11,6 +11,12 @@ export interface ListBody {
   readonly sha256: () => string;
 }
 
+export interface RecordRange {
+  /** At least 1: the payload is in every process. */
+  readonly from: number;
+  readonly position: number;
+}
+
 interface Entry {
   /** A bracket and the encoded records with commas between them; behind `length` there is room for more. */
   bytes: Buffer<ArrayBuffer>;
@@ -72,6 +78,19 @@ export class History {
     if (end >= bytesMax) return null;
     const bytes = copyUntil(entry, end);
     return { bytes, sha256: () => (end < SPAN_BYTES ? hashBody(bytes) : hashUntil(entry, end)) };
+  }
+
+  /**
+   * The records from the one at `from` to the one at `position`, for a process that holds those before. Null when they have more than
+   * `bytesMax`, or are not all there.
+   */
+  async part(runKey: number, range: RecordRange, bytesMax: number): Promise<ListBody | null> {
+    const entry = this.#entries.get(runKey) ?? (await this.#load(runKey));
+    const start = entry.ends[range.from - 1];
+    const end = entry.ends[range.position];
+    if (start === undefined || end === undefined || end - start >= bytesMax) return null;
+    const bytes = copyPart(entry, { from: range.from, start, end });
+    return { bytes, sha256: () => hashBody(bytes) };
   }
 
   /** The whole list. */
@@ -171,6 +190,21 @@ function copyUntil({ bytes }: Entry, end: number): Buffer<ArrayBuffer> {
   bytes.copy(list, 0, 0, end);
   list.write("]", end, "latin1");
   return list;
+}
+
+/** An object and no list, so that who does not know of parts cannot take it for the whole. */
+function copyPart(
+  { bytes }: Entry,
+  { from, start, end }: { readonly from: number; readonly start: number; readonly end: number },
+): Buffer<ArrayBuffer> {
+  const head = `{"from":${from},"records":[`;
+  // Without the comma in front of the first record.
+  const length = end - start - 1;
+  const part = Buffer.allocUnsafe(head.length + length + 2);
+  part.write(head, 0, "latin1");
+  bytes.copy(part, head.length, start + 1, end);
+  part.write("]}", head.length + length, "latin1");
+  return part;
 }
 
 /** The hash of what {@link copyUntil} gives; of a long list it reads only what is behind the last whole span. */
