@@ -18,6 +18,9 @@ export const PATH = {
   workflowRuns: "/v2/workflows/runs",
 } as const;
 
+/** Where an app opens its connection: a WebSocket. */
+export const CONNECT_PATH = "/v2/connect";
+
 /** Prefixes that a destination follows, as raw text with its query. */
 export const DESTINATION_PREFIX = {
   publish: "/v2/publish/",

@@ -4,11 +4,13 @@ import { RepriseError } from "@reprise/protocol";
 import { createApi } from "./api/app.ts";
 import { createBulkRunner } from "./api/bulk-runner.ts";
 import { createAnswerReader } from "./api/read-answer.ts";
-import type { ApiSettings } from "./api/room.ts";
+import type { ApiRoom, ApiSettings } from "./api/room.ts";
 import { LIMITS, type ServerConfig } from "./config.ts";
+import { type ConnectedLimits, createConnected } from "./connected.ts";
 import type { Command } from "./core/commands.ts";
 import { openCredentials, type TokenSource } from "./credentials.ts";
 import { DiskWatch, diskReader, type ReadDisk } from "./disk-watch.ts";
+import type { ConnectedApps } from "./engine/connected-apps.ts";
 import { Engine } from "./engine/engine.ts";
 import type { EngineLimits, ReadAnswer } from "./engine/engine-options.ts";
 import { limitsOf } from "./engine/limits.ts";
@@ -43,6 +45,7 @@ export interface Surroundings {
   readonly wrapStore?: (store: Store) => Store;
   /** Takes the place of single limits, to reach them without waiting or gigabytes. */
   readonly limits?: Partial<EngineLimits>;
+  readonly connectedLimits?: Partial<ConnectedLimits>;
   /** Takes the lines of the log; standard error when not given. */
   readonly writeLine?: (line: string) => void;
   /** Answers for the addresses of a destination's name; the system's resolver when not given. */
@@ -73,9 +76,17 @@ export async function startServer(
     ...(surroundings.onBroken === undefined ? {} : { onBroken: surroundings.onBroken }),
   });
   try {
-    const { wrapStore = (unwrapped: Store) => unwrapped, limits = {} } = surroundings;
+    const { wrapStore = (unwrapped: Store) => unwrapped } = surroundings;
+    const { limits = {}, connectedLimits = {} } = surroundings;
     const readDisk = surroundings.readDisk ?? diskReader(config.dataDir);
-    return await serve({ config, host, store: wrapStore(store), limits, readDisk });
+    return await serve({
+      config,
+      host,
+      store: wrapStore(store),
+      limits,
+      connectedLimits,
+      readDisk,
+    });
   } catch (error) {
     await store.close();
     await host.close();
@@ -88,6 +99,7 @@ interface EngineParts extends Pick<Parts, "config" | "store"> {
   readonly limits?: Partial<EngineLimits>;
   readonly admit?: (commands: readonly Command[]) => void;
   readonly readAnswer?: ReadAnswer;
+  readonly connected?: ConnectedApps;
 }
 
 interface Parts {
@@ -95,6 +107,7 @@ interface Parts {
   readonly host: Host & { close(): Promise<void> };
   readonly store: Store;
   readonly limits: Partial<EngineLimits>;
+  readonly connectedLimits: Partial<ConnectedLimits>;
   readonly readDisk: ReadDisk;
 }
 
@@ -103,34 +116,28 @@ async function serve(parts: Parts): Promise<RunningServer> {
   const credentials = await openCredentials(config, store, host);
   const diskWatch = createDiskWatch(parts);
   const admit = (commands: readonly Command[]) => diskWatch?.admit(commands);
-  const settings: ApiSettings = {
-    ...limitsOf(config),
-    trustedProxies: config.trustedProxies,
-    publicUrl: config.publicUrl,
-    isLoopbackOnly: config.mode === "development",
-    checkEgress: createDestinationCheck(config),
-  };
+  const settings = toSettings(config);
   const readAnswer = createAnswerReader({ host, settings });
-  const engine = createEngine({ ...parts, admit, readAnswer }, credentials.signingKeys);
+  const connected = createConnected({ ...parts, settings });
+  const ends = { admit, readAnswer, connected: connected.apps };
+  const engine = createEngine({ ...parts, ...ends }, credentials.signingKeys);
   const bulkRunner = createBulkRunner({ engine, store, host });
-  const api = createApi({
-    engine,
-    bulkRunner,
-    store,
-    host,
-    credentials,
-    settings,
-  });
-  const openServer = () =>
-    createHttpServer(api, host, {
+  const room: ApiRoom = { engine, bulkRunner, store, host, credentials, settings };
+  const api = createApi(room);
+  const openServer = () => {
+    const server = createHttpServer(api, host, {
       ...TRANSPORT_LIMITS,
       connectionsMax: config.connectionsMax,
       headerBytesMax: config.headerBytesMax,
     });
+    connected.attach(server);
+    return server;
+  };
   const { servers, port } = await listenAll(openServer, config, host);
   await credentials.keepToken();
   await diskWatch?.start();
   engine.start();
+  connected.open(room);
   await bulkRunner.start();
   const sweeper = new Sweeper({ host, store, limits: config });
   sweeper.start();
@@ -149,12 +156,24 @@ async function serve(parts: Parts): Promise<RunningServer> {
       diskWatch?.stop();
       await bulkRunner.stop();
       await watchdog.stop();
+      connected.drain();
       await engine.stop(config.drainMs);
+      await connected.close();
       await sweeper.stop();
       await Promise.all(servers.map((server) => closeServer(server, host)));
       await store.close();
       await host.close();
     },
+  };
+}
+
+function toSettings(config: ServerConfig): ApiSettings {
+  return {
+    ...limitsOf(config),
+    trustedProxies: config.trustedProxies,
+    publicUrl: config.publicUrl,
+    isLoopbackOnly: config.mode === "development",
+    checkEgress: createDestinationCheck(config),
   };
 }
 
@@ -211,7 +230,7 @@ function createDiskWatch({ config, host, readDisk }: Parts): DiskWatch | null {
 
 /** The engine with the limits of a configuration; the simulation builds its own. */
 export function createEngine(
-  { config, host, store, limits, admit, readAnswer }: EngineParts,
+  { config, host, store, limits, admit, readAnswer, connected }: EngineParts,
   keys: () => { readonly current: string; readonly next: string },
 ): Engine {
   return new Engine({
@@ -221,6 +240,7 @@ export function createEngine(
     keys,
     ...(admit === undefined ? {} : { admit }),
     ...(readAnswer === undefined ? {} : { readAnswer }),
+    ...(connected === undefined ? {} : { connected }),
     limits: {
       ...LIMITS,
       attemptTimeoutMs: config.attemptTimeoutMs,

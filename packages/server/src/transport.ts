@@ -11,6 +11,7 @@ import { getRequestListener, RequestError } from "@hono/node-server";
 import { errorBody, HEADER_BYTES_MAX, HEADER_COUNT_MAX, RepriseError } from "@reprise/protocol";
 import type { Api } from "./api/app.ts";
 import { errorResponse } from "./api/errors.ts";
+import { isConnectRequest } from "./connect-door.ts";
 import type { Host } from "./host/host.ts";
 import { SlowBodies } from "./slow-bodies.ts";
 
@@ -66,6 +67,7 @@ export function createHttpServer(
       requestTimeout: limits.requestMs,
       connectionsCheckingInterval: limits.checkMs,
       requireHostHeader: true,
+      shouldUpgradeCallback: isConnectRequest,
     },
     listener,
   );
@@ -126,7 +128,7 @@ function unreadable(code: string, limits: TransportLimits): RepriseError {
 }
 
 /** Answers on a connection that has no request, and ends it. */
-function answer(socket: Duplex, refusal: RepriseError): void {
+export function answer(socket: Duplex, refusal: RepriseError): void {
   const body = JSON.stringify(errorBody(refusal));
   const { allow } = refusal.details;
   const head = [

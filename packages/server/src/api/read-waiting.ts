@@ -17,6 +17,7 @@ export async function readWaitingFacts(
   const flows = await byName("flowControls", namesOf(waiting, "flowControlKey", flowGate), store);
   const active = messages.filter(({ state }) => state === "active");
   const origins = new Set(active.map(({ url }) => originOf(url)));
+  const lines = new Set(waiting.map(({ url }) => originOf(url)));
   const inFlight = await readInFlight([...flows.values()], store);
   return {
     now: host.now(),
@@ -28,6 +29,7 @@ export async function readWaitingFacts(
     places: await readPlaces(waiting, store),
     handedAt: await readHandedAt(messages, store),
     inMemory: new Set([...origins].flatMap((origin) => [...engine.waitingKeys(origin)])),
+    unreachable: new Set([...lines].filter((origin) => !engine.isReachable(origin))),
   };
 }
 

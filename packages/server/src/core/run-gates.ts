@@ -1,14 +1,15 @@
 import type { FlowControl } from "@reprise/protocol";
+import { connectedApp } from "./connected-name.ts";
 import type { GateBook } from "./gate-book.ts";
-import { enter } from "./gates.ts";
+import { enter, originOf } from "./gates.ts";
 import { createMessage, type NewMessage, noPlaces } from "./message.ts";
 import type { FlowControlRow, MessageRow } from "./rows.ts";
 import type { MessageConfig, RunConfig } from "./run-config.ts";
 import type { Context, Transition } from "./transition.ts";
 
 /**
- * Messages of runs pass gates only when their run, or they themselves, name a flow control; all others are delivered as they come, and
- * nothing is read for them.
+ * Messages of runs pass gates only when their run, or they themselves, name a flow control, or when their app has to connect first; all
+ * others are delivered as they come, and nothing is read for them.
  */
 
 /** Part of what a decision about a run knows. */
@@ -37,20 +38,33 @@ export function admitMessage(
   { flowControl, timeoutMs, book }: Admission,
   context: Context,
 ): MessageRow {
-  if (flowControl === null) return createMessage(fields, timeoutMs);
+  if (flowControl === null && !isHeldUp(fields.url, context)) {
+    return createMessage(fields, timeoutMs);
+  }
   const message: MessageRow = {
     ...fields,
     ...noPlaces,
     state: "scheduled",
     leaseToken: 0,
     retried: 0,
-    flowControlKey: flowControl.key,
+    flowControlKey: flowControl?.key ?? null,
   };
   const gates = book.gatesOf(message, flowControl, context);
   if (message.dueAt > context.now) return message;
   const entry = enter(message, gates, { ...context, attemptTimeoutMs: timeoutMs });
   book.put(entry.gates);
   return entry.message;
+}
+
+/** Apps that have to connect first may be away for hours: what is for them waits in the store, and not in memory as for others. */
+function isHeldUp(url: string, context: Context): boolean {
+  const origin = originOf(url);
+  return connectedApp(origin) !== null && context.isOriginFull(origin);
+}
+
+/** Whether a message that is due has to ask its gates. */
+export function passesGates({ flowControlKey, state, url }: MessageRow): boolean {
+  return flowControlKey !== null || state === "waiting" || connectedApp(originOf(url)) !== null;
 }
 
 /** Adds what has become of the gates. */

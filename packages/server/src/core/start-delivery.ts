@@ -9,7 +9,7 @@ import {
   type RunConfig,
   settingsOf,
 } from "./run-config.ts";
-import { type RunGates, withGates } from "./run-gates.ts";
+import { passesGates, type RunGates, withGates } from "./run-gates.ts";
 import { announce } from "./start-run.ts";
 import { type Context, remove, type Transition, unchanged, update } from "./transition.ts";
 import type { WaitRow } from "./wait-rows.ts";
@@ -46,7 +46,7 @@ export function decideStartDelivery(
   if (message.state === "canceling") return drop(message, state);
   const own = parseMessageConfig(step?.config ?? message.config);
   const timeoutMs = timeoutOf(message, { config, own }, context.attemptTimeoutMs);
-  if (message.flowControlKey !== null) {
+  if (passesGates(message)) {
     const counted = { ...context, attemptTimeoutMs: timeoutMs };
     return startAtGates({ ...state, message }, command, counted);
   }

@@ -24,8 +24,9 @@ export interface ConnectedDelivery {
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array | string;
-  /** Limit for the app's silence: from the delivery, or the last acknowledgement that lets it go on. */
   readonly timeoutMs: number;
+  /** Asked when the limit is reached: epoch milliseconds until which the app may take, if it has been given more time. */
+  readonly lastsUntil?: () => number;
   readonly responseBytesMax: number;
   /** The message that the app holds at first. */
   readonly messageKey: number;

@@ -90,6 +90,10 @@ const SETTINGS = {
   parallelismMax: ["REPRISE_PARALLELISM_MAX", 2_000, { min: 1, max: 100_000 }],
   /** Deliveries in flight to one origin. */
   perOriginMax: ["REPRISE_PER_ORIGIN_MAX", 50, { min: 1, max: 10_000 }],
+  /** Deliveries in flight to one connection of an app; what it announces beyond that is cut. */
+  connectedParallelismMax: ["REPRISE_CONNECTED_PARALLELISM_MAX", 1_000, { min: 1, max: 100_000 }],
+  /** A connection of an app that gave no sign of life for so long is lost. */
+  connectedSilenceMs: ["REPRISE_CONNECTED_SILENCE", 30_000, { msMax: DAY_MS }],
   // Storage.
   /** Part of the disk that may be used, by anybody, before new messages are refused. */
   diskPercentMax: ["REPRISE_DISK_PERCENT_MAX", 95, { min: 1, max: 100 }],

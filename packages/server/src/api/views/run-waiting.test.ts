@@ -24,6 +24,7 @@ const facts: RunWaitingFacts = {
   places: new Map(),
   handedAt: new Map(),
   inMemory: new Set(),
+  unreachable: new Set(),
   children: new Map(),
 };
 

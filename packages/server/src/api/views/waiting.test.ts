@@ -63,6 +63,7 @@ const nothing: WaitingFacts = {
   places: new Map(),
   handedAt: new Map(),
   inMemory: new Set(),
+  unreachable: new Set(),
 };
 
 function say(row: Partial<MessageRow>, facts: Partial<WaitingFacts> = {}): string {

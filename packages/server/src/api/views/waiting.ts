@@ -1,4 +1,5 @@
 import { messageId, type OpenMessageFields, type OpenMessageState } from "@reprise/protocol";
+import { connectedApp } from "../../core/connected-name.ts";
 import { rollPeriod } from "../../core/flow-control.ts";
 import { flowGate, originOf, queueGate } from "../../core/gates.ts";
 import type { FlowControlRow, MessageRow, MessageState, QueueRow } from "../../core/rows.ts";
@@ -32,6 +33,8 @@ export interface WaitingFacts {
   readonly handedAt: ReadonlyMap<number, number>;
   /** Keys of active messages whose deliveries wait in memory. */
   readonly inMemory: ReadonlySet<number>;
+  /** Origins that lead to apps of which no process is connected. */
+  readonly unreachable: ReadonlySet<string>;
 }
 
 /** The states as the wire names them. */
@@ -111,7 +114,9 @@ function forGate(message: OpenRow, facts: WaitingFacts): string {
   }
   const place = facts.places.get(message.key);
   const inLine = place === undefined ? "" : `, place ${place}`;
-  return `line of ${originOf(message.url)}${inLine}: more deliveries wait there than are kept in memory`;
+  const origin = originOf(message.url);
+  if (facts.unreachable.has(origin)) return `the app ${connectedApp(origin)} to connect`;
+  return `line of ${origin}${inLine}: more deliveries wait there than are kept in memory`;
 }
 
 function forQueue(message: OpenRow, name: string, facts: WaitingFacts): string {
