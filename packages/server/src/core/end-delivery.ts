@@ -16,7 +16,7 @@ import {
   retriesSaid,
 } from "./outcome.ts";
 import { isFinal, nextAttempt } from "./retry-schedule.ts";
-import type { DeadLetterRow, MessageRow, RunRow, StepRow } from "./rows.ts";
+import type { AttemptRow, DeadLetterRow, MessageRow, RunRow, StepRow } from "./rows.ts";
 import { parseMessageConfig, type RunConfig, settingsOf } from "./run-config.ts";
 import { type RunGates, withGates } from "./run-gates.ts";
 import { STATUS_TEXT } from "./status-text.ts";
@@ -39,6 +39,8 @@ export interface EndDeliveryState extends RunGates {
   readonly invoker: Recipient | null;
   /** The run's first record. Loaded when the outcome may end the run. */
   readonly initialStep: StepRow | null;
+  /** Of the message, in order, for a failure call to tell, when there are some. Loaded when the outcome may end the run. */
+  readonly attempts?: readonly AttemptRow[];
   /** The run's, for a call; for a `failureCall` the one that it reports about. */
   readonly deadLetter: DeadLetterRow | null;
 }

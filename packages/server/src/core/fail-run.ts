@@ -20,6 +20,7 @@ export function failRun(
 ): Transition<null> {
   const { message, run, config, state, command, book } = delivery;
   const failedMessage = { ...failMessage(message), retries: retriesOf(message, command.outcome) };
+  const attempt = toAttempt(message, command, verdict);
   const own = parseMessageConfig(state.step?.config ?? message.config);
   const settings = { run: config, own };
   const { failureCallback } = settingsOf(message.kind, settings, context.attemptTimeoutMs);
@@ -39,6 +40,7 @@ export function failRun(
             failureCallback,
             source: { message: failedMessage, run: failed, config, own },
             payload: state.initialStep?.body ?? new Uint8Array(),
+            failure: { ...state, attempts: [...(state.attempts ?? []), attempt] },
             book,
           },
           context,
@@ -50,7 +52,7 @@ export function failRun(
   const told = answerInvoker(state.invoker, failed, book, context);
   return {
     changes: [
-      insert("attempts", toAttempt(message, command, verdict)),
+      insert("attempts", attempt),
       update("messages", message, failedMessage),
       ...dropScheduled(others, book),
       update("runs", run, failed),

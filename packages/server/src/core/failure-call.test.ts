@@ -26,8 +26,29 @@ import {
   stepRow,
   updateOf,
 } from "./rows.suite.ts";
-import type { DeadLetterRow } from "./rows.ts";
+import type { AttemptRow, DeadLetterRow } from "./rows.ts";
 import type { MessageConfig } from "./run-config.ts";
+
+const utf8 = (text: string) => new TextEncoder().encode(text);
+
+function attemptRow(fields: Partial<AttemptRow>): AttemptRow {
+  return {
+    key: 0,
+    messageKey: 1,
+    number: 0,
+    startedAt: NOW,
+    endedAt: NOW,
+    status: 500,
+    error: "500",
+    cause: null,
+    requestHeaders: null,
+    responseHeaders: null,
+    responseBody: null,
+    isTruncated: 0,
+    move: "retry",
+    ...fields,
+  };
+}
 
 const failed = messageRow({ state: "failed", retried: 3, retries: 3, createdAt: NOW - 9_000 });
 const run = runRow({ state: "failed" });
@@ -40,6 +61,7 @@ function createCall(fields: Partial<FailureCall> = {}, config: MessageConfig = {
       source: { message: failed, run, config: runConfig(), own: { forward: {} } },
       payload: new TextEncoder().encode('{"order":7}'),
       book: new GateBook(null, []),
+      failure: { step: null, wait: null, attempts: [] },
       ...fields,
     },
     contextAt(),
@@ -79,6 +101,8 @@ describe("the body", () => {
       workflowRunId: "wfr_test",
       workflowCreatedAt: run.createdAt,
       workflowUrl: "https://app.test/api/order",
+      failedStep: null,
+      attempts: [],
     });
     expect(sourceHeader).toMatchObject({
       "Content-Type": ["application/json"],
@@ -86,6 +110,34 @@ describe("the body", () => {
       "Upstash-Retried": ["3"],
       "Upstash-Workflow-Runid": ["wfr_test"],
     });
+  });
+
+  test("names the step that has failed, and tells of its newest attempts", () => {
+    const attempt = (number: number, own: Partial<AttemptRow> = {}) =>
+      attemptRow({ number, startedAt: NOW + number, endedAt: NOW + number + 5, ...own });
+    const named = JSON.stringify({ "upstash-error-step-name": ["charge"] });
+    const long = new Uint8Array(4_097);
+    const attempts = [
+      ...Array.from({ length: 20 }, (_, number) => attempt(number, { responseBody: long })),
+      attempt(20, { responseHeaders: named, error: "500", status: 500, responseBody: utf8("no") }),
+    ];
+    const step = stepRow({ nextStepId: 4 });
+    const body = bodyOf(createCall({ failure: { step, wait: null, attempts } }));
+    expect(body.failedStep).toEqual({ stepName: "charge", stepType: null, stepId: 4 });
+    const told = body.attempts as readonly Body[]; // As above.
+    expect(told).toHaveLength(20);
+    expect(told[0]).toEqual({ startedAt: NOW + 1, endedAt: NOW + 6, status: 500, error: "500" });
+    expect(told.at(-1)).toMatchObject({ startedAt: NOW + 20, responseBody: "no" });
+  });
+
+  test("takes the name of a branch from its plan", () => {
+    const record = { stepId: 0, targetStep: 7, stepName: "ship", stepType: "Run", concurrent: 2 };
+    const step = stepRow({ slot: 14, body: utf8(JSON.stringify(record)) });
+    const body = bodyOf(createCall({ failure: { step, wait: null, attempts: [] } }));
+    expect(body.failedStep).toEqual({ stepName: "ship", stepType: "Run", stepId: 7 });
+    const broken = stepRow({ slot: 14, body: utf8("no json") });
+    const failure = { step: broken, wait: null, attempts: [] };
+    expect(bodyOf(createCall({ failure })).failedStep).toBe(null);
   });
 
   test("of a request without an answer has status 0 and no headers", () => {

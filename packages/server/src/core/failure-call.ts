@@ -4,9 +4,17 @@ import type { CancelCallback, EndDelivery, RetryCallback, RunAnswer } from "./co
 import { deadLetterNotFound } from "./dead-letter.ts";
 import { type DeliverySource, deliveryHeaders } from "./delivery.ts";
 import { errorText, judgeAttempt, retry, type Verdict } from "./end-delivery.ts";
+import { type FailureSource, failedStepOf, toldAttempts } from "./failed-step.ts";
 import { GateBook } from "./gate-book.ts";
 import { isSuccess, responseHeader } from "./outcome.ts";
-import type { CallbackState, DeadLetterRow, MessageRow, RunRow, StepRow } from "./rows.ts";
+import type {
+  AttemptRow,
+  CallbackState,
+  DeadLetterRow,
+  MessageRow,
+  RunRow,
+  StepRow,
+} from "./rows.ts";
 import { runAnswer } from "./run.ts";
 import {
   type Effective,
@@ -19,6 +27,7 @@ import {
 import { admitMessage, type RunGates, withGates } from "./run-gates.ts";
 import { announce } from "./start-run.ts";
 import { type Context, insert, remove, type Transition, unchanged, update } from "./transition.ts";
+import type { WaitRow } from "./wait-rows.ts";
 
 /**
  * The failure call: a message that tells the failure function or the failure URL about a dead letter. Its states on the dead
@@ -26,6 +35,7 @@ import { type Context, insert, remove, type Transition, unchanged, update } from
  */
 
 export interface FailureCall {
+  readonly failure: FailureSource;
   readonly deadLetter: DeadLetterRow;
   readonly failureCallback: FailureCallback;
   /** The message that failed, and what its headers were made from. */
@@ -75,8 +85,9 @@ function callConfig({ failureCallback }: FailureCall, { retryDelay }: Effective)
   return retryDelay === null ? failureCallback.config : { retryDelay, ...failureCallback.config };
 }
 
-/** The documented fields of a failure callback and those that the SDKs read (workflow protocol, 9.5). */
-function failureCallBody({ deadLetter, source, payload }: FailureCall, context: Context) {
+/** The documented fields of a failure callback, those that the SDKs read (workflow protocol, 9.5), and what failed how often. */
+function failureCallBody(call: FailureCall, context: Context) {
+  const { deadLetter, source, payload, failure } = call;
   const { message, run } = source;
   const labels = run.labels === null ? null : run.labels.slice(1, -1).split(",");
   return {
@@ -98,6 +109,8 @@ function failureCallBody({ deadLetter, source, payload }: FailureCall, context: 
     workflowCreatedAt: run.createdAt,
     workflowUrl: run.url,
     ...(labels === null ? {} : { label: labels[0], labels }),
+    failedStep: failedStepOf(failure),
+    attempts: toldAttempts(failure.attempts),
   };
 }
 
@@ -168,6 +181,10 @@ export interface CallbackCommandState extends RunGates {
   readonly config: RunConfig | null;
   readonly failedMessage: MessageRow | null;
   readonly failedStep: StepRow | null;
+  /** Of the answer of a call. */
+  readonly failedWait?: WaitRow | null;
+  /** The failed message's, in order. */
+  readonly attempts?: readonly AttemptRow[];
   readonly initialStep: StepRow | null;
   readonly callbackMessage: MessageRow | null;
 }
@@ -194,7 +211,15 @@ export function decideRetryCallback(
   const payload = initialStep?.body ?? new Uint8Array();
   const source = { message: failedMessage, run, config, own };
   const book = new GateBook(null, state.flows ?? []);
-  const call = createFailureCall({ deadLetter, failureCallback, source, payload, book }, context);
+  const failure = {
+    step: failedStep,
+    wait: state.failedWait ?? null,
+    attempts: state.attempts ?? [],
+  };
+  const call = createFailureCall(
+    { deadLetter, failureCallback, source, payload, book, failure },
+    context,
+  );
   const after: DeadLetterRow = {
     ...deadLetter,
     callbackState: "CALLBACK_INPROGRESS",

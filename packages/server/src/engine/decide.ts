@@ -8,9 +8,10 @@ import {
   needsRun,
 } from "../core/end-delivery.ts";
 import { hasEnvelope } from "../core/end-message.ts";
+import { toldAttemptKeys } from "../core/failed-step.ts";
 import { decideCancelCallback, decideRetryCallback } from "../core/failure-call.ts";
 import { decideReviveRun } from "../core/revive-run.ts";
-import type { DeadLetterRow, MessageRow } from "../core/rows.ts";
+import type { AttemptRow, DeadLetterRow, MessageRow } from "../core/rows.ts";
 import { decideCancelRun, decideFinishRun } from "../core/run.ts";
 import { decideStartDelivery } from "../core/start-delivery.ts";
 import { decideStartRun } from "../core/start-run.ts";
@@ -171,8 +172,15 @@ function endDeliveryState(
     invoker: mayEnd ? invokerOf(run, work) : null,
     openMessages: mayEnd ? work.openMessages(runKey) : [],
     initialStep: mayEnd ? work.stepInSlot(runKey, INITIAL_SLOT) : null,
+    attempts: mayEnd ? attemptsOf(message, work) : [],
     deadLetter: deadLetterKey === null ? null : work.get("deadLetters", deadLetterKey),
   };
+}
+
+/** Those that were recorded before. */
+function attemptsOf(message: MessageRow, work: WorkingSet): readonly AttemptRow[] {
+  const attempts = toldAttemptKeys(message).map((key) => work.peek("attempts", key));
+  return attempts.filter((attempt) => attempt !== null);
 }
 
 /** Whether what the delivery asks for has been recorded, or registered with somebody else. */
@@ -213,8 +221,12 @@ function callbackState(
 ) {
   const { work } = room;
   const callbackKey = deadLetter?.callbackMessageKey ?? null;
+  const failed = deadLetterState(deadLetter, room);
+  const waitKey = failed.failedMessage?.waitKey ?? null;
   return {
-    ...deadLetterState(deadLetter, room),
+    ...failed,
+    failedWait: waitKey === null ? null : work.peek("waits", waitKey),
+    attempts: failed.failedMessage === null ? [] : attemptsOf(failed.failedMessage, work),
     failedStep: deadLetter === null ? null : work.get("steps", deadLetter.messageKey),
     initialStep: deadLetter === null ? null : work.stepInSlot(deadLetter.runKey, INITIAL_SLOT),
     callbackMessage: callbackKey === null ? null : work.get("messages", callbackKey),

@@ -1,6 +1,7 @@
 import type { Command, EndDelivery } from "../core/commands.ts";
 import { mayFailRun, needsRun } from "../core/end-delivery.ts";
 import { hasEnvelope } from "../core/end-message.ts";
+import { toldAttemptKeys } from "../core/failed-step.ts";
 import {
   ATTEMPTS_PER_MESSAGE_MAX,
   type DeadLetterRow,
@@ -44,6 +45,7 @@ export async function loadFor(commands: readonly Command[], loading: Loading): P
   const rest = new Wants();
   for (const command of commands) {
     wantContinuations(command, loading.work, rest);
+    wantAttempts(command, loading.work, rest);
     wantRunFlows(command, loading.work, rest);
     handlerOf(command)?.wantRest?.(command, loading.work, rest);
   }
@@ -215,6 +217,26 @@ function wantContinuations(command: Command, work: WorkingSet, wants: Wants): vo
   wants.group("waitOfStep", message.runKey, nextStepIdOf(step));
 }
 
+/** A failure call tells how often, and with what, the message has failed before. */
+function wantAttempts(command: Command, work: WorkingSet, wants: Wants): void {
+  const message = failingMessage(command, work);
+  if (message === null) return;
+  for (const key of toldAttemptKeys(message)) wants.attempts.add(key);
+  if (message.waitKey !== null) wants.waits.add(message.waitKey);
+}
+
+function failingMessage(command: Command, work: WorkingSet): MessageRow | null {
+  if (command.type === "retryCallback") {
+    const deadLetter = work.get("deadLetters", command.deadLetterKey);
+    return deadLetter === null ? null : work.get("messages", deadLetter.messageKey);
+  }
+  if (command.type !== "endDelivery") return null;
+  const message = work.get("messages", command.messageKey);
+  // Nothing has been recorded of an attempt that is the first.
+  if (message === null || message.retried === 0 || hasEnvelope(message)) return null;
+  return mayFailRun(message, command.outcome) ? message : null;
+}
+
 /** Reads what is wanted and not known yet. */
 export async function fetchWants(wants: Wants, loading: Loading): Promise<void> {
   await fetchByKey(wants, loading);
@@ -236,6 +258,7 @@ const KEYED_TABLES = [
   "schedules",
   "bulkActions",
   "waits",
+  "attempts",
 ] as const;
 
 async function fetchByKey(wants: Wants, { work, transaction, configs }: Loading): Promise<void> {

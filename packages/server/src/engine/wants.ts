@@ -15,6 +15,7 @@ export class Wants {
   readonly schedules = new Set<number>();
   readonly bulkActions = new Set<number>();
   readonly waits = new Set<number>();
+  readonly attempts = new Set<number>();
   readonly #groups = new Map<string, readonly [GroupName, GroupValues]>();
   /** Events whose body is asked for: run and event id -> how many of them may be taken. */
   readonly eventsTaken = new Map<string, readonly [GroupValues, number]>();
