@@ -51,8 +51,8 @@ export class DLQ {
     const { filter = {}, cursor, count, order } = options;
     return this.#http.json({
       method: "GET",
-      path: ["v2", "workflows", "dlq"],
-      query: { ...filterQuery({ ...filter }), cursor, count, order },
+      path: ["v2", "dlq"],
+      query: { source: "workflow", ...filterQuery({ ...filter }), cursor, count, order },
     });
   }
 

@@ -54,7 +54,11 @@ export function triggerItem(start: RunStart): BatchItem {
 
 /** Texts are sent as they are. @throws QstashError for what JSON cannot write. */
 export function payloadText(body: unknown): string | undefined {
-  if (typeof body === "string") return body;
+  return typeof body === "string" ? body : jsonText(body);
+}
+
+/** @throws QstashError for what JSON cannot write. */
+export function jsonText(body: unknown): string | undefined {
   try {
     return JSON.stringify(body);
   } catch (cause) {

@@ -1,5 +1,5 @@
 import { type BatchAnswer, sendBatch } from "../client/trigger.ts";
-import { payloadText } from "../client/trigger-item.ts";
+import { jsonText } from "../client/trigger-item.ts";
 import { QstashError } from "../errors.ts";
 import { HEADER } from "../wire/headers.ts";
 import type { Http } from "../wire/http.ts";
@@ -36,7 +36,7 @@ export function asJson<T extends PublishRequest<unknown>>(message: T): PublishRe
   const headers = new Headers(message.headers);
   headers.set(HEADER.contentType, "application/json");
   // What it says about its destination stays as it was.
-  return { ...message, headers, body: payloadText(message.body) } as PublishRequest<string>;
+  return { ...message, headers, body: jsonText(message.body) } as PublishRequest<string>;
 }
 
 /** Sends many messages in one request: all are accepted, or none. */
