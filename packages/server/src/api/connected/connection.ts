@@ -2,7 +2,8 @@ import { isRepriseError, RepriseError } from "@reprise/protocol";
 import type { Outcome } from "../../core/outcome.ts";
 import type { ConnectedDelivery } from "../../engine/connected-apps.ts";
 import type { Host } from "../../host/host.ts";
-import { type AppEnd, type AppMessage, deliverParts, readFrame, toFrame } from "./frames.ts";
+import { type AppEnd, type AppMessage, deliverParts, readFrame } from "./frames.ts";
+import { Outbox } from "./outbox.ts";
 import { CLOSE_CODE, type ConnectedSocket } from "./socket.ts";
 import { type Ack, ackText, refusalText, type SubmitLines } from "./submission.ts";
 
@@ -52,9 +53,6 @@ interface Underway {
   outcome: Outcome | null;
 }
 
-/** Frames are about so long at most, but for single messages that are longer. */
-const FRAME_CHARS_MAX = 1024 * 1024;
-
 /** One connection of an app: its deliveries, what it submits, and how they end. */
 export class Connection {
   readonly id: string;
@@ -74,8 +72,7 @@ export class Connection {
   #heardAt: number;
   #pendingBytes = 0;
   #isPaused = false;
-  #outbox: (string | Uint8Array)[] = [];
-  #outboxChars = 0;
+  readonly #outbox: Outbox;
 
   constructor(socket: ConnectedSocket, address: string, owner: ConnectionOwner) {
     const { host } = owner;
@@ -83,6 +80,10 @@ export class Connection {
     this.address = address;
     this.#socket = socket;
     this.#owner = owner;
+    this.#outbox = new Outbox((frame) => {
+      socket.send(frame);
+      this.#weigh();
+    });
     this.#openedAt = host.now();
     this.#heardAt = this.#openedAt;
     socket.onText((text) => this.#hear(text));
@@ -192,7 +193,7 @@ export class Connection {
 
   close(code: number, reason: string): void {
     if (this.#isClosed) return;
-    this.#flush();
+    this.#outbox.flush();
     this.#socket.close(code, reason);
     this.#end();
   }
@@ -242,6 +243,9 @@ export class Connection {
       case "parallelism":
         this.#parallelism = this.#within(message.count);
         this.#owner.changed(this);
+        return;
+      case "ping":
+        this.#send(`{"pong":${message.number}}`);
     }
   }
 
@@ -341,24 +345,8 @@ export class Connection {
     this.#owner.changed(this);
   }
 
-  /** What arises in one turn of the event loop goes out together. */
   #send(...parts: readonly (string | Uint8Array)[]): void {
-    if (this.#isClosed) return;
-    if (this.#outbox.length === 0) queueMicrotask(() => this.#flush());
-    for (const part of parts) {
-      this.#outbox.push(part);
-      this.#outboxChars += part.length;
-    }
-    if (this.#outboxChars > FRAME_CHARS_MAX) this.#flush();
-  }
-
-  #flush(): void {
-    if (this.#outbox.length === 0 || this.#isClosed) return;
-    const frame = toFrame(this.#outbox);
-    this.#outbox = [];
-    this.#outboxChars = 0;
-    this.#socket.send(frame);
-    this.#weigh();
+    if (!this.#isClosed) this.#outbox.put(...parts);
   }
 
   /** A connection whose other end does not read gets nothing new. */
@@ -373,7 +361,7 @@ export class Connection {
   #end(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#outbox = [];
+    this.#outbox.clear();
     this.#owner.closed(this);
     const lost = { type: "error", cause: "disconnected" } as const;
     const message = `the connection of the app ${this.#app} was lost`;

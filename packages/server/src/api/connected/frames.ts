@@ -13,7 +13,8 @@ export type AppMessage =
     }
   | { readonly type: "submit"; readonly delivery: number; readonly lines: readonly Uint8Array[] }
   | AppEnd
-  | { readonly type: "parallelism"; readonly count: number };
+  | { readonly type: "parallelism"; readonly count: number }
+  | { readonly type: "ping"; readonly number: number };
 
 export interface AppEnd {
   readonly type: "end";
@@ -101,9 +102,10 @@ function toMessage(head: Head, bytes: Buffer, lines: Lines): AppMessage {
   if (head.parallelism !== undefined) {
     return { type: "parallelism", count: toParallelism(head.parallelism) };
   }
+  if (head.ping !== undefined) return { type: "ping", number: toNumber("ping", head.ping) };
   if (isJsonObject(head.hello)) return toHello(head.hello);
   throw invalid(
-    `a message must have the field hello, submit, end or parallelism, got ${shown(Object.keys(head))}`,
+    `a message must have the field hello, submit, end, parallelism or ping, got ${shown(Object.keys(head))}`,
   );
 }
 
@@ -163,8 +165,12 @@ function toId(name: string, value: unknown): number {
 }
 
 function toParallelism(value: unknown): number {
+  return toNumber("parallelism", value);
+}
+
+function toNumber(name: string, value: unknown): number {
   if (isWhole(value)) return value;
-  throw invalid(`parallelism must be a whole number from 0, got ${shown(value)}`);
+  throw invalid(`${name} must be a whole number from 0, got ${shown(value)}`);
 }
 
 function isWhole(value: unknown): value is number {
