@@ -31,7 +31,7 @@ function shown(name: string, type: string): string {
 /** File and line of the author's call: the first frame that is not the SDK's own. */
 function callSite(stack: string | undefined): string | null {
   const frames = (stack ?? "").split("\n").slice(1);
-  const own = frames.findIndex((frame) => /\b(?:WorkflowContext|StepContext)\b/.test(frame));
+  const own = frames.findLastIndex((frame) => /\bWorkflowContext\b/.test(frame));
   const frame = frames[own + 1];
   if (own === -1 || frame === undefined) return null;
   return /\(?((?:file:|\/|[a-z]:\\|\w+:\/\/)[^()\s]+:\d+:\d+)\)?/i.exec(frame)?.[1] ?? null;

@@ -32,6 +32,8 @@ export class Execution {
   #onChange: (() => void) | null = null;
   /** Name of the step whose own function runs now: whatever asks for a step meanwhile is inside of it. */
   #acting: string | null = null;
+  /** A branch has failed for good, and the function has been told before the others are through. */
+  #isGroupBroken = false;
   #newest: { readonly stepName: string; readonly value: unknown } | null = null;
 
   constructor(history: History) {
@@ -110,6 +112,7 @@ export class Execution {
   /** Tells the function that a step of it has failed for good, before that is recorded: it may catch the error. */
   fail(member: Member, error: StepError): void {
     this.#open = this.#open.filter((other) => other !== member);
+    this.#isGroupBroken = this.#open.length > 0;
     member.reject(error);
   }
 
@@ -155,7 +158,7 @@ export class Execution {
 
   #groupFault(): DivergenceError | null {
     const size = this.#recordedSize();
-    if (size === null || this.#open.length === size) return null;
+    if (size === null || this.#open.length === size || this.#isGroupBroken) return null;
     return groupDivergence(
       this.#open.map(({ call }) => call.name),
       size,
