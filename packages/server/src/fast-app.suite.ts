@@ -20,6 +20,11 @@ export interface FastWorld {
   readonly proceed: (runId: string, hold: Held, lines: readonly unknown[]) => Promise<Called>;
   /** The run's records as they were submitted, the payload included. */
   readonly records: (runId: string) => Promise<readonly string[]>;
+  /** The item of a batch that submits a record on the public wire. */
+  readonly item: (runId: string, record: unknown) => unknown;
+  readonly deadLetters: () => Promise<readonly Readonly<Record<string, unknown>>[]>;
+  /** Resolves when all that has been submitted is on disk. */
+  readonly settled: () => Promise<void>;
   /** The run as the logs show it, once it is in this state. */
   readonly runIn: (state: string, runId: string) => Promise<Readonly<Record<string, unknown>>>;
 }
@@ -92,6 +97,20 @@ export async function openFastWorld(
     records: async (runId) => {
       const { body } = await call("GET", `/v2/workflows/runs/${runId}`);
       return listOf(JSON.stringify(body));
+    },
+    item: (runId, record) => ({
+      ...triggerItem(app.url, runId, { "upstash-workflow-init": "false" }),
+      body: JSON.stringify(record),
+    }),
+    deadLetters: async () => {
+      const { body } = await call("GET", "/v2/workflows/dlq");
+      return body.messages as readonly Readonly<Record<string, unknown>>[]; // The wire's shape.
+    },
+    settled: async () => {
+      // Its commit has everything before it.
+      await call("POST", "/v2/queues", {
+        body: JSON.stringify({ queueName: "q", parallelism: 1 }),
+      });
     },
     runIn: async (state, runId) => {
       for (let look = 0; look < LOOKS_MAX; look += 1) {
