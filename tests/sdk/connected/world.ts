@@ -1,0 +1,174 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, connect as dial, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Client } from "@reprise/sdk";
+import { type Connection, type ConnectOptions, connect } from "@reprise/sdk/connect";
+import { devServerConfig, type RunningServer, startServer } from "@reprise/server";
+import { afterEach, beforeEach } from "vitest";
+
+/** A server and apps of the SDK that are connected to it, each over a path of its own that a test can cut. */
+export interface World {
+  readonly server: RunningServer;
+  readonly client: Client;
+  /** A process of an app; resolves once it is connected. */
+  app(workflows: ConnectOptions["workflows"], own?: Partial<ConnectOptions>): Promise<App>;
+  /** Stops the server; `start` starts another one on the same data and the same port. */
+  stop(): Promise<void>;
+  start(): Promise<void>;
+  succeeded(runId: string): Promise<string | undefined>;
+  /** Names of the recorded steps, in order. */
+  stepNames(runId: string): Promise<readonly string[]>;
+}
+
+export interface App {
+  readonly connection: Connection;
+  readonly states: readonly string[];
+  /** Cuts the way to the server as the end of a process or of a network does: without a goodbye. */
+  cut(): void;
+}
+
+/** Waits until `fact` gives something. */
+export async function until<T>(
+  fact: () => Promise<T | null | undefined | false> | T | null | undefined | false,
+): Promise<T> {
+  for (;;) {
+    const found = await fact();
+    if (found !== null && found !== undefined && found !== false) return found;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** Something that a test waits for, or lets happen. */
+export interface Gate {
+  readonly opened: Promise<void>;
+  open(): void;
+}
+
+export function gate(): Gate {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { opened: promise, open: () => resolve() };
+}
+
+export function createWorld(): World {
+  let dataDir: string;
+  let server: RunningServer | null = null;
+  let port = 0;
+  let ends: (() => void | Promise<void>)[] = [];
+
+  const start = async () => {
+    const config = { ...devServerConfig({ port, dataDir }), drainMs: 2_000 };
+    server = await startServer(config, { writeLine: () => {} });
+    port = server.port;
+  };
+  const stop = async () => {
+    await server?.close();
+    server = null;
+  };
+  const current = () => {
+    if (server === null) throw new Error("the server is stopped");
+    return server;
+  };
+  const client = () => new Client({ baseUrl: current().url, token: current().token });
+  const logOf = async (runId: string) => {
+    const { runs } = await client().logs({ filter: { workflowRunId: runId } });
+    return runs[0];
+  };
+
+  beforeEach(async () => {
+    dataDir = mkdtempSync(join(tmpdir(), "reprise-connected-"));
+    port = 0;
+    ends = [];
+    await start();
+  });
+  afterEach(async () => {
+    for (const end of ends) await end();
+    await stop();
+    rmSync(dataDir, { recursive: true });
+  });
+
+  return {
+    get server() {
+      return current();
+    },
+    get client() {
+      return client();
+    },
+    start,
+    stop,
+    app: async (workflows, own = {}) => {
+      const path = await openPath(() => port);
+      const states: string[] = [];
+      const connection = connect({
+        server: path.url,
+        token: current().token,
+        app: "shop",
+        workflows,
+        onStateChange: (state) => states.push(state),
+        ...own,
+      });
+      ends.push(async () => {
+        connection.close();
+        await path.close();
+      });
+      await until(() => connection.state === "connected");
+      return { connection, states, cut: path.cut };
+    },
+    succeeded: async (runId) => {
+      const run = await until(async () => {
+        const found = await logOf(runId);
+        return found?.workflowState === "RUN_SUCCESS" ? found : null;
+      });
+      return run.workflowRunResponse;
+    },
+    stepNames: async (runId) => {
+      const run = await logOf(runId);
+      const groups = run?.steps ?? [];
+      return groups.flatMap(({ steps }) =>
+        Array.from<object>(steps).flatMap((step) =>
+          "stepName" in step && typeof step.stepName === "string" ? step.stepName : [],
+        ),
+      );
+    },
+  };
+}
+
+interface Path {
+  readonly url: string;
+  cut(): void;
+  close(): Promise<void>;
+}
+
+/** A wire to the server that can be cut. */
+async function openPath(portNow: () => number): Promise<Path> {
+  const sockets = new Set<Socket>();
+  const keep = (socket: Socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+    socket.on("close", () => sockets.delete(socket));
+  };
+  const wire = createServer((near) => {
+    const far = dial({ port: portNow(), host: "127.0.0.1" });
+    keep(near);
+    keep(far);
+    near.on("close", () => far.destroy());
+    far.on("close", () => near.destroy());
+    near.pipe(far);
+    far.pipe(near);
+  });
+  await new Promise<void>((resolve) => wire.listen(0, "127.0.0.1", resolve));
+  const address = wire.address();
+  if (typeof address !== "object" || address === null) throw new Error("it listens on no port");
+  const cut = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    cut,
+    close: () =>
+      new Promise((resolve) => {
+        wire.close(() => resolve());
+        cut();
+      }),
+  };
+}
