@@ -124,7 +124,11 @@ function isList(request: CancelRequest): request is readonly string[] {
 function cancelQuery(request: Exclude<CancelRequest, string>): Record<string, QueryValue> {
   if (isList(request)) return selectionQuery({ ids: request }, IDS);
   const { messageIds: ids, filter, all, count } = { count: undefined, ...request };
-  if (filter === undefined) return selectionQuery({ ids, all, count }, IDS);
+  if (filter === undefined) {
+    // A count would be a bound: without one the request still has to say that it means something.
+    const everything = all === true && count === undefined ? { fromDate: 0 } : {};
+    return { ...selectionQuery({ ids, all, count }, IDS), ...everything };
+  }
   return selectionQuery({ ids, all, count, filter: toWireFilter(filter) }, IDS);
 }
 

@@ -2,7 +2,7 @@
 
 import * as protocol from "@reprise/protocol";
 import { expect, test } from "vitest";
-import * as sdk from "../../../packages/sdk/src/wire/headers.ts";
+import * as sdk from "./headers.ts";
 
 /** What only the SDK and Reprise say to each other: docs/fast-modes.md. */
 const OWN = ["delivery", "answer", "hold"];
