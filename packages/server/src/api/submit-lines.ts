@@ -27,13 +27,15 @@ export type LinesAnswer =
     }
   | { readonly type: "stop"; readonly reason: string };
 
+export type LinesRoom = Pick<ApiRoom, "engine" | "store" | "host" | "settings">;
+
 /**
  * Executes the lines as one, and resolves after the commit.
  * @throws RepriseError when they are refused; then nothing has changed.
  */
 export async function submitLines(
   submission: LinesSubmission,
-  room: ApiRoom,
+  room: LinesRoom,
 ): Promise<LinesAnswer> {
   const { messageKey, leaseToken, mayGoOn = true } = submission;
   const hold = { messageKey, leaseToken };
@@ -51,7 +53,8 @@ export async function submitLines(
   const held = heldNow(last, hold, room);
   if (held !== null) return { type: "held", ...held };
   if (last.deduplicated) return STOP.recorded;
-  if (!isHolding) return mayGoOn ? STOP.lost : STOP.stopping;
+  if (!mayGoOn) return STOP.stopping;
+  if (!isHolding || last.held !== undefined) return STOP.lost;
   return commands.length === 1 && commands[0]?.type === "submitStep" ? STOP.later : STOP.others;
 }
 
@@ -72,7 +75,7 @@ const STOP = {
 function holderOf(
   { messageKey, leaseToken }: Hold,
   { runId }: LinesSubmission,
-  { engine }: ApiRoom,
+  { engine }: LinesRoom,
 ): Exchange | null {
   const exchange = engine.exchangeOf(messageKey);
   if (exchange === null || exchange.message.leaseToken !== leaseToken) return null;
@@ -88,7 +91,7 @@ function sourceOf({ delivery }: Exchange, { runId, callerIp }: LinesSubmission):
 /** Nobody in this process speaks for the message: what it had brought along stands in its record. */
 async function storedSource(
   { runId, messageKey, callerIp }: LinesSubmission,
-  { store }: ApiRoom,
+  { store }: LinesRoom,
 ): Promise<LinesSource> {
   const [step] = await store.get("steps", [messageKey]);
   const [message] = step === undefined ? await store.get("messages", [messageKey]) : [];
@@ -120,7 +123,7 @@ function withHold(commands: readonly Command[], hold: Hold): readonly Command[] 
 function heldNow(
   { messageKey, held, deduplicated }: SubmitStepAnswer,
   before: Hold,
-  { engine }: ApiRoom,
+  { engine }: LinesRoom,
 ) {
   const exchange = engine.exchangeOf(messageKey);
   if (exchange === null) return null;

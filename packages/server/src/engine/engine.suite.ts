@@ -4,7 +4,7 @@ import type { MessageRow, RunRow } from "../core/rows.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
 import type { Store, Transaction } from "../store/store.ts";
 import { Engine } from "./engine.ts";
-import type { EngineLimits } from "./engine-options.ts";
+import type { EngineLimits, ReadAnswer } from "./engine-options.ts";
 import { ScriptedHost } from "./scripted-host.suite.ts";
 
 /** A whole engine over a real store in memory; the clock and the network are the test's. */
@@ -47,8 +47,12 @@ export const limits: EngineLimits = {
 
 const keys = { current: "sig_current", next: "sig_next" };
 
-export async function openWorld(own: Partial<EngineLimits> = {}): Promise<World> {
+export async function openWorld(
+  own: Partial<EngineLimits> = {},
+  toReader?: (host: ScriptedHost) => ReadAnswer,
+): Promise<World> {
   const host = new ScriptedHost();
+  const reading = toReader === undefined ? {} : { readAnswer: toReader(host) };
   const store = await openSqliteStore({ path: ":memory:" });
   const faults: Faults = { next: [], beginGate: null, commitGate: null, reads: 0 };
   const wrapped = withFaults(store, faults);
@@ -57,6 +61,7 @@ export async function openWorld(own: Partial<EngineLimits> = {}): Promise<World>
       host,
       store: wrapped,
       keys: () => keys,
+      ...reading,
       limits: { ...limits, ...own, ...more },
     });
   return { host, store, faults, engine: restart(), restart };
