@@ -46,7 +46,7 @@ export class RecordingServer {
         body: Buffer.concat(chunks).toString("utf8"),
       });
       const { status = 200, headers = {}, body, isCut } = this.canned.shift() ?? {};
-      if (isCut === true) return incoming.destroy();
+      if (isCut === true) return incoming.socket.destroy();
       return outgoing.writeHead(status, headers).end(body ?? answerFor(method, path));
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
