@@ -43,7 +43,11 @@ export interface AnswerFields {
     readonly error?: string;
     readonly responseStatus?: number;
   }[];
-  readonly messages: readonly { readonly messageId: string; readonly workflowRunId?: string }[];
+  readonly messages: readonly {
+    readonly messageId: string;
+    readonly workflowRunId?: string;
+    readonly waitingFor?: string;
+  }[];
   readonly runs: readonly {
     readonly workflowState: string;
     readonly waitingFor?: string;
