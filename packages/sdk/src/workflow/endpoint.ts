@@ -37,6 +37,18 @@ export interface Around {
   readonly env?: Environment | undefined;
   /** The connection that has brought the delivery; it vouches for it, so that no signature is looked for. */
   readonly socket?: Socket | undefined;
+  readonly bench?: Bench | undefined;
+}
+
+/** How the testing kit runs a workflow without a server. */
+export interface Bench {
+  /** In place of what options and environment say. */
+  readonly settings: Partial<Settings>;
+  /** Called before the function of a run begins. */
+  readonly onBegin: (begun: {
+    readonly execution: Execution;
+    readonly context: WorkflowContext;
+  }) => void;
 }
 
 /** A request that has been read and checked. */
@@ -46,6 +58,7 @@ export interface Read {
   readonly settings: Settings;
   readonly url: string;
   readonly socket: Socket | undefined;
+  readonly bench: Bench | undefined;
 }
 
 /** A workflow behind a URL: everything that the server, or somebody who starts a run, may send there. */
@@ -67,13 +80,15 @@ export class Endpoint<Payload, Result> {
 
   /** Never throws: what goes wrong is an answer. */
   async handle(request: RequestLike, around: Around = {}): Promise<Answer> {
-    const settings = this.#settingsFor(around.env);
-    const isFast = this.#isFast(request, settings, around.socket);
+    const { socket, bench } = around;
+    const known = this.#settingsFor(around.env);
+    const settings = bench === undefined ? known : { ...known, ...bench.settings };
+    const isFast = this.#isFast(request, settings, socket);
     try {
       const url = workflowUrl(request.url, settings);
       const body = await request.text();
-      if (around.socket === undefined) await verify(request, body, settings);
-      return await this.#dispatch({ request, body, settings, url, socket: around.socket });
+      if (socket === undefined) await verify(request, body, settings);
+      return await this.#dispatch({ request, body, settings, url, socket, bench });
     } catch (error) {
       const shown = error instanceof Error ? error : new Error(String(error), { cause: error });
       await settings.watchers.tell("onError", { error: shown });
@@ -189,6 +204,7 @@ export class Endpoint<Payload, Result> {
       labels: labelsOf(request.headers),
       retried: () => facts.retried,
     });
+    read.bench?.onBegin({ execution, context: context as WorkflowContext });
     execution.start(() => this.#route(context));
     return { execution, context, facts };
   }
