@@ -4,6 +4,7 @@ import { HEADER } from "../wire/headers.ts";
 import { type FlatHeaders, settingHeaders } from "../wire/message-headers.ts";
 import type { SharedSettings } from "../wire/options.ts";
 import { startHeaders } from "../wire/start-headers.ts";
+import type { HeadersInit } from "../wire/web-types.ts";
 
 /** The message that starts a run, as an item of `POST /v2/batch`. */
 

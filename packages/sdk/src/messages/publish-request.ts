@@ -15,6 +15,7 @@ import {
 } from "../wire/message-headers.ts";
 import type { Duration, HTTPMethods, SharedSettings } from "../wire/options.ts";
 import { withPrefix } from "../wire/start-headers.ts";
+import type { BodyInit, HeadersInit } from "../wire/web-types.ts";
 
 /** What a message is given, and how it becomes headers. */
 

@@ -1,6 +1,11 @@
 import { QstashError, SignatureError, type SignatureFault } from "../errors.ts";
 import { base64FromBytes, bytesFromBase64 } from "../wire/base64.ts";
-import { readEnvironment } from "../wire/environment.ts";
+import {
+  DEVELOPMENT,
+  type Environment,
+  isDevelopment,
+  readEnvironment,
+} from "../wire/environment.ts";
 
 /** Checks that a request comes from the server: its signature is a JWT with HS256 over the URL and the body. */
 
@@ -9,6 +14,20 @@ export interface ReceiverConfig {
   readonly currentSigningKey?: string | undefined;
   /** `QSTASH_NEXT_SIGNING_KEY` when not given; the server signs with it behind its next rotation. */
   readonly nextSigningKey?: string | undefined;
+  /** A server of development is meant: its keys in place of others. When `QSTASH_DEV` is set. */
+  readonly devMode?: boolean | undefined;
+}
+
+/** The keys that signatures may be made with; none when nothing is said about them. */
+export function signingKeysOf(
+  { currentSigningKey, nextSigningKey, devMode }: ReceiverConfig,
+  environment: Environment,
+): readonly string[] {
+  const isDev = isDevelopment(environment, devMode);
+  if (isDev) return [DEVELOPMENT.currentSigningKey, DEVELOPMENT.nextSigningKey];
+  const current = currentSigningKey || environment.QSTASH_CURRENT_SIGNING_KEY || "";
+  const next = nextSigningKey || environment.QSTASH_NEXT_SIGNING_KEY || "";
+  return [current, next].filter((key) => key !== "");
 }
 
 export interface VerifyRequest {
@@ -47,10 +66,13 @@ const HMAC = { name: "HMAC", hash: "SHA-256" } as const;
 /** Holds the keys of a server; one object serves every request. */
 export class Receiver {
   readonly #config: ReceiverConfig;
+  readonly #environment: Environment | undefined;
   readonly #keys = new Map<string, Promise<CryptoKey>>();
 
-  constructor(config: ReceiverConfig = {}) {
+  /** @param environment variables to read in place of those of the process. */
+  constructor(config: ReceiverConfig = {}, environment?: Environment) {
     this.#config = config;
+    this.#environment = environment;
   }
 
   /**
@@ -77,12 +99,8 @@ export class Receiver {
   }
 
   #secrets(): readonly string[] {
-    const environment = readEnvironment();
-    const { currentSigningKey, nextSigningKey } = this.#config;
-    const current = currentSigningKey || environment.QSTASH_CURRENT_SIGNING_KEY;
-    const next = nextSigningKey || environment.QSTASH_NEXT_SIGNING_KEY;
-    const secrets = [current, next].filter((secret) => secret !== undefined && secret !== "");
-    if (secrets.length > 0) return secrets as string[]; // Undefined has been filtered out.
+    const secrets = signingKeysOf(this.#config, this.#environment ?? readEnvironment());
+    if (secrets.length > 0) return secrets;
     throw new QstashError(
       "there are no signing keys: set QSTASH_CURRENT_SIGNING_KEY and QSTASH_NEXT_SIGNING_KEY, or give them to the Receiver",
     );

@@ -5,6 +5,7 @@ import type { Http } from "../wire/http.ts";
 import { entry, forwardHeaders } from "../wire/message-headers.ts";
 import type { HeaderLists } from "../wire/options.ts";
 import { checkId } from "../wire/selection.ts";
+import type { BodyInit } from "../wire/web-types.ts";
 import { type MessageOptions, optionHeaders } from "./publish-request.ts";
 
 /** A schedule to make. */

@@ -2,6 +2,7 @@ import { QstashEmptyArrayError } from "../errors.ts";
 import type { Http, HttpRequest } from "../wire/http.ts";
 import { forwardHeaders } from "../wire/message-headers.ts";
 import type { HeaderLists } from "../wire/options.ts";
+import type { HeadersInit } from "../wire/web-types.ts";
 
 export interface Endpoint {
   readonly name?: string;

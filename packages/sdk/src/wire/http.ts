@@ -4,7 +4,14 @@ import {
   QstashError,
   QstashRatelimitError,
 } from "../errors.ts";
-import { type Environment, readEnvironment } from "./environment.ts";
+import {
+  DEVELOPMENT,
+  developmentUrl,
+  type Environment,
+  isDevelopment,
+  readEnvironment,
+} from "./environment.ts";
+import type { BodyInit, HeadersInit } from "./web-types.ts";
 
 /** Requests to the server: base URL, token, retries of what never arrived, and errors with the server's own words. */
 
@@ -17,6 +24,8 @@ export interface HttpOptions {
   readonly retry?: RetryOptions | false | undefined;
   /** Sent with every message, unless the message has the same header: settings, and headers for its destination. */
   readonly headers?: HeadersInit | undefined;
+  /** A server of development is meant, such as `reprise dev`: its address and token in place of others. When `QSTASH_DEV` is set. */
+  readonly devMode?: boolean | undefined;
   /** In place of the global `fetch`. */
   readonly fetch?: typeof fetch | undefined;
 }
@@ -50,10 +59,12 @@ export class Http {
   /** @param environment variables to read in place of those of the process. */
   constructor(options: HttpOptions = {}, environment: Environment = readEnvironment()) {
     this.#options = options;
+    const isDev = isDevelopment(environment, options.devMode);
     // A variable that is set to nothing is as good as none.
     const baseUrl = options.baseUrl || environment.QSTASH_URL || BASE_URL_DEFAULT;
-    this.baseUrl = baseUrl.trim().replace(/\/+$/, "");
-    this.token = (options.token || environment.QSTASH_TOKEN || "").trim();
+    const token = options.token || environment.QSTASH_TOKEN || "";
+    this.baseUrl = (isDev ? developmentUrl(environment) : baseUrl).trim().replace(/\/+$/, "");
+    this.token = isDev ? DEVELOPMENT.token : token.trim();
   }
 
   /** Headers that every message has. */

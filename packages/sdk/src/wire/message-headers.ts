@@ -1,6 +1,7 @@
 import { FORWARD_PREFIX, HEADER } from "./headers.ts";
 import type { Duration, Redaction, SharedSettings } from "./options.ts";
 import { flowControlHeaders } from "./start-headers.ts";
+import type { HeadersInit } from "./web-types.ts";
 
 /** How settings of messages become headers. Names are in lower case. */
 

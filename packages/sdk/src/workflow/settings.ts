@@ -1,4 +1,4 @@
-import { Receiver } from "../messages/receiver.ts";
+import { Receiver, signingKeysOf } from "../messages/receiver.ts";
 import { Http } from "../wire/http.ts";
 import { printing, Watchers } from "./middleware.ts";
 import type { Mode, RequestReceiver, ServeOptions } from "./workflow.ts";
@@ -49,8 +49,7 @@ export function toSettings(options: ServeOptions<never, never>, env: Environment
 
 function toHttp(client: ServeOptions["qstashClient"], env: Environment): Http {
   if (client === undefined || !("http" in client)) {
-    const fromEnvironment = { baseUrl: env.QSTASH_URL, token: env.QSTASH_TOKEN };
-    return new Http({ ...fromEnvironment, ...client });
+    return new Http(client, env);
   }
   if (client.http instanceof Http) return client.http;
   // A client of another package, or of another copy of this one.
@@ -59,10 +58,7 @@ function toHttp(client: ServeOptions["qstashClient"], env: Environment): Http {
 }
 
 function receiverOf(env: Environment): Receiver | undefined {
-  const currentSigningKey = env.QSTASH_CURRENT_SIGNING_KEY;
-  const nextSigningKey = env.QSTASH_NEXT_SIGNING_KEY;
-  if (!currentSigningKey || !nextSigningKey) return undefined;
-  return new Receiver({ currentSigningKey, nextSigningKey });
+  return signingKeysOf({}, env).length === 0 ? undefined : new Receiver({}, env);
 }
 
 interface NavigatorLike {
