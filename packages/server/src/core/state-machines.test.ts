@@ -36,6 +36,16 @@ import type { Transition } from "./transition.ts";
 
 /** The machines of workflow runs. */
 
+/** The answer of an app whose lines cannot be accepted. */
+const refused: Outcome = {
+  type: "response",
+  status: 200,
+  headers: {},
+  body: new Uint8Array(),
+  isTruncated: false,
+  refusal: "line 1: must be a JSON object",
+};
+
 describe("message", () => {
   const message = (state: string): MessageRow | null =>
     state === "gone"
@@ -111,6 +121,25 @@ describe("message", () => {
       );
     };
 
+  const proceed =
+    (leaseToken: number, delayMs = 0): Cell =>
+    (state) => {
+      const transition = decideSubmitStep(
+        {
+          run: runRow(),
+          config: runConfig(),
+          deadLetter: null,
+          wait: null,
+          recorded: null,
+          plan: null,
+          held: message(state),
+        },
+        submitStep({ hold: { messageKey: 3, leaseToken }, dueAt: NOW + delayMs }),
+        contextAt(),
+      );
+      return stateAfter(transition, "messages", 3);
+    };
+
   walk("Message", {
     due: (state) => stateAfter(start(message(state), false), "messages", 3),
     "not due yet": (state) => {
@@ -133,6 +162,10 @@ describe("message", () => {
     "outcome, run ended": end(response(500), { run: runRow({ state: "canceled" }) }),
     "run finished": ended(decideFinishRun),
     "run cancelled": ended(decideCancelRun),
+    "answer refused": end(refused),
+    "invocation goes on": proceed(1),
+    "goes on under an old lease": proceed(0),
+    "goes on, next not due": proceed(1, 1_000),
   });
 });
 
@@ -146,11 +179,13 @@ describe("run", () => {
   const live = (state: string) => (state === "started" ? run(state) : null);
 
   const submit =
-    (recorded: ReturnType<typeof stepRow> | null): Cell =>
+    (recorded: ReturnType<typeof stepRow> | null, held: MessageRow | null = null): Cell =>
     (state) =>
       orStatus(() => {
-        const { changes, answer } = decideSubmitStep(
+        const hold = { messageKey: 3, leaseToken: 1 };
+        const { changes, answer, effects } = decideSubmitStep(
           {
+            held,
             run: run(state),
             config: runConfig(),
             deadLetter: state === "failed" ? deadLetterRow() : null,
@@ -158,9 +193,10 @@ describe("run", () => {
             recorded,
             plan: null,
           },
-          submitStep(),
+          held === null ? submitStep() : submitStep({ hold }),
           contextAt(),
         );
+        if (effects.some(({ type }) => type === "hold")) return "recorded, held";
         if (answer.deduplicated) return changes.length === 0 ? "first answer" : "changed";
         const hasMessage = changes.some(({ table }) => table === "messages");
         return hasMessage ? "recorded, message" : "recorded";
@@ -168,6 +204,7 @@ describe("run", () => {
 
   walk("Run", {
     "new step": submit(null),
+    "new step, goes on": submit(null, messageRow({ state: "active" })),
     "step of a taken slot": submit(stepRow({ slot: 5 })),
     finish: (state) => {
       const command = { type: "finishRun", runId: "wfr_test", response: null } as const;
