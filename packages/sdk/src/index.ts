@@ -63,6 +63,12 @@ export type {
   Redaction,
   SharedSettings,
 } from "./wire/options.ts";
+// Names that code which comes from another package has.
+export type {
+  InvokeResponse as InvokeStepResponse,
+  WaitOptions as WaitEventOptions,
+  WaitResponse as WaitStepResponse,
+} from "./workflow/context.ts";
 export {
   type CallResponse,
   type CallSettings,
@@ -101,8 +107,11 @@ export type {
   FailureFunction,
   Mode,
   RequestReceiver,
+  RequestReceiver as WorkflowReceiver,
   RouteFunction,
   ServeOptions,
+  ServeOptions as WorkflowServeOptions,
   StandardSchema,
   Workflow,
+  Workflow as InvokableWorkflow,
 } from "./workflow/workflow.ts";

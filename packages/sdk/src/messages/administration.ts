@@ -20,6 +20,7 @@ export class Keys {
     this.#http = http;
   }
 
+  /** The keys that messages are signed with. */
   async get(): Promise<SigningKeys> {
     return this.#http.json({ method: "GET", path: ["v2", "keys"] });
   }
@@ -33,6 +34,7 @@ export class Keys {
 /** Everything; looking at everything but keys and tokens; or sending messages and going on with runs. */
 export type TokenScope = "full" | "read-only" | "publish-only";
 
+/** A token, without its text. */
 export interface TokenInfo {
   readonly id: string;
   readonly name: string;
@@ -50,6 +52,7 @@ export class Tokens {
     this.#http = http;
   }
 
+  /** Every token. */
   async list(): Promise<TokenInfo[]> {
     return this.#http.json({ method: "GET", path: ["v2", "tokens"] });
   }
@@ -68,6 +71,7 @@ export class Tokens {
     });
   }
 
+  /** Lets a token open nothing any more. */
   async revoke(id: string): Promise<void> {
     await this.#http.done({ method: "DELETE", path: ["v2", "tokens", checkId(id, "token")] });
   }
@@ -90,6 +94,7 @@ export interface BulkAction {
   readonly filter: Record<string, string[]>;
 }
 
+/** Which bulk actions, and how many. */
 export interface BulkActionListOptions {
   readonly state?: BulkAction["state"] | undefined;
   readonly count?: number | undefined;
@@ -104,6 +109,7 @@ export class BulkActions {
     this.#http = http;
   }
 
+  /** One bulk action, by its id. */
   async get(actionId: string): Promise<BulkAction> {
     const path = ["v2", "bulkActions", checkId(actionId, "bulk action")];
     return this.#http.json({ method: "GET", path });
@@ -121,6 +127,7 @@ export class BulkActions {
     });
   }
 
+  /** Every bulk action, page by page. */
   all(
     options: Omit<BulkActionListOptions, "cursor"> = {},
   ): AsyncGenerator<BulkAction, void, undefined> {

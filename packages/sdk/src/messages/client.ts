@@ -11,6 +11,7 @@ import { Queue, type QueueRequest } from "./queue.ts";
 import { Schedules } from "./schedules.ts";
 import { UrlGroups } from "./url-groups.ts";
 
+/** How a client reaches the server. */
 export interface ClientConfig extends HttpOptions {
   /** Nothing is measured: it is taken so that callers need not be changed. */
   readonly enableTelemetry?: boolean | undefined;
@@ -48,6 +49,7 @@ export class Client {
     return this.urlGroups;
   }
 
+  /** One queue, by its name. */
   queue({ queueName }: QueueRequest = {}): Queue {
     return new Queue(this.http, queueName);
   }

@@ -31,6 +31,7 @@ interface HostPathFilter {
 /** Filters of messages that have not ended. */
 export interface MessageFilter extends SharedFilter, HostPathFilter {}
 
+/** Which of the messages that are not through. */
 export interface OpenMessageFilter extends MessageFilter {
   readonly state?: OpenMessageState | readonly OpenMessageState[] | undefined;
 }
@@ -42,6 +43,7 @@ export interface DlqFilter extends SharedFilter {
   readonly responseStatus?: number | readonly number[] | undefined;
 }
 
+/** How far a message has come. */
 export type State =
   | "CREATED"
   | "ACTIVE"

@@ -1,5 +1,6 @@
 import type { Http, HttpRequest } from "../wire/http.ts";
 
+/** The limits of a key, and what is in flight under it. */
 export interface FlowControlInfo {
   readonly flowControlKey: string;
   /** Messages that wait for the key. */
@@ -48,6 +49,7 @@ export class FlowControlApi {
     this.#http = http;
   }
 
+  /** The limits of a key, and what is in flight under it. */
   async get(flowControlKey: string): Promise<FlowControlInfo> {
     return this.#http.json({ method: "GET", path: ["v2", "flowControl", flowControlKey] });
   }
@@ -57,6 +59,7 @@ export class FlowControlApi {
     return this.#http.json({ method: "GET", path: ["v2", "flowControl"], query: { search } });
   }
 
+  /** How many requests of the whole server are in flight, and may be. */
   async getGlobalParallelism(): Promise<GlobalParallelismInfo> {
     const path = ["v2", "globalParallelism"];
     const info = await this.#http.json<Partial<GlobalParallelismInfo>>({ method: "GET", path });
@@ -68,10 +71,12 @@ export class FlowControlApi {
     await this.#act(flowControlKey, "pause");
   }
 
+  /** Lets deliveries under the key go on. */
   async resume(flowControlKey: string): Promise<void> {
     await this.#act(flowControlKey, "resume");
   }
 
+  /** Sets the limits of a key, whatever messages say. */
   async pin(
     flowControlKey: string,
     { parallelism, rate, period }: PinFlowControlOptions,
@@ -79,6 +84,7 @@ export class FlowControlApi {
     await this.#act(flowControlKey, "pin", { parallelism, rate, period });
   }
 
+  /** Lets messages say the limits of a key again. */
   async unpin(
     flowControlKey: string,
     { parallelism, rate }: UnpinFlowControlOptions,

@@ -15,6 +15,7 @@ export type {
   HTTPMethods,
   Redaction,
 } from "../wire/options.ts";
+export type { BodyInit, HeadersInit } from "../wire/web-types.ts";
 export {
   type BulkAction,
   type BulkActionListOptions,
@@ -56,6 +57,18 @@ export {
   type MessageListOptions,
   Messages,
 } from "./messages.ts";
+export type {
+  Event,
+  EventPayload,
+  EventsRequest,
+  GetEventsPayload,
+  GetEventsResponse,
+  GetLogsPayload,
+  LogPayload,
+  MessagePayload,
+  RateLimit,
+  WithCursor,
+} from "./older-names.ts";
 export type {
   CallbackOptions,
   MessageOptions,

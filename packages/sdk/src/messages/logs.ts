@@ -50,6 +50,7 @@ export interface LogsRequest {
   readonly trimBody?: number | undefined;
 }
 
+/** A page of the logs. */
 export interface GetLogsResponse {
   /** None at the end. */
   readonly cursor?: string;

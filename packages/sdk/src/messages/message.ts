@@ -45,6 +45,7 @@ export interface Message {
   readonly labels?: string[];
 }
 
+/** How far a message that is not through has come. */
 export type OpenMessageState = "SCHEDULED" | "WAITING" | "ACTIVE" | "CANCEL_REQUESTED";
 
 /** What a message has only as long as it has not ended. */
@@ -58,6 +59,7 @@ export interface OpenFields {
   readonly waitingFor: string;
 }
 
+/** A message that is not through, with its state. */
 export type OpenMessage = Message & OpenFields;
 
 /** A message whose retries are used up. */

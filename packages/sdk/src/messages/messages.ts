@@ -16,6 +16,7 @@ export interface MessageListOptions {
   readonly order?: "earliestFirst" | "latestFirst" | undefined;
 }
 
+/** What is cancelled. */
 export interface CancelOptions {
   /** Does not wait for the end of a cancel by filter: `actionId` of the answer leads to its progress. */
   readonly async?: boolean | undefined;

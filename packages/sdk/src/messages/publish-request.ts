@@ -29,6 +29,7 @@ export interface CallbackOptions extends Omit<SharedSettings, "delay" | "notBefo
   readonly timeout?: Duration | number | undefined;
 }
 
+/** How a message is delivered. */
 export interface MessageOptions extends SharedSettings {
   /** The destination receives them; `Upstash-*` are settings. */
   readonly headers?: HeadersInit | undefined;
@@ -52,20 +53,24 @@ export type MessageDestination =
   | { readonly urlGroup: string; readonly url?: never; readonly topic?: never }
   | { readonly topic: string; readonly url?: never; readonly urlGroup?: never };
 
+/** A message, and where it goes: a URL or a URL group. */
 export type PublishRequest<TBody = BodyInit> = MessageOptions &
   MessageDestination & { readonly body?: TBody | null | undefined };
 
 /** The body can be anything that JSON can write. */
 export type PublishJsonRequest = PublishRequest<unknown>;
 
+/** One message of a batch; with `queueName` it goes to that queue. */
 export type PublishBatchRequest<TBody = BodyInit> = PublishRequest<TBody> & {
   readonly queueName?: string | undefined;
 };
 
+/** The message that was accepted. */
 export interface PublishToApiResponse {
   readonly messageId: string;
 }
 
+/** The message that was accepted, or the earlier one that it repeats. */
 export interface PublishToUrlResponse extends PublishToApiResponse {
   readonly url: string;
   /** A message with the same deduplication id was there; this is its id. */
@@ -75,6 +80,7 @@ export interface PublishToUrlResponse extends PublishToApiResponse {
 /** One for each endpoint of the group. */
 export type PublishToUrlGroupsResponse = PublishToUrlResponse[];
 
+/** The answer to a message: one per endpoint when it goes to a URL group. */
 export type PublishResponse<TRequest> = TRequest extends { readonly url: string }
   ? PublishToUrlResponse
   : TRequest extends { readonly urlGroup: string } | { readonly topic: string }

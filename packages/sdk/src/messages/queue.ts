@@ -3,10 +3,12 @@ import type { Http } from "../wire/http.ts";
 import { asJson, sendMessage } from "./publish.ts";
 import type { PublishRequest, PublishResponse } from "./publish-request.ts";
 
+/** A queue, by its name. */
 export interface QueueRequest {
   readonly queueName?: string | undefined;
 }
 
+/** A queue as the server has it. */
 export interface QueueResponse {
   readonly name: string;
   /** Epoch milliseconds. */
@@ -46,6 +48,7 @@ export class Queue {
     });
   }
 
+  /** The queue with what waits in it. */
   async get(): Promise<QueueResponse> {
     return this.#http.json({ method: "GET", path: ["v2", "queues", this.#named()] });
   }
@@ -77,6 +80,7 @@ export class Queue {
     await this.#http.done({ method: "POST", path: ["v2", "queues", this.#named(), "pause"] });
   }
 
+  /** Lets deliveries of the queue go on. */
   async resume(): Promise<void> {
     await this.#http.done({ method: "POST", path: ["v2", "queues", this.#named(), "resume"] });
   }

@@ -30,6 +30,7 @@ export function signingKeysOf(
   return [current, next].filter((key) => key !== "");
 }
 
+/** A request, and how strictly it is checked. */
 export interface VerifyRequest {
   /** The header `Upstash-Signature`. */
   readonly signature: string;

@@ -21,6 +21,7 @@ export interface CreateScheduleRequest extends Omit<MessageOptions, "notBefore">
   readonly queueName?: string | undefined;
 }
 
+/** A schedule as the server has it. */
 export interface Schedule {
   readonly scheduleId: string;
   readonly cron: string;
@@ -100,11 +101,13 @@ export class Schedules {
     });
   }
 
+  /** One schedule, by its id. */
   async get(scheduleId: string): Promise<Schedule> {
     const path = ["v2", "schedules", checkId(scheduleId, NOUN)];
     return withAlias(await this.#http.json<Schedule>({ method: "GET", path }));
   }
 
+  /** Every schedule. */
   async list(): Promise<Schedule[]> {
     const path = ["v2", "schedules"];
     return (await this.#http.json<Schedule[]>({ method: "GET", path })).map(withAlias);
@@ -122,6 +125,7 @@ export class Schedules {
     await this.#http.done({ method: "PATCH", path });
   }
 
+  /** Lets a schedule go on. */
   async resume({ schedule }: { readonly schedule: string }): Promise<void> {
     const path = ["v2", "schedules", checkId(schedule, NOUN), "resume"];
     await this.#http.done({ method: "PATCH", path });

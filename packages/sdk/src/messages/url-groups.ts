@@ -4,17 +4,20 @@ import { forwardHeaders } from "../wire/message-headers.ts";
 import type { HeaderLists } from "../wire/options.ts";
 import type { HeadersInit } from "../wire/web-types.ts";
 
+/** One of the URLs of a group. */
 export interface Endpoint {
   readonly name?: string;
   readonly url: string;
 }
 
+/** Endpoints for a group, which is made when it is new. */
 export interface AddEndpointsRequest {
   /** Of the group, which is made when it is missing. */
   readonly name: string;
   readonly endpoints: readonly Endpoint[];
 }
 
+/** Endpoints to be taken out of a group, by name or URL. */
 export interface RemoveEndpointsRequest {
   /** Of the group. */
   readonly name: string;
@@ -25,6 +28,7 @@ export interface RemoveEndpointsRequest {
   )[];
 }
 
+/** A group as the server has it. */
 export interface UrlGroup {
   readonly name: string;
   /** Epoch milliseconds. */
@@ -44,6 +48,7 @@ export class UrlGroups {
     this.#http = http;
   }
 
+  /** Adds endpoints; one with a known name replaces it. */
   async addEndpoints({ name, endpoints }: AddEndpointsRequest): Promise<void> {
     await this.#send("POST", ["v2", "topics", name, "endpoints"], { endpoints });
   }
@@ -59,14 +64,17 @@ export class UrlGroups {
     await this.#send("PATCH", ["v2", "topics", name], { headers: forwardHeaders(headers) });
   }
 
+  /** Every group. */
   async list(): Promise<UrlGroup[]> {
     return this.#http.json({ method: "GET", path: ["v2", "topics"] });
   }
 
+  /** One group, by its name. */
   async get(name: string): Promise<UrlGroup> {
     return this.#http.json({ method: "GET", path: ["v2", "topics", name] });
   }
 
+  /** Deletes a group. */
   async delete(name: string): Promise<void> {
     await this.#http.done({ method: "DELETE", path: ["v2", "topics", name] });
   }
