@@ -1,4 +1,6 @@
+import { createServer } from "node:http";
 import { createWorkflow, serve, type WorkflowContext } from "@reprise/sdk";
+import { serve as serveByHttp } from "@reprise/sdk/node";
 import { describe, expect, test } from "vitest";
 import { createWorld, gate, until } from "./world.ts";
 
@@ -78,14 +80,36 @@ describe("a workflow of a connected app", () => {
     expect(done).toEqual(["first", "second", "second"]);
   });
 
-  test("goes on beside one that is dialled, in the same server", async () => {
+  test("runs beside those of apps that are dialled, calls them, and is called by them", async () => {
     const done: string[] = [];
-    const { connection } = await world.app({ order: threeSteps(done) });
+    const order = threeSteps(done, "connected ");
+    const dialled = createServer(
+      serveByHttp<string>(
+        async (context) => {
+          await context.run("one", () => void done.push("dialled one"));
+          return context.run("two", () => "from afar");
+        },
+        { qstashClient: world.client, receiver: undefined },
+      ),
+    );
+    await new Promise<void>((resolve) => dialled.listen(0, "127.0.0.1", resolve));
+    const address = dialled.address();
+    const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}/far`;
+    const caller = createWorkflow(async (context: WorkflowContext<undefined>) => {
+      const { body } = await context.call("call", { url: `${url}?called`, method: "POST" });
+      return typeof body;
+    });
+    const { connection } = await world.app({ order, caller });
+    const targets = [url, connection.url("order"), connection.url("caller")];
     const runs = await Promise.all(
-      Array.from({ length: 30 }, () => world.client.trigger({ url: connection.url("order") })),
+      Array.from({ length: 30 }, (_, index) =>
+        world.client.trigger({ url: targets[index % 3] ?? "", body: "x", retries: 0 }),
+      ),
     );
     for (const { workflowRunId } of runs) await world.succeeded(workflowRunId);
-    expect(done).toHaveLength(90);
+    expect(done.filter((text) => text.startsWith("connected"))).toHaveLength(30);
+    expect(done.filter((text) => text === "dialled one").length).toBeGreaterThanOrEqual(10);
+    await new Promise((resolve) => dialled.close(resolve));
   });
 });
 

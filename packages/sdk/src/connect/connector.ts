@@ -9,6 +9,7 @@ import type { WebSocketConstructor } from "./web-socket.ts";
  */
 export type ConnectionState = "connecting" | "connected" | "waiting" | "draining" | "closed";
 
+/** What is known when the state of a connection changes. */
 export interface StateFacts {
   /** Why there is no connection; null when nothing went wrong. */
   readonly error: QstashError | null;

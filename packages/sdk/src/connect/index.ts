@@ -1,6 +1,5 @@
 import { QstashError, WorkflowError } from "../errors.ts";
-import { readEnvironment } from "../wire/environment.ts";
-import { BASE_URL_DEFAULT } from "../wire/http.ts";
+import { Http } from "../wire/http.ts";
 import { Connector } from "./connector.ts";
 import { Routes, type RouteTarget } from "./routes.ts";
 import { connectUrl, findWebSocket, type WebSocketConstructor } from "./web-socket.ts";
@@ -11,6 +10,7 @@ export type { CloseFacts, WebSocketConstructor, WebSocketLike } from "./web-sock
 
 import type { ConnectionState, StateFacts } from "./connector.ts";
 
+/** Where to connect, and what is served over the connection. */
 export interface ConnectOptions<Route extends string = string> {
   /** URL of the server; `QSTASH_URL` when not given. */
   readonly server?: string | undefined;
@@ -55,12 +55,16 @@ const APP_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
  */
 export function connect<Route extends string>(options: ConnectOptions<Route>): Connection<Route> {
   const { app, workflows, parallelism = PARALLELISM_DEFAULT } = options;
-  const env = readEnvironment();
-  const server = options.server || env.QSTASH_URL || BASE_URL_DEFAULT;
-  const token = (options.token || env.QSTASH_TOKEN || "").trim();
+  // Whoever names a server means it, also where the environment asks for the one of development.
+  const devMode = options.server === undefined ? undefined : false;
+  const http = new Http({ baseUrl: options.server, token: options.token, devMode });
+  const { baseUrl: server, token } = http;
   checkOptions({ app, parallelism, token });
   const origin = `http://${app}.connected.alt`;
-  const routes = new Routes(workflows, { origin, http: { baseUrl: server, token } });
+  const routes = new Routes(workflows, {
+    origin,
+    http: { baseUrl: server, token, devMode: false },
+  });
   const connector = new Connector({
     url: connectUrl(server),
     hello: { token, app, sdk: "@reprise/sdk" },

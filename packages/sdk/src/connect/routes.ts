@@ -9,6 +9,7 @@ import type { AnyWorkflow } from "../workflow/workflow.ts";
 /** What a route leads to: a workflow, what `serve` makes of one, or any function that answers Web requests. */
 export type RouteTarget = AnyWorkflow | WebHandler | RequestHandler;
 
+/** A handler of Web requests. */
 export type RequestHandler = (request: Request) => Promise<Response> | Response;
 
 /** One delivery as it comes over the connection. */

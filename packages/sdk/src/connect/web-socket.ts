@@ -11,11 +11,13 @@ export interface WebSocketLike {
   addEventListener(type: "error", listener: (event: unknown) => void): void;
 }
 
+/** How a connection was closed. */
 export interface CloseFacts {
   readonly code: number;
   readonly reason: string;
 }
 
+/** Opens a WebSocket: the global one, or that of a package. */
 export type WebSocketConstructor = new (url: string) => WebSocketLike;
 
 /** @throws QstashError when the platform has none. */
