@@ -19,6 +19,7 @@ import {
 import { sendBatch } from "./trigger.ts";
 import { triggerItem } from "./trigger-item.ts";
 
+/** How a client reaches the server. */
 export interface ClientConfig extends HttpOptions {
   /** Nothing is measured: it is taken so that callers need not be changed. */
   readonly enableTelemetry?: boolean | undefined;

@@ -14,13 +14,16 @@ export type StepType =
   | "CreateWebhook"
   | "WaitForWebhook";
 
+/** How far a run has come. */
 export type RunState = "RUN_STARTED" | "RUN_SUCCESS" | "RUN_FAILED" | "RUN_CANCELED";
+/** How far a step has come. */
 export type StepState =
   | "STEP_PROGRESS"
   | "STEP_SUCCESS"
   | "STEP_RETRY"
   | "STEP_FAILED"
   | "STEP_CANCELED";
+/** How far a callback has come. */
 export type CallbackState =
   | "CALLBACK_INPROGRESS"
   | "CALLBACK_SUCCESS"
@@ -110,6 +113,7 @@ export interface NextStepLog extends OutsideStepFields {
   readonly errors?: StepAttemptError[];
 }
 
+/** A step, or steps that ran side by side. */
 export type StepLogGroup =
   | { readonly steps: [StepLog]; readonly type: "sequential" }
   | { readonly steps: StepLog[]; readonly type: "parallel" }
@@ -143,6 +147,7 @@ export interface RunLink {
   readonly mode: "resume" | "restart";
 }
 
+/** A run as the logs show it. */
 export interface WorkflowRunLog {
   readonly workflowRunId: string;
   readonly workflowUrl: string;

@@ -29,6 +29,7 @@ export interface NotifyResponse {
   readonly error: string;
 }
 
+/** What a notification says, and to whom. */
 export interface Notification {
   readonly eventId: string;
   /** Texts are sent as they are, everything else as JSON. */

@@ -30,6 +30,7 @@ export interface HttpOptions {
   readonly fetch?: typeof fetch | undefined;
 }
 
+/** How requests are made again. */
 export interface RetryOptions {
   readonly retries?: number;
   /** Pause before retry `retried + 1`, in milliseconds. */
@@ -51,6 +52,7 @@ export type QueryValue = string | number | boolean | readonly (string | number)[
 const RETRIES_DEFAULT = 5;
 export const BASE_URL_DEFAULT = "http://localhost:8080";
 
+/** A server, and how requests reach it. */
 export class Http {
   readonly baseUrl: string;
   readonly token: string;

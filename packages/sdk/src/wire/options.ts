@@ -9,6 +9,7 @@ export type Duration =
   | `${SimpleDuration}${SimpleDuration}`
   | `${SimpleDuration}${SimpleDuration}${SimpleDuration}`;
 
+/** Methods of requests that the server makes. */
 export type HTTPMethods = "GET" | "POST" | "PUT" | "DELETE" | "PATCH";
 
 interface Limits {

@@ -34,6 +34,7 @@ export interface CallResponse<Body = unknown> {
   readonly header: Record<string, string[]>;
 }
 
+/** What a call asks for, and how patiently. */
 export interface CallSettings<Body = unknown> {
   readonly url: string;
   readonly method?: "GET" | "POST" | "PUT" | "DELETE" | "PATCH";
@@ -54,15 +55,18 @@ export interface CallWorkflowSettings extends Omit<CallSettings, "url" | "method
   readonly workflow: AnyWorkflow;
 }
 
+/** How long is waited. */
 export interface WaitOptions {
   /** Seconds or a duration; seven days when not given. */
   readonly timeout?: number | Duration;
 }
 
+/** The event, or that none came in time. */
 export type WaitResponse<Data = unknown> =
   | { readonly timeout: false; readonly eventData: Data }
   | { readonly timeout: true; readonly eventData: undefined };
 
+/** Whom a notification has reached. */
 export interface NotifyResponse {
   readonly eventId: string;
   readonly eventData: unknown;
@@ -70,6 +74,7 @@ export interface NotifyResponse {
   readonly notifyResponse: readonly NotifiedWaiter[];
 }
 
+/** Somebody who waited for the event. */
 export interface NotifiedWaiter {
   readonly messageId: string;
   readonly workflowRunId?: string;
@@ -78,15 +83,18 @@ export interface NotifiedWaiter {
   readonly waiter?: unknown;
 }
 
+/** A URL that anybody can call once. */
 export interface Webhook {
   readonly webhookUrl: string;
   readonly eventId: string;
 }
 
+/** The request to a webhook, or that none came in time. */
 export type WebhookResponse =
   | { readonly timeout: false; readonly request: Request }
   | { readonly timeout: true; readonly request: undefined };
 
+/** The run that is started. */
 export interface InvokeSettings<Payload = unknown, Result = unknown> {
   /** A workflow that is served beside this one by `serveMany`. */
   readonly workflow: Workflow<Payload, Result>;
@@ -99,6 +107,7 @@ export interface InvokeSettings<Payload = unknown, Result = unknown> {
   readonly flowControl?: FlowControl;
 }
 
+/** How the run that was started has ended. */
 export interface InvokeResponse<Result = unknown> {
   /** What the invoked workflow returned; undefined when it failed or was cancelled. */
   readonly body: Result;

@@ -30,12 +30,14 @@ type Told = Promise<void> | void;
 type Event = keyof MiddlewareCallbacks;
 type Parameter<E extends Event> = Parameters<NonNullable<MiddlewareCallbacks[E]>>[0];
 
+/** Watches runs; it changes nothing. */
 export interface Middleware<Payload = unknown, Result = unknown> {
   readonly name: string;
   /** The callbacks, made when the first of them is needed. */
   ensureCallbacks(): Promise<MiddlewareCallbacks<Payload, Result>>;
 }
 
+/** Callbacks with a name, or how to make them. */
 export type MiddlewareOptions<Payload = unknown, Result = unknown> = { readonly name: string } & (
   | { readonly callbacks: MiddlewareCallbacks<Payload, Result>; readonly init?: undefined }
   | {
@@ -59,6 +61,7 @@ export class WorkflowMiddleware<Payload = unknown, Result = unknown>
     this.#options = options;
   }
 
+  /** The callbacks, made when the first of them is needed. */
   ensureCallbacks(): Promise<MiddlewareCallbacks<Payload, Result>> {
     const { callbacks, init } = this.#options;
     this.#callbacks ??= Promise.resolve(callbacks ?? init());

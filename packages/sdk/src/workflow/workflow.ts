@@ -54,6 +54,7 @@ export interface RequestReceiver {
 /** How results reach the server: docs/fast-modes.md of the server. `auto` takes the fastest that both ends know. */
 export type Mode = "auto" | "classic" | "answered" | "continued";
 
+/** How a workflow is served. What is not given comes from the environment. */
 export type ServeOptions<Payload = unknown, Result = unknown> = BaseOptions<Payload, Result> &
   PayloadOptions<Payload> &
   FailureOptions<Payload>;
@@ -114,6 +115,7 @@ type FailureOptions<Payload> =
       readonly failureUrl?: string | undefined;
     };
 
+/** Called once a run has failed for good; what it returns is shown with the dead letter. */
 export type FailureFunction<Payload = unknown> = (
   failure: Failure<Payload>,
   // biome-ignore lint/suspicious/noConfusingVoidType: most of these functions return nothing
@@ -137,12 +139,14 @@ export interface Failure<Payload = unknown> {
   readonly attempts: readonly FailedAttempt[];
 }
 
+/** The step at which a run has failed. */
 export interface FailedStep {
   readonly stepName: string;
   readonly stepType: string;
   readonly stepId: number;
 }
 
+/** One attempt of what has failed. */
 export interface FailedAttempt {
   /** Epoch milliseconds. */
   readonly startedAt: number;
