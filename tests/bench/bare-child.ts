@@ -60,11 +60,12 @@ export async function serveBare(): Promise<void> {
   listener.listen(0, "127.0.0.1");
   await once(listener, "listening");
   const { port } = listener.address() as AddressInfo; // A listening TCP server has one.
-  answerParent({ url: `http://127.0.0.1:${port}`, token: "none" }, async () => {
+  const close = async () => {
     listener.close();
     listener.closeAllConnections();
     await Promise.all(Array.from(pools.values(), (pool) => pool.destroy()));
-  });
+  };
+  answerParent({ url: `http://127.0.0.1:${port}`, token: "none" }, { close });
 }
 
 /** What the app answers changes nothing here; an error shows in the app, whose run then stands still. */

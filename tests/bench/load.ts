@@ -16,8 +16,8 @@ export interface App {
 export interface Sample {
   readonly steps: number;
   readonly seconds: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
+  /** Of every step that ended, in no order. */
+  readonly latenciesMs: Float64Array;
 }
 
 interface LiveRun {
@@ -30,6 +30,8 @@ export class Load {
   readonly #app: App;
   readonly #runs = new Map<string, LiveRun>();
   #wanted = 0;
+  /** Runs that may still be started as others finish. */
+  #left = Number.POSITIVE_INFINITY;
   #steps = 0;
   #latenciesMs: number[] | null = null;
   #fault: unknown = null;
@@ -74,11 +76,27 @@ export class Load {
     const startedAt = performance.now();
     await work();
     const seconds = (performance.now() - startedAt) / 1000;
-    const latencies = Float64Array.from(this.#latenciesMs).sort();
+    const latenciesMs = Float64Array.from(this.#latenciesMs);
     this.#latenciesMs = null;
     this.check();
-    const at = (share: number) => latencies[Math.floor(share * (latencies.length - 1))] ?? 0;
-    return { steps: latencies.length, seconds, p50Ms: at(0.5), p99Ms: at(0.99) };
+    return { steps: latenciesMs.length, seconds, latenciesMs };
+  }
+
+  /** Does a number of runs, so many at a time, and waits for their ends. */
+  async finish({
+    count,
+    concurrency,
+  }: {
+    readonly count: number;
+    readonly concurrency: number;
+  }): Promise<void> {
+    this.#left = count - concurrency;
+    this.start(concurrency);
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+    });
+    this.#left = Number.POSITIVE_INFINITY;
+    this.check();
   }
 
   #startRun(): void {
@@ -104,8 +122,11 @@ export class Load {
 
   #onFinish(runId: string): void {
     this.#runs.delete(runId);
-    if (this.#runs.size < this.#wanted) this.#startRun();
-    else if (this.#runs.size === 0) this.#onIdle?.();
+    if (this.#left > 0 && this.#runs.size < this.#wanted) {
+      this.#left--;
+      this.#startRun();
+    }
+    if (this.#runs.size === 0) this.#onIdle?.();
   }
 
   #fail(error: unknown): void {

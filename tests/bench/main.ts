@@ -14,6 +14,11 @@ switch (role) {
     await serveBare();
     break;
   }
+  case "--serve-app": {
+    const { serveApp } = await import("./app-child.ts");
+    await serveApp(rest);
+    break;
+  }
   case "--serve-sink": {
     const { serveSink } = await import("./sink-child.ts");
     await serveSink();

@@ -1,23 +1,30 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import type { AppQuestion } from "./app-child.ts";
+import type { Sample } from "./load.ts";
 
 /** What a measured process says of itself. */
 export type Report =
   | { readonly type: "listening"; readonly url: string; readonly token: string }
-  | ({ readonly type: "usage" } & Usage);
+  | ({ readonly type: "usage" } & Usage)
+  | ({ readonly type: "sample" } & Sample)
+  | { readonly type: "runs"; readonly ms: number; readonly bytes: number }
+  | { readonly type: "done" };
 
 export interface Usage {
   /** User and system, since its start. */
   readonly cpuUs: number;
+  /** Time in which its main thread was at work, since its start. */
+  readonly activeMs: number;
   readonly rssBytes: number;
   /** The most that it has held since its start. */
   readonly rssBytesMax: number;
 }
 
 /** What it is asked; everything else is spoken over HTTP. */
-export type Question = "usage" | "stop";
+export type Question = "usage" | "stop" | AppQuestion;
 
-const ANSWER_MS_MAX = 60_000;
+const ANSWER_MS_MAX = 120_000;
 
 /** A server in a process of its own, with a channel beside the one that is measured. */
 export class MeasuredProcess {
@@ -39,13 +46,23 @@ export class MeasuredProcess {
     const child = fork(new URL("./main.js", import.meta.url), [...role], {
       execArgv: [...execArgv],
       stdio: ["ignore", "inherit", "inherit", "ipc"],
+      // Samples are typed arrays.
+      serialization: "advanced",
     });
     return new MeasuredProcess(child, await reportOf(child, "listening"));
   }
 
-  async usage(): Promise<Usage> {
-    const report = reportOf(this.#child, "usage");
-    this.#child.send("usage" satisfies Question);
+  usage(): Promise<Usage> {
+    return this.ask("usage", "usage");
+  }
+
+  /** One question at a time. */
+  ask<T extends Report["type"]>(
+    question: Question,
+    type: T,
+  ): Promise<Report & { readonly type: T }> {
+    const report = reportOf(this.#child, type);
+    this.#child.send(question);
     return report;
   }
 
@@ -87,10 +104,17 @@ function reportOf<T extends Report["type"]>(
   });
 }
 
+/** What a measured process does when it is asked. */
+export interface Answering {
+  readonly close: () => Promise<void>;
+  /** Only apps are asked for more than their usage. */
+  readonly answer?: (question: AppQuestion) => Promise<Report>;
+}
+
 /** The other end: reports that the server listens and answers until it is told to stop or left alone. */
 export function answerParent(
   listening: { readonly url: string; readonly token: string },
-  close: () => Promise<void>,
+  { close, answer }: Answering,
 ): void {
   const send = (report: Report) => process.send?.(report);
   const stop = async () => {
@@ -98,23 +122,22 @@ export function answerParent(
     process.exit();
   };
   process.on("disconnect", () => process.exit(1));
-  process.on("message", (question) => {
-    switch (
-      question as Question // The parent is this very program.
-    ) {
-      case "usage": {
-        const { user, system } = process.cpuUsage();
-        send({
-          type: "usage",
-          cpuUs: user + system,
-          rssBytes: process.memoryUsage.rss(),
-          rssBytesMax: process.resourceUsage().maxRSS * 1024,
-        });
-        return;
-      }
-      case "stop":
-        void stop();
-    }
+  process.on("message", (message) => {
+    const question = message as Question; // The parent is this very program.
+    if (question === "usage") send({ type: "usage", ...ownUsage() });
+    else if (question === "stop") void stop();
+    // A fault ends the process, which the parent sees.
+    else void answer?.(question).then(send);
   });
   send({ type: "listening", ...listening });
+}
+
+function ownUsage(): Usage {
+  const { user, system } = process.cpuUsage();
+  return {
+    cpuUs: user + system,
+    activeMs: performance.eventLoopUtilization().active,
+    rssBytes: process.memoryUsage.rss(),
+    rssBytesMax: process.resourceUsage().maxRSS * 1024,
+  };
 }

@@ -2,7 +2,15 @@ import { parseArgs } from "node:util";
 import { RUN_RECORDS_MAX } from "@reprise/protocol";
 
 /** Names of what can be measured, in the order of the table. */
-export const STEP_BENCH_NAMES = ["steps.classic", "steps.official"] as const;
+export const STEP_BENCH_NAMES = [
+  "steps.classic",
+  "steps.official",
+  "steps.sdk.classic",
+  "steps.answered",
+  "steps.warm",
+  "steps.continued",
+  "steps.connected",
+] as const;
 export type StepBenchName = (typeof STEP_BENCH_NAMES)[number];
 
 export const MESSAGE_BENCH_NAMES = [
@@ -19,6 +27,7 @@ export const RUN_BENCH_NAMES = [
   "steps.fanout",
   "steps.fanout.official",
   "steps.history",
+  "steps.long",
   "dlq.resume",
   "events.notify",
   "runs.invoke",
@@ -38,6 +47,8 @@ export interface BenchOptions {
   readonly concurrencies: readonly number[];
   /** Length of one measurement. */
   readonly seconds: number;
+  /** Parts of a measurement: rows take turns, because the speed of a machine drifts. */
+  readonly rounds: number;
   /** Load before the first measurement: a server that has just started does half of its steady rate. */
   readonly warmUpSeconds: number;
   readonly jsonFile: string | null;
@@ -59,6 +70,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     options: {
       json: { type: "string" },
       seconds: { type: "string", default: "5" },
+      rounds: { type: "string", default: "3" },
       "warm-up": { type: "string", default: "4" },
       concurrency: { type: "string", default: "1,10,200" },
       profile: { type: "string" },
@@ -73,6 +85,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
       .split(",")
       .map((text) => readNumber("--concurrency", text, 1000)),
     seconds: readNumber("--seconds", values.seconds, 600),
+    rounds: Math.ceil(readNumber("--rounds", values.rounds, 100)),
     warmUpSeconds: readNumber("--warm-up", values["warm-up"], 600),
     jsonFile: values.json ?? null,
     profileDir: values.profile ?? null,

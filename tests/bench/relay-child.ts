@@ -39,11 +39,12 @@ export async function serveRelay(): Promise<void> {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo; // A listening TCP server has one.
-  answerParent({ url: `http://127.0.0.1:${port}`, token: "none" }, async () => {
+  const close = async () => {
     server.close();
     server.closeAllConnections();
     await Promise.all(Array.from(pools.values(), (pool) => pool.destroy()));
-  });
+  };
+  answerParent({ url: `http://127.0.0.1:${port}`, token: "none" }, { close });
 }
 
 /** What the destination answers changes nothing here. */

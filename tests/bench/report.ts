@@ -7,16 +7,22 @@ export interface Result {
   /** Runs at once. */
   readonly concurrency: number;
   readonly perSecond: number;
+  /** Against the official SDK in the same minutes; null when that was not measured. */
+  readonly timesOfficial: number | null;
   readonly p50Ms: number;
   readonly p99Ms: number;
   /** CPU time of the whole server process, user and system, for one operation. */
   readonly serverCpuUsPerOp: number;
+  /** The same of the app. */
+  readonly appCpuUsPerOp: number;
   /** The same exchange with a server that keeps nothing. */
   readonly ceilingPerSecond: number;
 }
 
 export interface Measurement {
   readonly result: Result;
+  /** Share of the time in which the server's main thread was at work, 0 to 1. */
+  readonly serverUtilization: number;
   /** Share of the time in which the app's thread was at work, 0 to 1: near 1 the app is the limit, not the server. */
   readonly appUtilization: number;
   /** Of the server that keeps nothing: what this machine makes of the same exchange, for comparing machines. */
@@ -35,32 +41,23 @@ const COLUMNS = [
   "name",
   "runs at once",
   "steps/s",
+  "x official",
   "p50 ms",
   "p99 ms",
   "server us/step",
+  "busy",
+  "app us/step",
+  "busy",
   "ceiling/s",
   "of ceiling",
   "its p50 ms",
   "its us/step",
-  "app busy",
 ] as const;
 
 export function printTable(measurements: readonly Measurement[]): void {
   const [cpu] = cpus();
   console.log(`\n${availableParallelism()} CPUs (${cpu?.model ?? "unknown"}), ${process.version}`);
-  const rows = measurements.map(({ result, appUtilization, ceilingP50Ms, ceilingCpuUsPerOp }) => [
-    result.name,
-    String(result.concurrency),
-    result.perSecond.toFixed(0),
-    result.p50Ms.toFixed(2),
-    result.p99Ms.toFixed(2),
-    result.serverCpuUsPerOp.toFixed(0),
-    result.ceilingPerSecond.toFixed(0),
-    `${((100 * result.perSecond) / result.ceilingPerSecond).toFixed(0)} %`,
-    ceilingP50Ms.toFixed(2),
-    ceilingCpuUsPerOp.toFixed(0),
-    `${(100 * appUtilization).toFixed(0)} %`,
-  ]);
+  const rows = measurements.map(toRow);
   const all = [[...COLUMNS], ...rows];
   const widths = COLUMNS.map((_, column) =>
     Math.max(...all.map((row) => row[column]?.length ?? 0)),
@@ -72,6 +69,28 @@ export function printTable(measurements: readonly Measurement[]): void {
     });
     console.log(cells.join("  "));
   }
+}
+
+function toRow(measurement: Measurement): readonly string[] {
+  const { result, serverUtilization, appUtilization, ceilingP50Ms, ceilingCpuUsPerOp } =
+    measurement;
+  const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
+  return [
+    result.name,
+    String(result.concurrency),
+    result.perSecond.toFixed(0),
+    result.timesOfficial === null ? "" : result.timesOfficial.toFixed(2),
+    result.p50Ms.toFixed(2),
+    result.p99Ms.toFixed(2),
+    result.serverCpuUsPerOp.toFixed(0),
+    percent(serverUtilization),
+    result.appCpuUsPerOp.toFixed(0),
+    percent(appUtilization),
+    result.ceilingPerSecond.toFixed(0),
+    percent(result.perSecond / result.ceilingPerSecond),
+    ceilingP50Ms.toFixed(2),
+    ceilingCpuUsPerOp.toFixed(0),
+  ];
 }
 
 /** One figure of the benchmarks of messages. */

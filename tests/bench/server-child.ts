@@ -4,5 +4,6 @@ import { answerParent } from "./measured-process.ts";
 /** The measured process with the real server: the default configuration, its store in a file. */
 export async function serveReal(dataDir: string): Promise<void> {
   const server = await startServer(devServerConfig({ port: 0, dataDir, logLevel: "error" }));
-  answerParent({ url: server.url, token: server.token }, () => server.close());
+  const { url, token } = server;
+  answerParent({ url, token }, { close: () => server.close() });
 }

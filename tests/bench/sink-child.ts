@@ -46,10 +46,11 @@ export async function serveSink(): Promise<void> {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo; // A listening TCP server has one.
-  answerParent({ url: `http://127.0.0.1:${port}`, token: "none" }, async () => {
+  const close = async () => {
     server.close();
     server.closeAllConnections();
-  });
+  };
+  answerParent({ url: `http://127.0.0.1:${port}`, token: "none" }, { close });
 }
 
 function reportOf(latencies: readonly number[]): SinkReport {

@@ -1,3 +1,5 @@
+import { randomBytes } from "node:crypto";
+import type { AppKind } from "./app-child.ts";
 import { MeasuredProcess } from "./measured-process.ts";
 import { withTemporaryDirectory } from "./temporary-directory.ts";
 
@@ -5,9 +7,10 @@ import { withTemporaryDirectory } from "./temporary-directory.ts";
 export async function withMeasuredServer<R>(
   profileDir: string | null,
   work: (server: MeasuredProcess) => Promise<R>,
+  name = "server",
 ): Promise<R> {
   return withTemporaryDirectory(async (directory) => {
-    const execArgv = profileDir === null ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDir}`];
+    const execArgv = profileOptions(profileDir, name);
     const server = await MeasuredProcess.start(["--serve-real", directory], execArgv);
     try {
       return await work(server);
@@ -15,4 +18,30 @@ export async function withMeasuredServer<R>(
       await server.stop();
     }
   });
+}
+
+/** A server with an app that drives it, each in a process of its own. */
+export interface Stage {
+  readonly server: MeasuredProcess;
+  readonly app: MeasuredProcess;
+}
+
+/** Starts an app that has a server already. */
+export async function startApp(
+  server: MeasuredProcess,
+  {
+    kind,
+    stepsPerRun,
+    profileDir,
+  }: { readonly kind: AppKind; readonly stepsPerRun: number; readonly profileDir: string | null },
+): Promise<MeasuredProcess> {
+  const role = ["--serve-app", kind, server.url, server.token, String(stepsPerRun)];
+  return MeasuredProcess.start(role, profileOptions(profileDir, `app-${kind}`));
+}
+
+/** Options of a process that writes a CPU profile when it ends. */
+function profileOptions(profileDir: string | null, name: string): readonly string[] {
+  if (profileDir === null) return [];
+  const file = `${name}-${randomBytes(4).toString("hex")}.cpuprofile`;
+  return ["--cpu-prof", `--cpu-prof-dir=${profileDir}`, `--cpu-prof-name=${file}`];
 }
