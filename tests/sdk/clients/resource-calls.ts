@@ -105,7 +105,10 @@ export const RESOURCE_CALLS: MessageCalls = {
   "dlq.retry of several": (client) => client.dlq.retry(["1-1", "2-2"]),
   "dlq.retry by ids": (client) => client.dlq.retry({ dlqIds: ["1-1"] }),
   "dlq.retry by filter": (client) =>
-    client.dlq.retry({ filter: { callerIp: "::1", scheduleId: ["s"], messageId: "m" }, count: 2 }),
+    client.dlq.retry({
+      filter: { api: "gone", callerIp: "::1", scheduleId: ["s"], messageId: "m" },
+      count: 2,
+    }),
   "dlq.retry of all": (client) => client.dlq.retry({ all: true, cursor: "c" }),
   logs: (client) => client.logs(),
   "logs of messages": (client) => client.logs({ messageIds: ["msg_1", "msg_2"], count: 3 }),

@@ -38,6 +38,8 @@ export interface OpenMessageFilter extends MessageFilter {
 
 /** Filters of messages whose retries are used up. */
 export interface DlqFilter extends SharedFilter {
+  /** Ignored: there are no providers. */
+  readonly api?: string | undefined;
   readonly messageId?: OneOrMany | undefined;
   /** Of the last attempt; 0 when there was no response. */
   readonly responseStatus?: number | readonly number[] | undefined;
@@ -57,6 +59,8 @@ export type State =
 
 /** Filters of the log. */
 export interface LogFilter extends SharedFilter, HostPathFilter {
+  /** Ignored: there are no providers. */
+  readonly api?: string | undefined;
   readonly state?: State | readonly State[] | undefined;
   /** Use `messageIds` beside the filter. */
   readonly messageId?: string | undefined;
@@ -93,6 +97,6 @@ interface Bound {
 /** On the wire a URL group is called topic. */
 export function toWireFilter(filter: object): Filter {
   // Filters are made of values that a query can hold.
-  const { urlGroup, ...rest } = filter as Filter;
+  const { urlGroup, api: _, ...rest } = filter as Filter;
   return urlGroup === undefined ? rest : { ...rest, topicName: urlGroup };
 }
