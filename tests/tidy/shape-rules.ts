@@ -65,7 +65,11 @@ export const castRule: Rule = (source, report) => {
 };
 
 export const exportRule: Rule = (source, report) => {
-  const isPackageIndex = /^packages\/[^/]+\/src\/index\.ts$/.test(source.path);
+  // The SDK has several entries, as it stands in for several packages.
+  const isPackageIndex =
+    /^packages\/(?:[^/]+\/src|sdk\/src\/(?:messages|connect|testing))\/index\.ts$/.test(
+      source.path,
+    );
   const isConfiguration = source.path.endsWith(".config.ts");
   const reportDefault = (offset: number): void => {
     if (!isConfiguration) report("default-export", offset, "exports by name only");

@@ -1,6 +1,8 @@
 // The receiver says what is wrong, and to everything the same as the official one.
 
+import { DEV_IDENTITY } from "@reprise/protocol";
 import {
+  Client,
   Receiver,
   SignatureError,
   type SignatureFault,
@@ -154,6 +156,7 @@ test.each(FAULTS)("%s: %s", async (fault, text, toRequest) => {
   expect(error).toMatchObject({ name: "SignatureError", fault });
   expect(error.message).toContain(text);
   const { body, ...rest } = request;
+  // It knows no bytes, and no options that are absent on purpose.
   await expect(official.verify({ ...rest, body: String(body) } as never)).rejects.toThrow();
 });
 
@@ -161,6 +164,14 @@ test("a signature that is no text is missing", async () => {
   // What callers without types pass when the header is not there.
   const request = { signature: undefined, body: "" } as unknown as VerifyRequest;
   expect((await faultOf(request)).fault).toBe("missing");
+});
+
+test("the keys of development are the server's", async () => {
+  const dev = new Receiver({ devMode: true, currentSigningKey: "other" });
+  for (const key of [DEV_IDENTITY.currentSigningKey, DEV_IDENTITY.nextSigningKey]) {
+    expect(await dev.verify({ signature: signToken({ key }), body: "" })).toBe(true);
+  }
+  expect(new Client({ devMode: true }).http.token).toBe(DEV_IDENTITY.token);
 });
 
 test("no keys are no fault of the request", async () => {

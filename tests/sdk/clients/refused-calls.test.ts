@@ -68,6 +68,7 @@ describe.each(Object.entries(BULK))("%s", (_name, call) => {
   });
 
   test("an empty list in place of ids does nothing", async () => {
+    // Each call has a list type of its own.
     await expect(call([] as never)).resolves.toBeTypeOf("object");
     expect(server.requests).toEqual([]);
   });
@@ -75,10 +76,12 @@ describe.each(Object.entries(BULK))("%s", (_name, call) => {
 
 /** Calls with one wrong value, and what the message has to say. */
 const SINGLE: Readonly<Record<string, readonly [string, () => Promise<unknown>]>> = {
+  // Callers without types again, here and below.
   "no destination": ["needs a destination", () => messages.publish({} as never)],
   "an empty URL": ["needs a destination", () => messages.publish({ url: "" })],
   "two destinations": [
     "one destination",
+    // The types know better.
     () => messages.publish({ url: "https://a.test", urlGroup: "g" } as never),
   ],
   "a token in a URL": [
@@ -111,6 +114,7 @@ const SINGLE: Readonly<Record<string, readonly [string, () => Promise<unknown>]>
   ],
   "flow control without limits": [
     "parallelism or rate",
+    // The types know better.
     () => messages.publish({ url: "https://a.test", flowControl: { key: "k" } as never }),
   ],
   "a batch with bytes": [

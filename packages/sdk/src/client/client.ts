@@ -199,7 +199,7 @@ function withoutOldNames(request: CancelRequest): Cancel {
   if (ids !== undefined) return typeof ids === "string" ? [ids] : ids;
   if (urlStartingWith !== undefined)
     return { filter: { workflowUrlStartingWith: urlStartingWith } };
-  return request as Cancel;
+  return request as Cancel; // Neither older name is there.
 }
 
 function cancelQuery(request: Cancel): Record<string, QueryValue> {

@@ -87,7 +87,7 @@ export class Client {
   }
 }
 
-/** The answers are in the order of the messages, and each has the shape that belongs to its destination. */
 function asAnswers<T>(answers: readonly BatchAnswer[]): PublishResponse<T>[] {
+  // They are in the order of the messages, and each has the shape that belongs to its destination.
   return [...answers] as unknown as PublishResponse<T>[];
 }

@@ -142,8 +142,8 @@ function readPart(text: string, name: string): Record<string, unknown> {
   const json = new TextDecoder().decode(readBytes(text, name));
   try {
     const value: unknown = JSON.parse(json);
-    // Parsed JSON that is an object and no list is a record.
     if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+      // Parsed JSON that is an object and no list is a record.
       return value as Record<string, unknown>;
     }
   } catch {
