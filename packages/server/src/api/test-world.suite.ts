@@ -12,6 +12,7 @@ import { assert } from "../core/assert.ts";
 import type { StartRun } from "../core/commands.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { RunConfig } from "../core/run-config.ts";
+import { type ConnectedApps, noConnectedApps } from "../engine/connected-apps.ts";
 import { Engine } from "../engine/engine.ts";
 import { DEFAULT_LIMITS } from "../engine/limits.ts";
 import { TokenRing } from "../engine/token-ring.ts";
@@ -147,7 +148,10 @@ export function createScriptedHost(): ScriptedHost {
   return host;
 }
 
-export async function createWorld(): Promise<World> {
+/** @param openConnected makes the apps that may connect; none when not given. */
+export async function createWorld(
+  openConnected: (host: Host) => ConnectedApps = () => noConnectedApps,
+): Promise<World> {
   const host = createScriptedHost();
   const disk = { isFull: false };
   const store = onDisk(await openSqliteStore({ path: ":memory:" }), disk);
@@ -181,7 +185,8 @@ export async function createWorld(): Promise<World> {
     publicUrl: null,
   };
   const readAnswer = createAnswerReader({ host, settings });
-  const engine = new Engine({ host, store, keys: signingKeys, readAnswer, limits });
+  const connected = openConnected(host);
+  const engine = new Engine({ host, store, keys: signingKeys, readAnswer, limits, connected });
   const bulkRunner = createBulkRunner({ engine, store, host });
   const room: ApiRoom = {
     engine,
