@@ -97,6 +97,7 @@ function collect(request: NodeRequest, bytesMax: number): Promise<RawBody> {
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = [];
     let byteCount = 0;
+    let isWhole = false;
     request.on("data", (chunk) => {
       const bytes = typeof chunk === "string" ? new TextEncoder().encode(chunk) : chunk;
       if (!(bytes instanceof Uint8Array)) return;
@@ -107,11 +108,16 @@ function collect(request: NodeRequest, bytesMax: number): Promise<RawBody> {
         reject(new WorkflowError(`the body is larger than ${bytesMax} bytes`, 413));
       } else chunks.push(bytes);
     });
-    request.on("end", () => resolve(join(chunks, byteCount)));
+    request.on("end", () => {
+      isWhole = true;
+      resolve(join(chunks, byteCount));
+    });
     request.on("error", (cause) => {
       reject(new WorkflowError("the body of the request cannot be read", 400, { cause }));
     });
     request.on("close", () => {
+      // It closes behind every request; to make an error takes long.
+      if (isWhole) return;
       reject(new WorkflowError("the sender of the request went away before its body ended", 400));
     });
   });

@@ -2,7 +2,13 @@ import { QstashError } from "../errors.ts";
 import { bulkRequest } from "../wire/bulk-request.ts";
 import type { Http, QueryValue } from "../wire/http.ts";
 import { eachItem, withoutEmptyCursor } from "../wire/pages.ts";
-import { checkId, checkIds, filterQuery, selectionQuery } from "../wire/selection.ts";
+import {
+  checkId,
+  checkIds,
+  countInPieces,
+  filterQuery,
+  selectionQuery,
+} from "../wire/selection.ts";
 import { type DLQBulkActionFilters, type DlqFilter, toWireFilter } from "./filters.ts";
 import { type DlqMessage, withAliases } from "./message.ts";
 import { type MessageOptions, optionHeaders } from "./publish-request.ts";
@@ -114,7 +120,12 @@ export class DLQ {
       await this.#http.done({ method: "DELETE", path });
       return { deleted: 1 };
     }
-    if (isList(request) && request.length === 0) return { deleted: 0 };
+    if (!isList(request)) return this.#deleteMany(request);
+    const remove = async (some: readonly string[]) => (await this.#deleteMany(some)).deleted;
+    return { deleted: await countInPieces(request, remove) };
+  }
+
+  async #deleteMany(request: Request): Promise<{ deleted: number; cursor?: string }> {
     const bulk = bulkRequest({ method: "DELETE", path: ["v2", "dlq"], query: toQuery(request) });
     return withoutEmptyCursor(await this.#http.json<{ deleted: number; cursor?: string }>(bulk));
   }

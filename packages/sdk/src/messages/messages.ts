@@ -1,7 +1,7 @@
 import { bulkRequest } from "../wire/bulk-request.ts";
 import type { Http, QueryValue } from "../wire/http.ts";
 import { eachItem } from "../wire/pages.ts";
-import { checkId, filterQuery, selectionQuery } from "../wire/selection.ts";
+import { checkId, countInPieces, filterQuery, selectionQuery } from "../wire/selection.ts";
 import { type MessageCancelFilters, type OpenMessageFilter, toWireFilter } from "./filters.ts";
 import { type Message, type OpenFields, type OpenMessage, withAliases } from "./message.ts";
 
@@ -95,7 +95,15 @@ export class Messages {
       const path = ["v2", "messages", checkId(request, IDS.noun)];
       return this.#http.json({ method: "DELETE", path });
     }
-    if (isList(request) && request.length === 0) return { cancelled: 0 };
+    if (!isList(request)) return this.#cancelMany(request, options);
+    const cancel = async (some: readonly string[]) => (await this.#cancelMany(some)).cancelled;
+    return { cancelled: await countInPieces(request, cancel) };
+  }
+
+  #cancelMany(
+    request: Exclude<CancelRequest, string>,
+    options: CancelOptions = {},
+  ): Promise<CancelAnswer> {
     const wait = options.async === true ? { async: true } : {};
     const query = { ...cancelQuery(request), ...wait };
     return this.#http.json(bulkRequest({ method: "DELETE", path: ["v2", "messages"], query }));

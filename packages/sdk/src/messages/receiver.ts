@@ -6,6 +6,7 @@ import {
   isDevelopment,
   readEnvironment,
 } from "../wire/environment.ts";
+import { type Digests, findDigests } from "./digests.ts";
 
 /** Checks that a request comes from the server: its signature is a JWT with HS256 over the URL and the body. */
 
@@ -59,20 +60,23 @@ interface Token {
   readonly signature: Uint8Array<ArrayBuffer>;
 }
 
-/** Keys that are kept: two of the settings, and two behind a rotation. */
-const KEYS_MAX = 4;
-
-const HMAC = { name: "HMAC", hash: "SHA-256" } as const;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 /** Holds the keys of a server; one object serves every request. */
 export class Receiver {
   readonly #config: ReceiverConfig;
   readonly #environment: Environment | undefined;
-  readonly #keys = new Map<string, Promise<CryptoKey>>();
+  readonly #digests: Digests;
 
   /** @param environment variables to read in place of those of the process. */
-  constructor(config: ReceiverConfig = {}, environment?: Environment) {
+  constructor(
+    config: ReceiverConfig = {},
+    environment?: Environment,
+    digests: Digests = findDigests(),
+  ) {
     this.#config = config;
+    this.#digests = digests;
     this.#environment = environment;
   }
 
@@ -84,15 +88,13 @@ export class Receiver {
     const token = readToken(request.signature);
     await this.#checkKey(token);
     checkClaims(token.claims, request);
-    await checkBody(token.claims, request.body);
+    await this.#checkBody(token.claims, request.body);
     return true;
   }
 
   async #checkKey({ signature, signed }: Token): Promise<void> {
     for (const secret of this.#secrets()) {
-      const key = await this.#keyOf(secret);
-      // Compares in constant time.
-      if (await crypto.subtle.verify(HMAC, key, signature, signed)) return;
+      if (await this.#digests.isSigned({ secret, signed, signature })) return;
     }
     const hint =
       "the app has the keys of another server, or from before a rotation; compare GET /v2/keys";
@@ -107,14 +109,13 @@ export class Receiver {
     );
   }
 
-  #keyOf(secret: string): Promise<CryptoKey> {
-    const known = this.#keys.get(secret);
-    if (known !== undefined) return known;
-    if (this.#keys.size >= KEYS_MAX) this.#keys.clear();
-    const bytes = new TextEncoder().encode(secret);
-    const key = crypto.subtle.importKey("raw", bytes, HMAC, false, ["verify"]);
-    this.#keys.set(secret, key);
-    return key;
+  async #checkBody({ body: claimed }: Claims, body: string | Uint8Array): Promise<void> {
+    if (typeof claimed !== "string") throw fault("malformed", "has no claim body");
+    const bytes = typeof body === "string" ? encoder.encode(body) : new Uint8Array(body);
+    const digest = await this.#digests.sha256(bytes);
+    if (claimed.replace(/=+$/, "") === toBase64Url(digest)) return;
+    const hint = "was it parsed and printed again, or read with another encoding?";
+    throw fault("body", `is for another body than the ${bytes.byteLength} bytes given: ${hint}`);
   }
 }
 
@@ -126,20 +127,29 @@ function readToken(text: string): Token {
   const [head = "", payload = "", signature = ""] = parts;
   if (parts.length !== 3)
     throw fault("malformed", `is no JWT: it has ${parts.length} parts, not 3`);
+  checkHead(head);
+  return {
+    claims: readPart(payload, "payload"),
+    signed: encoder.encode(`${head}.${payload}`),
+    signature: readBytes(signature, "signature"),
+  };
+}
+
+/** The first part of the last signature: a server writes the same again and again. */
+let knownHead = "";
+
+function checkHead(head: string): void {
+  if (head === knownHead) return;
   const header = readPart(head, "header");
   if (header.alg !== "HS256") {
     throw fault("algorithm", `has the algorithm ${JSON.stringify(header.alg)}, not HS256`);
   }
   if (header.crit !== undefined) throw fault("malformed", "asks for extensions that nobody knows");
-  return {
-    claims: readPart(payload, "payload"),
-    signed: new TextEncoder().encode(`${head}.${payload}`),
-    signature: readBytes(signature, "signature"),
-  };
+  knownHead = head;
 }
 
 function readPart(text: string, name: string): Record<string, unknown> {
-  const json = new TextDecoder().decode(readBytes(text, name));
+  const json = decoder.decode(readBytes(text, name));
   try {
     const value: unknown = JSON.parse(json);
     if (typeof value === "object" && value !== null && !Array.isArray(value)) {
@@ -180,15 +190,6 @@ function checkClaims(claims: Claims, { url, clockTolerance = 0 }: VerifyRequest)
   if (url !== undefined && sub !== url) {
     throw fault("url", `is for ${JSON.stringify(sub)}, but url is ${JSON.stringify(url)}`);
   }
-}
-
-async function checkBody({ body: claimed }: Claims, body: string | Uint8Array): Promise<void> {
-  if (typeof claimed !== "string") throw fault("malformed", "has no claim body");
-  const bytes = typeof body === "string" ? new TextEncoder().encode(body) : new Uint8Array(body);
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  if (claimed.replace(/=+$/, "") === toBase64Url(digest)) return;
-  const hint = "was it parsed and printed again, or read with another encoding?";
-  throw fault("body", `is for another body than the ${bytes.byteLength} bytes given: ${hint}`);
 }
 
 function fault(name: SignatureFault, text: string, cause?: unknown): SignatureError {

@@ -1,6 +1,7 @@
 /** Base64 of the wire: bodies in lists of steps, payloads of events, answers of services. */
 
 interface NodeBuffer {
+  from(bytes: Uint8Array): { toString(encoding: "base64"): string };
   from(
     text: string,
     encoding: "base64" | "utf8",
@@ -36,6 +37,7 @@ export function bytesFromBase64(base64: string): Uint8Array<ArrayBuffer> {
 const CHUNK = 8_192;
 
 export function base64FromBytes(bytes: Uint8Array): string {
+  if (nodeBuffer !== undefined) return nodeBuffer.from(bytes).toString("base64");
   let binary = "";
   for (let start = 0; start < bytes.length; start += CHUNK) {
     binary += String.fromCharCode(...bytes.subarray(start, start + CHUNK));
