@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { deliveryAt, logUntil } from "../../conformance/publisher.ts";
 import { until } from "../../conformance/until.ts";
 import { useWorld } from "../../conformance/world.ts";
-import { collect, messageClient } from "./clients.ts";
+import { collect, messageClient, runClient } from "./clients.ts";
 
 const world = useWorld();
 const LATER = { url: "https://example.com/later", delay: "1h" } as const;
@@ -151,6 +151,18 @@ test("more ids than a URL can hold are cancelled together", async () => {
   }
   expect(ids.map((id) => `messageIds=${id}`).join("&").length).toBeGreaterThan(6_000);
   expect(await client.messages.cancel(ids)).toMatchObject({ cancelled: 400 });
+});
+
+test("any number of ids is taken, in as many requests as it needs", async () => {
+  const client = messageClient(world);
+  const { messageId } = await client.publish(LATER);
+  const strangers = Array.from({ length: 1_200 }, (_, index) => `msg_nobody_has_this_name_${index}`);
+  expect(await client.messages.cancel([...strangers, messageId])).toEqual({ cancelled: 1 });
+  const runs = strangers.map((id) => id.replace("msg", "wfr"));
+  expect(await runClient(world).cancel(runs)).toEqual({ cancelled: 0 });
+  const entries = Array.from({ length: 1_200 }, (_, index) => `${index + 1}-1`);
+  expect(await client.dlq.delete(entries)).toEqual({ deleted: 0 });
+  expect(await runClient(world).dlq.delete(entries)).toEqual({ deleted: 0 });
 });
 
 test("the log is read by entry and by message", async () => {

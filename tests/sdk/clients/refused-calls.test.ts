@@ -154,6 +154,7 @@ const SINGLE: Readonly<Record<string, readonly [string, () => Promise<unknown>]>
     "not by both",
     () => messages.logs({ messageIds: ["m"], filter: { label: "a" } }),
   ],
+  "no ids of a list": ["messageIds", () => messages.messages.list({ messageIds: [] })],
   "no ids of the log": ["messageIds", () => messages.logs({ messageIds: [] })],
   "an empty filter of a list": ["label", () => runs.dlq.list({ filter: { label: "" } })],
   "an empty event": ["cannot be an id", () => runs.notify({ eventId: "" })],

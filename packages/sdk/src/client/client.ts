@@ -5,7 +5,7 @@ import { Http, type HttpOptions } from "../wire/http.ts";
 import type { SharedSettings } from "../wire/options.ts";
 import { eachItem } from "../wire/pages.ts";
 import { randomId } from "../wire/random-id.ts";
-import { checkId, filterQuery, selectionQuery } from "../wire/selection.ts";
+import { checkId, countInPieces, filterQuery, selectionQuery } from "../wire/selection.ts";
 import { DLQ } from "./dead-letters.ts";
 import type { WorkflowLogsListFilters, WorkflowRunCancelFilters } from "./filters.ts";
 import type { WorkflowEvent, WorkflowEvents, WorkflowRunLog, WorkflowRunLogs } from "./run-log.ts";
@@ -129,7 +129,12 @@ export class Client {
    */
   async cancel(given: CancelRequest): Promise<{ cancelled: number }> {
     const request = withoutOldNames(given);
-    if (Array.isArray(request) && request.length === 0) return { cancelled: 0 };
+    if (!isIds(request)) return this.#cancel(request);
+    const cancel = async (some: readonly string[]) => (await this.#cancel(some)).cancelled;
+    return { cancelled: await countInPieces(request, cancel) };
+  }
+
+  #cancel(request: Cancel): Promise<{ cancelled: number }> {
     const path = ["v2", "workflows", "runs"];
     return this.http.json(bulkRequest({ method: "DELETE", path, query: cancelQuery(request) }));
   }

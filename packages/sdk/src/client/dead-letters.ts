@@ -3,7 +3,7 @@ import { HEADER } from "../wire/headers.ts";
 import type { Http } from "../wire/http.ts";
 import { entry, type FlatHeaders, settingHeaders } from "../wire/message-headers.ts";
 import { eachItem, withoutEmptyCursor } from "../wire/pages.ts";
-import { checkId, filterQuery, selectionQuery } from "../wire/selection.ts";
+import { checkId, countInPieces, filterQuery, selectionQuery } from "../wire/selection.ts";
 import type {
   DLQEntry,
   DLQResumeRestartOptions,
@@ -132,7 +132,12 @@ export class DLQ {
 
   /** Gives failed runs up: they stay in the logs, and can no longer be resumed. Chosen as in {@link resume}. */
   async delete(request: Request): Promise<{ deleted: number; cursor?: string }> {
-    if (isEmptyList(request)) return { deleted: 0 };
+    if (!isList(request)) return this.#delete(request);
+    const remove = async (some: readonly string[]) => (await this.#delete(some)).deleted;
+    return { deleted: await countInPieces(request, remove) };
+  }
+
+  async #delete(request: Request): Promise<{ deleted: number; cursor?: string }> {
     const path = ["v2", "workflows", "dlq"];
     const bulk = bulkRequest({ method: "DELETE", path, query: toQuery(request) });
     return withoutEmptyCursor(await this.#http.json<{ deleted: number; cursor?: string }>(bulk));

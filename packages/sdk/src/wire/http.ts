@@ -92,8 +92,8 @@ export class Http {
   /** Sends a request whose answer says nothing but that it was done. @throws QstashError as {@link json}. */
   async done(request: HttpRequest): Promise<void> {
     const response = await this.send(request);
-    // A body that nobody reads keeps its connection.
-    await response.body?.cancel();
+    // A body that nobody reads costs its connection.
+    await response.text();
   }
 
   /** The answer with a 2xx status. @throws QstashError for every other one, and when none arrives. */
@@ -117,6 +117,7 @@ export class Http {
   }
 
   async #fetch(url: string, init: RequestInit): Promise<Response> {
+    if (!URL.canParse(url)) throw unreachable(url, "that is no address");
     const { retry, fetch: ownFetch = fetch } = this.#options;
     // What has been read from a stream cannot be sent again.
     const isOnce = retry === false || init.body instanceof ReadableStream;
@@ -148,7 +149,7 @@ function pause(ms: number): Promise<void> {
 
 function unreachable(url: string, cause: unknown): QstashError {
   const hint = "is the server running, and is QSTASH_URL (or baseUrl) its address?";
-  const where = URL.canParse(url) ? new URL(url).origin : JSON.stringify(url);
+  const where = URL.canParse(url) ? new URL(url).origin : url;
   return new QstashError(`no answer from ${where}: ${reasonOf(cause)}; ${hint}`, undefined, {
     cause,
   });

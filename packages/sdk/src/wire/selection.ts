@@ -85,3 +85,18 @@ function checkValue(name: string, value: FilterValue): QueryValue {
   if (values.every((item) => item !== "" && item !== null)) return value;
   throw new QstashError(`the filter ${name} is empty; leave it out, or say all: true`);
 }
+
+/** Ids that one request names; servers take no more than 1,000. */
+const IDS_OF_A_REQUEST = 500;
+
+/** How many of these have been changed, asked for in as many requests as they need; of no ids nothing is sent. */
+export async function countInPieces(
+  ids: readonly string[],
+  change: (some: readonly string[]) => Promise<number>,
+): Promise<number> {
+  let changed = 0;
+  for (let start = 0; start < ids.length; start += IDS_OF_A_REQUEST) {
+    changed += await change(ids.slice(start, start + IDS_OF_A_REQUEST));
+  }
+  return changed;
+}
