@@ -42,7 +42,8 @@ describe("who may connect", () => {
   test("speaks WebSocket, and at this path alone", async () => {
     await world.start();
     const plain = await world.call("GET", "/v2/connect");
-    expect(plain.status).toBe(404);
+    expect([plain.status, plain.body.code]).toEqual([400, "invalid_request"]);
+    expect(plain.body.error).toContain("a proxy in front has to let the header Upgrade through");
     const other = handshake("Connection: close").replace("/v2/connect", "/v2/connection");
     expect(await sendRaw(world.server.port, other)).toMatch(/^HTTP\/1.1 401 /);
     const old = handshake().replace("Version: 13", "Version: 7");

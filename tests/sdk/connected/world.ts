@@ -70,10 +70,6 @@ export function createWorld(): World {
     return server;
   };
   const client = () => new Client({ baseUrl: current().url, token: current().token });
-  const logOf = async (runId: string) => {
-    const { runs } = await client().logs({ filter: { workflowRunId: runId } });
-    return runs[0];
-  };
 
   beforeEach(async () => {
     dataDir = mkdtempSync(join(tmpdir(), "reprise-connected-"));
@@ -98,39 +94,42 @@ export function createWorld(): World {
     stop,
     app: async (workflows, own = {}) => {
       const path = await openPath(() => port);
-      const states: string[] = [];
-      const connection = connect({
-        server: path.url,
-        token: current().token,
-        app: "shop",
-        workflows,
-        onStateChange: (state) => states.push(state),
-        ...own,
-      });
+      const options = { server: path.url, token: current().token, app: "shop", ...own };
+      const app = openApp({ ...options, workflows }, path);
       ends.push(async () => {
-        connection.close();
+        app.connection.close();
         await path.close();
       });
-      await until(() => connection.state === "connected");
-      return { connection, states, cut: path.cut };
+      await until(() => app.connection.state === "connected");
+      return app;
     },
     succeeded: async (runId) => {
       const run = await until(async () => {
-        const found = await logOf(runId);
+        const found = await logOf(runId, client());
         return found?.workflowState === "RUN_SUCCESS" ? found : null;
       });
       return run.workflowRunResponse;
     },
     stepNames: async (runId) => {
-      const run = await logOf(runId);
-      const groups = run?.steps ?? [];
-      return groups.flatMap(({ steps }) =>
+      const run = await logOf(runId, client());
+      return (run?.steps ?? []).flatMap(({ steps }) =>
         Array.from<object>(steps).flatMap((step) =>
           "stepName" in step && typeof step.stepName === "string" ? step.stepName : [],
         ),
       );
     },
   };
+}
+
+async function logOf(runId: string, client: Client) {
+  const { runs } = await client.logs({ filter: { workflowRunId: runId } });
+  return runs[0];
+}
+
+function openApp(options: ConnectOptions, { cut }: Path): App {
+  const states: string[] = [];
+  const onStateChange = (state: string) => states.push(state);
+  return { connection: connect({ onStateChange, ...options }), states, cut };
 }
 
 interface Path {

@@ -1,5 +1,6 @@
 import {
   asSubmissionError,
+  CONNECT_PATH,
   DESTINATION_PREFIX,
   RepriseError,
   type TokenScope,
@@ -87,6 +88,11 @@ export function createApi(room: ApiRoom): Api {
     checkScope(scope, isForPeople ? "full" : endpoint.need);
     checkMessageShape(c.req.raw, c.env, endpoint);
     await next();
+  });
+  // A handshake that arrives whole never comes here.
+  app.get(CONNECT_PATH, () => {
+    const message = `${CONNECT_PATH} takes WebSocket connections alone, and this request asks for none; a proxy in front has to let the header Upgrade through`;
+    throw new RepriseError("invalid_request", { message });
   });
   for (const routes of resources) app.route("/", routes(room));
   app.notFound((c) => {
