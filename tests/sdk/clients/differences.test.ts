@@ -158,6 +158,14 @@ test("ours tells nothing about itself", async () => {
   ]);
 });
 
+test("a rotation of the keys can be forced", async () => {
+  const call: Call = ({ messages }) => messages.keys.rotate({ force: true });
+  expect(await requestOf(ours, call)).toMatchObject({
+    path: "/v2/keys/rotate",
+    query: "force=true",
+  });
+});
+
 /** Options that only ours has, as the headers that they become. */
 const MORE: Readonly<Record<string, readonly [Call, Readonly<Record<string, string>>]>> = {
   "a resume with every setting": [

@@ -156,7 +156,10 @@ test("more ids than a URL can hold are cancelled together", async () => {
 test("any number of ids is taken, in as many requests as it needs", async () => {
   const client = messageClient(world);
   const { messageId } = await client.publish(LATER);
-  const strangers = Array.from({ length: 1_200 }, (_, index) => `msg_nobody_has_this_name_${index}`);
+  const strangers = Array.from(
+    { length: 1_200 },
+    (_, index) => `msg_nobody_has_this_name_${index}`,
+  );
   expect(await client.messages.cancel([...strangers, messageId])).toEqual({ cancelled: 1 });
   const runs = strangers.map((id) => id.replace("msg", "wfr"));
   expect(await runClient(world).cancel(runs)).toEqual({ cancelled: 0 });
