@@ -119,12 +119,13 @@ test("what is no JSON is an error that shows its begin", async () => {
   expect(error.message).toContain("<html>welcome");
 });
 
-test("an address that cannot be one is an error, not a crash", async () => {
-  const error = await refusalOf(() =>
-    client({ baseUrl: "no address", retry: false }).queue().list(),
-  );
+test("an address that cannot be one is an error at once, not a crash", async () => {
+  const backoff = vi.fn(() => 0);
+  const wrong = client({ baseUrl: "no address", retry: { backoff } });
+  const error = await refusalOf(() => wrong.queue().list());
   expect(error).toMatchObject({ name: "QstashError" });
   expect(error.message).toContain("no address");
+  expect(backoff).not.toHaveBeenCalled();
 });
 
 test("address and token come from the environment", async () => {

@@ -160,5 +160,5 @@ function listQuery({ dlqIds, filter }: DlqListOptions): Record<string, QueryValu
   if (dlqIds === undefined) return filterQuery(toWireFilter(filter ?? {}));
   if (filter !== undefined)
     throw new QstashError("name dead letters by dlqIds or by filter, not by both");
-  return { dlqIds: checkIds(dlqIds, IDS) };
+  return { dlqIds: checkIds(dlqIds, IDS.noun) };
 }

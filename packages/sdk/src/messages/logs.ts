@@ -121,6 +121,6 @@ function toQuery({ messageIds, filter, ...paging }: LogsRequest): Record<string,
   if (filter !== undefined) throw new QstashError("ask by messageIds or by filter, not by both");
   return {
     ...paging,
-    messageIds: checkIds(messageIds, { parameter: "messageIds", noun: "message" }),
+    messageIds: checkIds(messageIds, "message"),
   };
 }

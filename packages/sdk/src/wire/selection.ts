@@ -40,18 +40,14 @@ export function selectionQuery(
     const found = given.some(Boolean) ? "several of them" : "none of them";
     throw new QstashError(`name ${noun}s by ${parameter}, filter or all: true; got ${found}`);
   }
-  if (ids !== undefined) return { [parameter]: checkIds(ids, { parameter, noun }), cursor };
+  if (ids !== undefined) return { [parameter]: checkIds(ids, noun), cursor };
   if (filter === undefined) return { count, cursor };
   return { ...checkFilter(filter), count, cursor };
 }
 
-/** @throws QstashEmptyArrayError, or QstashError for what cannot be an id. */
-export function checkIds(
-  ids: string | readonly string[],
-  { parameter, noun }: IdName,
-): readonly string[] {
+/** An empty list is refused where the query is written. @throws QstashError for what cannot be an id. */
+export function checkIds(ids: string | readonly string[], noun: string): readonly string[] {
   const list = typeof ids === "string" ? [ids] : ids;
-  if (list.length === 0) throw new QstashEmptyArrayError(parameter);
   for (const id of list) checkId(id, noun);
   return list;
 }
