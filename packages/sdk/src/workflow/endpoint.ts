@@ -168,6 +168,11 @@ export class Endpoint<Payload, Result> {
     // Written by the server for this process.
     const { from, records } = JSON.parse(body) as PartialList;
     if (history.count < from) return null;
+    // Of parallel steps a later delivery may have come first: the function has gone on with that one's step and cannot go back.
+    if (history.count > from + records.length) {
+      this.#warmRuns.put(key, kept);
+      return null;
+    }
     history.append(records.slice(history.count - from));
     return kept;
   }
