@@ -36,7 +36,8 @@ async function start(args) {
   // Next.js reports to its vendor and repairs lock files unless it is told not to.
   const quiet = { NEXT_TELEMETRY_DISABLED: "1", NEXT_IGNORE_INCORRECT_LOCKFILE: "1" };
   Object.assign(process.env, settings, quiet);
-  process.chdir(join(root, "examples", name));
+  // Tests run copies of the examples too.
+  process.chdir(join(process.env.REPRISE_EXAMPLES ?? join(root, "examples"), name));
   return runInForeground(process.execPath, examples[name]());
 }
 

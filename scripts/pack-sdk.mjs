@@ -29,7 +29,7 @@ async function pack([target]) {
   try {
     const manifest = JSON.parse(readFileSync(join(home, "package.json"), "utf8"));
     const entries = entriesOf(manifest.exports);
-    compile(staging);
+    compile(staging, entries);
     await bundle(staging, entries);
     writeTypes(staging);
     copyFileSync(join(root, "LICENSE"), join(staging, "LICENSE"));
@@ -54,7 +54,7 @@ function entriesOf(exports) {
 }
 
 /** Compiles into a place of its own, because others may run what is in `dist`. */
-function compile(staging) {
+function compile(staging, entries) {
   const settings = {
     extends: join(home, "tsconfig.json"),
     compilerOptions: {
@@ -66,8 +66,9 @@ function compile(staging) {
       sourceMap: false,
       typeRoots: [join(root, "node_modules", "@types")],
     },
-    include: [join(home, "src")],
-    exclude: [join(home, "src/**/*.test.ts"), join(home, "src/**/*.suite.ts")],
+    // What no entry leads to is not published.
+    files: entries.map(({ path }) => join(home, "src", `${path}.ts`)),
+    include: [],
     references: [],
   };
   const path = join(staging, "tsconfig.json");

@@ -33,7 +33,10 @@ export class ExampleApp {
     this.#server = await startServer({ ...config, drainMs: 1_000 });
     const { url, token } = this.#server;
     this.#client = new Client({ baseUrl: url, token });
-    const settings = { PORT: "0", QSTASH_URL: url, QSTASH_TOKEN: token };
+    // Where a copy of the examples lies that is meant instead.
+    const { REPRISE_EXAMPLES } = process.env;
+    const copy = REPRISE_EXAMPLES === undefined ? {} : { REPRISE_EXAMPLES };
+    const settings = { PORT: "0", QSTASH_URL: url, QSTASH_TOKEN: token, ...copy };
     this.#program = startProgram("scripts/example.mjs", [this.#name], settings);
     this.#url = await addressOf(this.#program);
   }
@@ -67,7 +70,7 @@ export class ExampleApp {
     const headers = { "content-type": "application/json" };
     const response = await fetch(this.#url + path, { method: "POST", headers, body: "{}" });
     expect(response.status).toBe(500);
-    expect(await response.text()).toContain("`Upstash-Signature` header is not passed");
+    expect(await response.text()).toContain("Upstash-Signature");
   }
 
   async #ask(path: string, init: RequestInit): Promise<unknown> {

@@ -1,6 +1,7 @@
 // The story that `npm start` tells, run as a person runs it: in a process of its own, without a terminal.
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
 
@@ -12,7 +13,9 @@ interface Story {
   readonly says: (pattern: RegExp) => Promise<RegExpExecArray>;
 }
 
-const script = fileURLToPath(new URL("../../examples/failed-run/start.mjs", import.meta.url));
+const examples =
+  process.env.REPRISE_EXAMPLES ?? fileURLToPath(new URL("../../examples", import.meta.url));
+const script = join(examples, "failed-run/start.mjs");
 const started: Story[] = [];
 
 afterEach(async () => {

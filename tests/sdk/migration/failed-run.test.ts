@@ -1,0 +1,4 @@
+import { migrateExample } from "./migration.suite.ts";
+
+migrateExample("failed-run", 3);
+await import("../../examples/failed-run.test.ts");
