@@ -251,13 +251,13 @@ export class Dispatcher {
     const { responseBytesMax } = limits;
     if (!isOffered(message)) return this.#request(exchange, { ...draft, responseBytesMax });
     draft.headers[HEADER.repriseDelivery] = offerOf(message, draft.part);
-    const sending = this.#request(exchange, {
+    // Before it is sent: the app may go on as soon as it has read the delivery.
+    this.#exchanges.open(exchange);
+    return this.#request(exchange, {
       ...draft,
       responseBytesMax: Math.max(responseBytesMax, ANSWER_BYTES_MAX),
       lastsUntil: () => exchange.lastsUntil,
     });
-    if (sending !== null) this.#exchanges.open(exchange);
-    return sending;
   }
 
   /** The one place where a delivery leaves: over a connection that its app has opened, or by a request. Null when nobody is there to take it. */
