@@ -16,21 +16,43 @@ import { signToken, URL_SIGNED } from "./tokens.ts";
 const KEYS = { currentSigningKey: "sig_current", nextSigningKey: "sig_next" };
 const [current, next] = [KEYS.currentSigningKey, KEYS.nextSigningKey];
 const receiver = new Receiver(KEYS);
+/** The same where there is nothing but Web crypto. */
+const edge = atTheEdge(() => new Receiver(KEYS));
 const official = new OfficialReceiver({ ...KEYS, devMode: false });
 const now = (): number => Math.floor(Date.now() / 1000);
 
 afterEach(() => vi.unstubAllEnvs());
 
+/** Node offers its own crypto; platforms that do not have Web crypto. */
+function atTheEdge(make: () => Receiver): Receiver {
+  const { getBuiltinModule } = process;
+  Object.assign(process, { getBuiltinModule: undefined });
+  try {
+    return make();
+  } finally {
+    Object.assign(process, { getBuiltinModule });
+  }
+}
+
+const PLATFORMS = { Node: (make: () => Receiver) => make(), "the edge": atTheEdge };
+
 async function faultOf(request: VerifyRequest): Promise<SignatureError> {
-  const error = await receiver.verify(request).then(
-    () => null,
-    (thrown: unknown) => thrown,
+  const [error, there] = await Promise.all(
+    [receiver, edge].map((one) =>
+      one.verify(request).then(
+        () => null,
+        (thrown: unknown) => thrown,
+      ),
+    ),
   );
+  expect(there).toEqual(error);
   if (error instanceof SignatureError) return error;
   throw new Error(`no SignatureError: ${String(error)}`);
 }
 
-describe("what is genuine", () => {
+describe.each(Object.entries(PLATFORMS))("what is genuine in %s", (_name, on) => {
+  const receiver = on(() => new Receiver(KEYS));
+
   test.each([current, next])("a signature with %s", async (key) => {
     const signature = signToken({ key, body: "grüße" });
     expect(await receiver.verify({ signature, body: "grüße" })).toBe(true);
@@ -56,7 +78,7 @@ describe("what is genuine", () => {
   });
 
   test("keys of the environment, read when they are needed", async () => {
-    const late = new Receiver();
+    const late = on(() => new Receiver());
     vi.stubEnv("QSTASH_CURRENT_SIGNING_KEY", "sig_env");
     vi.stubEnv("QSTASH_NEXT_SIGNING_KEY", "sig_env_next");
     for (const key of ["sig_env", "sig_env_next"]) {
@@ -68,7 +90,7 @@ describe("what is genuine", () => {
   });
 
   test("more keys than are kept", async () => {
-    const late = new Receiver({ nextSigningKey: "sig_other" });
+    const late = on(() => new Receiver({ nextSigningKey: "sig_other" }));
     for (const key of ["sig_1", "sig_2", "sig_3", "sig_4", "sig_5", "sig_1"]) {
       vi.stubEnv("QSTASH_CURRENT_SIGNING_KEY", key);
       expect(await late.verify({ signature: signToken({ key }), body: "" })).toBe(true);
@@ -77,7 +99,7 @@ describe("what is genuine", () => {
 
   test("one key alone", async () => {
     vi.stubEnv("QSTASH_NEXT_SIGNING_KEY", "");
-    const single = new Receiver({ currentSigningKey: current });
+    const single = on(() => new Receiver({ currentSigningKey: current }));
     expect(await single.verify({ signature: signToken({ key: current }), body: "" })).toBe(true);
   });
 });
@@ -191,8 +213,8 @@ async function verdicts(request: {
   readonly clockTolerance?: number;
 }): Promise<readonly boolean[]> {
   const given = { clockTolerance: 0, ...request, url: URL_SIGNED };
-  const checks = [receiver.verify(given), official.verify(given)];
-  return Promise.all(
+  const checks = [receiver.verify(given), edge.verify(given), official.verify(given)];
+  const [ours = false, there, theirs = false] = await Promise.all(
     checks.map((check) =>
       check.then(
         () => true,
@@ -200,6 +222,8 @@ async function verdicts(request: {
       ),
     ),
   );
+  expect(there).toBe(ours);
+  return [ours, theirs];
 }
 
 /** One claim of another value. Not within a second of the edge, where the clock decides between the two checks. */
