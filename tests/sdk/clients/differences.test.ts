@@ -120,6 +120,14 @@ test("a batch does not lose bodies that are no text", async () => {
   expect(await requestOf(ours, call)).toBeNull();
 });
 
+test("an object does not arrive as [object Object]", async () => {
+  // The types know better.
+  const body = { n: 1 } as never;
+  const call: Call = ({ messages }) => messages.publish({ url: "https://a.test", body });
+  expect(await requestOf(theirs, call)).toMatchObject({ body: "[object Object]" });
+  expect(await requestOf(ours, call)).toBeNull();
+});
+
 test("batchJSON leaves its messages alone", async () => {
   const body: unknown = { n: 1 };
   const given = () => [{ url: "https://a.test", body }];

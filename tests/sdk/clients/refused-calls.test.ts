@@ -122,6 +122,26 @@ const SINGLE: Readonly<Record<string, readonly [string, () => Promise<unknown>]>
     () =>
       messages.batch([{ url: "https://a.test" }, { url: "https://a.test", body: new Blob(["x"]) }]),
   ],
+  "an object as a body": [
+    "publishJSON sends objects",
+    // The types know better.
+    () => messages.publish({ url: "https://a.test", body: { n: 1 } as never }),
+  ],
+  "an object as the body of a schedule": [
+    "publishJSON sends objects",
+    () =>
+      messages.schedules.create({
+        destination: "https://a.test",
+        cron: "@daily",
+        // The types know better.
+        body: { n: 1 } as never,
+      }),
+  ],
+  "a list as a body": [
+    "publishJSON sends objects",
+    // The types know better.
+    () => messages.queue({ queueName: "q" }).enqueue({ url: "https://a.test", body: [1] as never }),
+  ],
   "a body that holds itself": [
     "JSON",
     () => messages.publishJSON({ url: "https://a.test", body: circle() }),

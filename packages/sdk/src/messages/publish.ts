@@ -27,8 +27,15 @@ export function sendMessage<T>(
         ? ["v2", "publish", destination]
         : ["v2", "enqueue", queueName, destination],
     headers: { ...forwardHeaders(http.headers), ...messageHeaders(message) },
-    body: message.body,
+    body: checkBody(message.body),
   });
+}
+
+/** An object of the author's own would arrive as `[object Object]`. @throws QstashError for one. */
+export function checkBody(body: PublishRequest["body"]): PublishRequest["body"] {
+  const isData = Array.isArray(body) || Object.getPrototypeOf(body ?? "") === Object.prototype;
+  if (!isData) return body;
+  throw new QstashError("the body must be text, bytes or a stream; publishJSON sends objects");
 }
 
 /** The same message with its body as JSON. */

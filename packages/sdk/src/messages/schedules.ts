@@ -6,6 +6,7 @@ import { entry, forwardHeaders } from "../wire/message-headers.ts";
 import type { HeaderLists } from "../wire/options.ts";
 import { checkId } from "../wire/selection.ts";
 import type { BodyInit } from "../wire/web-types.ts";
+import { checkBody } from "./publish.ts";
 import { type MessageOptions, optionHeaders } from "./publish-request.ts";
 
 /** A schedule to make. */
@@ -97,7 +98,7 @@ export class Schedules {
         ...entry(HEADER.scheduleId, scheduleId),
         ...entry(HEADER.queueName, queueName),
       },
-      body,
+      body: checkBody(body),
     });
   }
 
