@@ -1,5 +1,5 @@
 import { type CrashPlan, runCrashes } from "./harness.ts";
-import { HALVES, type Half } from "./load.ts";
+import { PARTS, type Part } from "./load.ts";
 import { type Mutant, mutantsOf, traceOf } from "./mutants.ts";
 import type { CrashOptions } from "./options.ts";
 
@@ -17,35 +17,35 @@ interface Tally {
 export async function runCrashTest(options: CrashOptions): Promise<number> {
   console.log(`seed ${options.seed}`);
   const tally: Tally = { passed: 0, failed: 0 };
-  for (const half of HALVES) {
-    if (options.half !== null && options.half !== half) continue;
-    if (options.mutant !== null && traceOf(options.mutant, half) === null) continue;
-    await runHalf({ ...options, half }, tally);
-    if (options.mutant === null) await huntMutants(half, options.seed, tally);
+  for (const part of PARTS) {
+    if (options.part !== null && options.part !== part) continue;
+    if (options.mutant !== null && traceOf(options.mutant, part) === null) continue;
+    await runPart({ ...options, part }, tally);
+    if (options.mutant === null) await huntMutants(part, options.seed, tally);
   }
   console.log(`RESULT passed=${tally.passed} failed=${tally.failed}`);
   return tally.failed === 0 ? 0 : 1;
 }
 
-async function runHalf(plan: CrashPlan, tally: Tally): Promise<void> {
-  const { half, cycles, seed, mutant } = plan;
-  console.log(`${half}: ${cycles} kills`);
+async function runPart(plan: CrashPlan, tally: Tally): Promise<void> {
+  const { part, cycles, seed, mutant } = plan;
+  console.log(`${part}: ${cycles} kills`);
   const { faults, passed, failed } = await runCrashes(plan);
   for (const fault of faults.slice(0, FAULTS_SHOWN_MAX)) console.log(`FAULT ${fault}`);
   if (failed > 0) {
     const planted = mutant === null ? "" : ` --mutant ${mutant}`;
-    console.log(`npm run crash -- --only ${half} --cycles ${cycles} --seed ${seed}${planted}`);
+    console.log(`npm run crash -- --only ${part} --cycles ${cycles} --seed ${seed}${planted}`);
   }
-  console.log(`${half}: ${passed} passed, ${failed} failed`);
+  console.log(`${part}: ${passed} passed, ${failed} failed`);
   tally.passed += passed;
   tally.failed += failed;
 }
 
-async function huntMutants(half: Half, seed: number, tally: Tally): Promise<void> {
-  for (const mutant of mutantsOf(half)) {
+async function huntMutants(part: Part, seed: number, tally: Tally): Promise<void> {
+  for (const mutant of mutantsOf(part)) {
     let isCaught = false;
     for (let number = 0; number < MUTANT_TRIES && !isCaught; number++) {
-      isCaught = await isCaughtBy({ half, cycles: MUTANT_CYCLES, seed: seed + number, mutant });
+      isCaught = await isCaughtBy({ part, cycles: MUTANT_CYCLES, seed: seed + number, mutant });
     }
     console.log(`mutant ${mutant}: ${isCaught ? "caught" : "NOT CAUGHT"}`);
     if (isCaught) tally.passed++;
@@ -54,7 +54,7 @@ async function huntMutants(half: Half, seed: number, tally: Tally): Promise<void
 }
 
 async function isCaughtBy(plan: CrashPlan & { readonly mutant: Mutant }): Promise<boolean> {
-  const trace = traceOf(plan.mutant, plan.half);
+  const trace = traceOf(plan.mutant, plan.part);
   const { faults } = await runCrashes(plan);
   return faults.some((fault) => trace !== null && fault.includes(trace));
 }

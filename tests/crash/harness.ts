@@ -1,18 +1,19 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Check, Half, Load } from "./load.ts";
+import type { Check, Load, LoadRoom, Part } from "./load.ts";
 import { MessageLoad } from "./messages/message-load.ts";
 import type { Mutant } from "./mutants.ts";
 import { Random } from "./random.ts";
+import { SdkLoad } from "./sdk/sdk-load.ts";
 import { ServerLink } from "./server-link.ts";
 import { ServerProcess } from "./server-process.ts";
 import { WorkflowLoad } from "./workflow-load.ts";
 
 /** A life of the server lasts until it has accepted so many requests, however slow the machine is, and a while longer. */
-const ACCEPTS_MAX: Readonly<Record<Half, number>> = { workflows: 1, messages: 60 };
+const ACCEPTS_MAX: Readonly<Record<Part, number>> = { workflows: 1, messages: 60, sdk: 20 };
 const LIFE_MS_MIN = 30;
-const LIFE_MS_MAX: Readonly<Record<Half, number>> = { workflows: 700, messages: 800 };
+const LIFE_MS_MAX: Readonly<Record<Part, number>> = { workflows: 700, messages: 800, sdk: 700 };
 const ACCEPT_MS_MAX = 5_000;
 /** Share of the kills that hit while the server starts; behind one of them, of those that hit the next start too. */
 const EARLY_KILLS = 0.1;
@@ -27,7 +28,7 @@ const BUSY_KILLS_SHARE = 0.6;
 const PROGRESS_CYCLES = 10;
 
 export interface CrashPlan {
-  readonly half: Half;
+  readonly part: Part;
   readonly cycles: number;
   readonly seed: number;
   readonly mutant: Mutant | null;
@@ -75,7 +76,7 @@ class Harness {
       seed: plan.seed,
       databasePath: join(dataDir, "reprise.db"),
     };
-    this.#load = plan.half === "workflows" ? new WorkflowLoad(room) : new MessageLoad(room);
+    this.#load = loadOf(plan.part, room);
     this.#next = new ServerProcess(plan.mutant);
   }
 
@@ -125,10 +126,10 @@ class Harness {
     if (listening === null) throw new Error("the server ended before it was killed");
     this.#port = listening.port;
     this.#link.up(listening);
-    const accepts = this.#link.accepts(this.#random.between(1, ACCEPTS_MAX[this.#plan.half]));
+    const accepts = this.#link.accepts(this.#random.between(1, ACCEPTS_MAX[this.#plan.part]));
     this.#load.keepBusy();
     await Promise.race([accepts, pause(ACCEPT_MS_MAX)]);
-    await pause(this.#random.between(LIFE_MS_MIN, LIFE_MS_MAX[this.#plan.half]));
+    await pause(this.#random.between(LIFE_MS_MIN, LIFE_MS_MAX[this.#plan.part]));
   }
 
   #report(cycle: number): void {
@@ -181,6 +182,17 @@ class Harness {
     }
     this.#failed++;
     this.#faults.push(...faults.map((fault) => `${name}: ${fault}`));
+  }
+}
+
+function loadOf(part: Part, room: LoadRoom): Load {
+  switch (part) {
+    case "workflows":
+      return new WorkflowLoad(room);
+    case "messages":
+      return new MessageLoad(room);
+    case "sdk":
+      return new SdkLoad(room);
   }
 }
 

@@ -13,9 +13,9 @@ export interface Figure {
   readonly least: number;
 }
 
-export const HALVES = ["workflows", "messages"] as const;
+export const PARTS = ["workflows", "messages", "sdk"] as const;
 /** What keeps the server busy until it is killed. */
-export type Half = (typeof HALVES)[number];
+export type Part = (typeof PARTS)[number];
 
 export interface LoadRoom {
   readonly link: ServerLink;
@@ -23,7 +23,7 @@ export interface LoadRoom {
   readonly databasePath: string;
 }
 
-/** Clients and destinations of one half, with the ledgers that they keep. They outlive the server. */
+/** Clients and destinations of one part, with the ledgers that they keep. They outlive the server. */
 export interface Load {
   /** Contradictions seen so far. */
   readonly faults: readonly string[];

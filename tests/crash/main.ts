@@ -1,4 +1,4 @@
-// `npm run crash -- --cycles N [--only HALF] [--seed N] [--mutant NAME]` kills at random times;
+// `npm run crash -- --cycles N [--only PART] [--seed N] [--mutant NAME]` kills at random times;
 // `npm run crash -- --points [--every N] [--seed N] [--script NAME] [--at N] [--mutant NAME]` kills at every crash point in turn.
 // The server that is killed is this program again, in another role; what a role needs is loaded when it is known.
 
@@ -13,6 +13,9 @@ if (role === "--serve") {
   const { plantedOf } = await import("./points/point-mutants.ts");
   const { serveUntilPoint } = await import("./points/point-child.ts");
   serveUntilPoint(plantedOf(mutant));
+} else if (role === "--sdk-app") {
+  const { serveSdkApp } = await import("./sdk/app-child.ts");
+  serveSdkApp();
 } else {
   const { quietConsole } = await import("./quiet-console.ts");
   quietConsole();

@@ -1,6 +1,7 @@
 import type { Change, Store, Transaction } from "@reprise/server";
-import type { Half } from "./load.ts";
+import type { Part } from "./load.ts";
 import { claimApart, forgetPlaces, inMemory, tickApart } from "./messages/planted.ts";
+import { garbleResults, loseHeld } from "./sdk/planted.ts";
 import { passOn, type Work, withTransaction } from "./store-wrap.ts";
 
 export const MUTANTS = [
@@ -13,14 +14,23 @@ export const MUTANTS = [
   "claim-apart",
   "tick-apart",
   "lose-dead-messages",
+  "lose-held",
+  "garble-results",
 ] as const;
 /** A planted fault of the server under test. */
 export type Mutant = (typeof MUTANTS)[number];
 
-/** What the harness has to say about each in a half that sees it: a fault whose text contains this. */
-const TRACES: Readonly<Record<Mutant, Partial<Record<Half, string>>>> = {
-  "early-ack": { workflows: "is lost", messages: "is lost" },
-  "repeat-steps": { workflows: "after its result was accepted" },
+/** What the harness has to say about each in a part that sees it: a fault whose text contains this. */
+const TRACES: Readonly<Record<Mutant, Partial<Record<Part, string>>>> = {
+  "early-ack": {
+    workflows: "is lost",
+    messages: "is lost",
+    sdk: "was on disk",
+  },
+  "repeat-steps": {
+    workflows: "after its result was accepted",
+    sdk: "after its result was recorded",
+  },
   "lose-dead-letters": { workflows: "has 0 dead letters" },
   "forget-places": { messages: "was under way" },
   "places-in-memory": { messages: "inFlightCount" },
@@ -28,15 +38,17 @@ const TRACES: Readonly<Record<Mutant, Partial<Record<Half, string>>>> = {
   "claim-apart": { messages: "messages, not 1" },
   "tick-apart": { messages: "the tick of" },
   "lose-dead-messages": { messages: "has 0 dead letters" },
+  "lose-held": { sdk: ") is started" },
+  "garble-results": { sdk: "is nobody's" },
 };
 
-/** Null when nothing of this half can show the fault. */
-export function traceOf(mutant: Mutant, half: Half): string | null {
-  return TRACES[mutant][half] ?? null;
+/** Null when nothing of this part can show the fault. */
+export function traceOf(mutant: Mutant, part: Part): string | null {
+  return TRACES[mutant][part] ?? null;
 }
 
-export function mutantsOf(half: Half): readonly Mutant[] {
-  return MUTANTS.filter((mutant) => traceOf(mutant, half) !== null);
+export function mutantsOf(part: Part): readonly Mutant[] {
+  return MUTANTS.filter((mutant) => traceOf(mutant, part) !== null);
 }
 
 /** Stands between the server and its store and plants the fault there, so that the product has no switch for it. */
@@ -50,6 +62,10 @@ export function plant(mutant: Mutant): (store: Store) => Store {
       return losing("deadLetters");
     case "lose-dead-messages":
       return losing("deadMessages");
+    case "lose-held":
+      return loseHeld;
+    case "garble-results":
+      return garbleResults;
     case "forget-places":
       return forgetPlaces;
     case "places-in-memory":

@@ -1,14 +1,14 @@
 import { parseArgs } from "node:util";
-import { HALVES, type Half } from "./load.ts";
+import { PARTS, type Part } from "./load.ts";
 import { MUTANTS, type Mutant } from "./mutants.ts";
 
 export interface CrashOptions {
-  /** For each half. */
+  /** For each part. */
   readonly cycles: number;
   readonly seed: number;
   readonly mutant: Mutant | null;
-  /** Null: both. */
-  readonly half: Half | null;
+  /** Null: all. */
+  readonly part: Part | null;
 }
 
 /** Reads the command line; throws an Error that names the fault. */
@@ -26,7 +26,7 @@ export function readOptions(args: readonly string[]): CrashOptions {
     cycles: readWhole("--cycles", values.cycles),
     seed: values.seed === undefined ? Date.now() % 1_000_000 : readWhole("--seed", values.seed),
     mutant: values.mutant === undefined ? null : readMutant(values.mutant),
-    half: values.only === undefined ? null : readHalf(values.only),
+    part: values.only === undefined ? null : readPart(values.only),
   };
 }
 
@@ -36,10 +36,10 @@ export function readMutant(text: string): Mutant {
   throw new Error(`there is no mutant ${text}; known are ${MUTANTS.join(", ")}`);
 }
 
-function readHalf(text: string): Half {
-  const half = HALVES.find((known) => known === text);
-  if (half !== undefined) return half;
-  throw new Error(`--only must be one of ${HALVES.join(", ")}, got ${text}`);
+function readPart(text: string): Part {
+  const part = PARTS.find((known) => known === text);
+  if (part !== undefined) return part;
+  throw new Error(`--only must be one of ${PARTS.join(", ")}, got ${text}`);
 }
 
 function readWhole(option: string, text: string): number {

@@ -132,7 +132,8 @@ export class MessageLoad implements Load {
     if (this.#isSetUp) this.#publishers.open();
   }
 
-  endLife(): void {
+  async endLife(): Promise<void> {
+    await this.#sink.acceptAll();
     this.#sinkLedger.ends(this.#room.link.epoch);
     const { databasePath } = this.#room;
     if (!existsSync(databasePath)) return;

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { acceptAll, BARRIER } from "../backlog.ts";
 import type { ServerLink } from "../server-link.ts";
 import { hashOf, MARK_HEADER, statusFor, type Wanted } from "./plan.ts";
 import type { Attempt, Report, SinkLedger } from "./sink-ledger.ts";
@@ -56,12 +57,20 @@ export class Sink {
     this.#url = `http://127.0.0.1:${port}`;
   }
 
+  acceptAll(): Promise<void> {
+    return acceptAll(this.#listener);
+  }
+
   stop(): void {
     this.#listener.close();
     this.#listener.closeAllConnections();
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.url === BARRIER) {
+      response.end();
+      return;
+    }
     this.#inFlight++;
     const attempt = toAttempt(request, this.#lives.get(request.socket) ?? 0);
     this.#room.ledger.add(attempt);
