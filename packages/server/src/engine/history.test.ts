@@ -267,3 +267,29 @@ test("whatever is appended, read, forgotten and held back, a delivery gets its e
     ),
     { numRuns: 150 },
   ));
+
+test("a part has the records from one place to another, and is no list", async () => {
+  const { history, shelf, one } = openHistory();
+  const steps = records(one, 5);
+  await shelf.commit(...steps);
+  const whole = JSON.parse(Buffer.from(await history.list(one)).toString());
+  for (const [from, position] of [
+    [1, 1],
+    [1, 4],
+    [2, 3],
+    [4, 4],
+  ] as const) {
+    const part = await history.part(one, { from, position }, 1_000);
+    const text = Buffer.from(part?.bytes ?? []).toString();
+    expect(JSON.parse(text)).toEqual({ from, records: whole.slice(from, position + 1) });
+    expect(part?.sha256()).toBe(hash("sha256", text, "base64url"));
+  }
+});
+
+test("there is no part of what is too long, or not all there", async () => {
+  const { history, shelf, one } = openHistory();
+  await shelf.commit(...records(one, 3));
+  expect(await history.part(one, { from: 1, position: 2 }, 20)).toBe(null);
+  expect(await history.part(one, { from: 4, position: 5 }, 1_000)).toBe(null);
+  expect(await history.part(one, { from: 2, position: 3 }, 1_000)).toBe(null);
+});

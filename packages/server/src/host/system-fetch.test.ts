@@ -207,6 +207,21 @@ test("silence ends at the deadline", async () => {
   expect(outcome).toMatchObject({ type: "error", cause: "timeout" });
 });
 
+test("an exchange that is given more time ends at the deadline that it has then", async () => {
+  const url = await openTcp(() => {});
+  const asked: number[] = [];
+  const startedAt = Date.now();
+  const lastsUntil = () => {
+    asked.push(Date.now());
+    return startedAt + 60;
+  };
+  const outcome = await openClient().fetch(post(url, { timeoutMs: 20, lastsUntil }));
+  expect(outcome).toMatchObject({ type: "error", cause: "timeout" });
+  expect(Date.now()).toBeGreaterThanOrEqual(startedAt + 60);
+  // Nobody asks but at the end of a limit.
+  expect(asked.length).toBeLessThanOrEqual(4);
+});
+
 test("a body that drips ends at the deadline, and the connection with it", async () => {
   const closed = Promise.withResolvers<void>();
   const url = await openTcp((socket) => {
