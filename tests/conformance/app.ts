@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { Receiver } from "@upstash/qstash";
+import { ConnectedRoutes, handleRequestOf, type ServerAddress } from "./connected-routes.ts";
 
 /** One request that the app has got, with the answer that it gave. */
 export interface Received {
@@ -32,6 +33,11 @@ type Route =
   | { readonly type: "web"; readonly handler: Handler }
   | { readonly type: "raw"; readonly handler: RawHandler };
 
+export interface SigningKeys {
+  readonly current: string;
+  readonly next: string;
+}
+
 /**
  * A user's app: a real HTTP server whose address stays the same when it goes down and comes back. It keeps a list of
  * everything that it has got, and has every signature checked by the official receiver.
@@ -40,11 +46,14 @@ export class App {
   readonly received: Received[] = [];
   readonly #routes = new Map<string, Route>();
   readonly #receiver: Receiver;
+  /** Where workflows of our SDK are served in the mode "connected". */
+  readonly connected: ConnectedRoutes | null;
   #server: Server | null = null;
   #port = 0;
 
   /** Deliveries must be signed with one of the keys. */
-  constructor(keys: { readonly current: string; readonly next: string }) {
+  constructor(keys: SigningKeys, server: ServerAddress | null = null) {
+    this.connected = server === null ? null : new ConnectedRoutes(server, this.received);
     this.#receiver = new Receiver({ currentSigningKey: keys.current, nextSigningKey: keys.next });
   }
 
@@ -59,7 +68,9 @@ export class App {
   /** Answers requests to `path` and gives its URL. */
   on(path: string, handler: Handler): string {
     this.#routes.set(path, { type: "web", handler });
-    return this.url + path;
+    const handleRequest = handleRequestOf(handler);
+    if (this.connected === null || handleRequest === null) return this.url + path;
+    return this.connected.add({ [path]: handleRequest }) + path;
   }
 
   onRaw(path: string, handler: RawHandler): string {
@@ -82,12 +93,14 @@ export class App {
     const address = server.address();
     if (typeof address === "object" && address !== null) this.#port = address.port;
     this.#server = server;
+    this.connected?.start();
   }
 
   /** Refuses connections from now on and cuts those that are open. */
   async stop(): Promise<void> {
     const server = this.#server;
     this.#server = null;
+    this.connected?.stop();
     if (server === null) return;
     await new Promise<void>((resolve) => {
       server.close(() => resolve());

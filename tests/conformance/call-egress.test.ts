@@ -2,6 +2,7 @@
 
 import { parseServerConfig } from "@reprise/server";
 import { expect, test } from "vitest";
+import { refusedStatus } from "./sdk.ts";
 import { faultOf, resultAt, submitCall, waiting } from "./surface.ts";
 import { useWorld } from "./world.ts";
 
@@ -26,7 +27,7 @@ test.each(DENIED)("a call to %s fails the run at once and says why", async (url)
   });
   const run = await world.failed(await world.trigger({ url: workflow }));
   const body = expect.stringMatching(/invalid destination url/);
-  expect(faultOf(run)).toEqual({ status: 489, body });
+  expect(faultOf(run)).toEqual({ status: refusedStatus, body });
   await world.close();
   expect(run.steps.at(-1)?.steps[0]?.errors).toHaveLength(1);
 });

@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import { Counters } from "./counters.ts";
+import { refusedStatus } from "./sdk.ts";
 import { faultOf, gate, invokable, resultOf, serveTogether, waiting } from "./surface.ts";
 import { until } from "./until.ts";
 import { useWorld } from "./world.ts";
@@ -144,7 +145,10 @@ test("a child id that a live run has fails the parent, which says so", async () 
   });
   const other = serveTogether(world, { other: parent, child });
   const run = await world.failed(await world.trigger({ url: other("other") }));
-  expect(faultOf(run)).toEqual({ status: 489, body: expect.stringMatching(/wfr_taken is alive/) });
+  expect(faultOf(run)).toEqual({
+    status: refusedStatus,
+    body: expect.stringMatching(/wfr_taken is alive/),
+  });
 });
 
 test.each([
@@ -160,7 +164,10 @@ test.each([
   const run = await world.ended(await world.trigger({ url: url("parent"), headers }));
   expect(run.workflowState).toBe(state);
   if (state === "RUN_SUCCESS") return;
-  expect(faultOf(run)).toEqual({ status: 489, body: expect.stringMatching(/100 levels/) });
+  expect(faultOf(run)).toEqual({
+    status: refusedStatus,
+    body: expect.stringMatching(/100 levels/),
+  });
   expect(world.app.at("/many/child")).toEqual([]);
 });
 

@@ -4,6 +4,7 @@ import { DEV_IDENTITY, type SigningKeysResource } from "@reprise/protocol";
 import { Client as QstashClient, Receiver } from "@upstash/qstash";
 import { Client, serve } from "@upstash/workflow";
 import { afterEach, expect, test } from "vitest";
+import { sdkWords } from "./sdk.ts";
 import { useWorld } from "./world.ts";
 
 const world = useWorld();
@@ -102,7 +103,7 @@ test("a client in development mode finds the running server by its port, and its
     body: "[]",
   });
   expect(unsigned.status).toBe(500);
-  expect(await unsigned.text()).toContain("Failed to verify");
+  expect(await unsigned.text()).toContain(sdkWords.unverified);
 });
 
 test("the token may be in the query as well, and a client of plain messages uses the same one", async () => {

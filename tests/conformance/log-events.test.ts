@@ -5,6 +5,7 @@ import { Client as QstashClient } from "@upstash/qstash";
 import { createWorkflow, serveMany } from "@upstash/workflow/nextjs";
 import { expect, test } from "vitest";
 import { eventsOf, serveWithCallbacks, untilStep } from "./run-log.ts";
+import { sdkOptions } from "./sdk.ts";
 import { until } from "./until.ts";
 import { useWorld } from "./world.ts";
 
@@ -160,7 +161,10 @@ test("an invoked run is named by what asked for it and by its result", async () 
     context.invoke("ask", { workflow: child, body: { a: 1 } }),
   );
   const qstashClient = new QstashClient({ baseUrl: world.server.url, token: world.token });
-  const { POST } = serveMany({ parent, child }, { qstashClient, receiver: world.app.receiver });
+  const { POST } = serveMany(
+    { parent, child },
+    { qstashClient, receiver: world.app.receiver, ...sdkOptions },
+  );
   for (const path of ["/many/parent", "/many/child"]) world.app.on(path, (one) => POST(one));
   const runId = await world.trigger({ url: `${world.app.url}/many/parent` });
   await world.succeeded(runId);

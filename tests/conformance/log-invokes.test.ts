@@ -5,6 +5,7 @@ import type { WorkflowContext } from "@upstash/workflow";
 import { createWorkflow, serveMany } from "@upstash/workflow/nextjs";
 import { expect, test } from "vitest";
 import { eventsOf, stepOf, untilStep } from "./run-log.ts";
+import { sdkOptions } from "./sdk.ts";
 import { until } from "./until.ts";
 import { useWorld } from "./world.ts";
 
@@ -17,7 +18,10 @@ function serveFamily(
   const child = childOf();
   const parent = createWorkflow((context) => invoke(context, child));
   const qstashClient = new QstashClient({ baseUrl: world.server.url, token: world.token });
-  const { POST } = serveMany({ parent, child }, { qstashClient, receiver: world.app.receiver });
+  const { POST } = serveMany(
+    { parent, child },
+    { qstashClient, receiver: world.app.receiver, ...sdkOptions },
+  );
   for (const path of ["/many/parent", "/many/child"]) world.app.on(path, (one) => POST(one));
   return `${world.app.url}/many/parent`;
 }

@@ -5,6 +5,7 @@ import { Client as QstashClient } from "@upstash/qstash";
 import { createWorkflow, serveMany } from "@upstash/workflow/nextjs";
 import { expect, test } from "vitest";
 import { eventsOf, serveWithCallbacks, stepOf, untilStep } from "./run-log.ts";
+import { sdkOptions } from "./sdk.ts";
 import { useWorld } from "./world.ts";
 
 const world = useWorld();
@@ -68,7 +69,10 @@ test("what a run hides, it also hides of the runs that it invokes", async () => 
     await context.invoke("ask", { workflow: child, body: "secret", headers });
   });
   const qstashClient = new QstashClient({ baseUrl: world.server.url, token: world.token });
-  const { POST } = serveMany({ parent, child }, { qstashClient, receiver: world.app.receiver });
+  const { POST } = serveMany(
+    { parent, child },
+    { qstashClient, receiver: world.app.receiver, ...sdkOptions },
+  );
   for (const path of ["/many/parent", "/many/child"]) world.app.on(path, (one) => POST(one));
   const redact = { body: true, header: ["x-own"] } as const;
   const runId = await world.trigger({
@@ -95,7 +99,10 @@ test("trimBody cuts the bodies of calls and invoked runs, and -1 leaves them out
     return "result";
   });
   const qstashClient = new QstashClient({ baseUrl: world.server.url, token: world.token });
-  const { POST } = serveMany({ parent, child }, { qstashClient, receiver: world.app.receiver });
+  const { POST } = serveMany(
+    { parent, child },
+    { qstashClient, receiver: world.app.receiver, ...sdkOptions },
+  );
   for (const path of ["/many/parent", "/many/child"]) world.app.on(path, (one) => POST(one));
   const runId = await world.trigger({ url: `${world.app.url}/many/parent`, body: "first" });
   await world.succeeded(runId);

@@ -2,6 +2,7 @@
 
 import type { RunResource, StepResource, WorkflowEventPage } from "@reprise/protocol";
 import { expect, test } from "vitest";
+import { sdkWords } from "./sdk.ts";
 import { until } from "./until.ts";
 import { useWorld } from "./world.ts";
 
@@ -175,9 +176,7 @@ test("a branch that failed the run is shown as failed, with its errors, in its g
   const [bad, nap] = groupOf(run, "parallel")?.steps ?? [];
   expect(bad).toMatchObject({ state: "STEP_FAILED", errors: [{ status: 500 }, { status: 500 }] });
   expect(bad).not.toHaveProperty("out");
-  expect(bad?.errors?.[0]?.body).toContain(
-    "Error submitting steps to QStash in partial parallel step",
-  );
+  expect(bad?.errors?.[0]?.body).toContain(sdkWords.branchFailure);
   expect(nap).toMatchObject({ state: "STEP_CANCELED" });
 });
 

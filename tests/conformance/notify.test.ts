@@ -2,6 +2,7 @@
 
 import type { NotifyResponse } from "@upstash/workflow";
 import { expect, test } from "vitest";
+import { isOwnSdk } from "./sdk.ts";
 import { faultOf, resultAt, resultOf, waitersFor, waiting } from "./surface.ts";
 import { until } from "./until.ts";
 import { useWorld } from "./world.ts";
@@ -85,7 +86,14 @@ test.each([
   expect(resultOf(await world.succeeded(runId))).toBe("here");
 });
 
-test("an event id that no path can hold is refused, and a run that waits for it says so", async () => {
+test("an event id is percent-encoded by our SDK, and refused where another one does not", async () => {
+  if (isOwnSdk) {
+    const runId = await startWaiter("100%");
+    const wakes = () => world.client.notify({ eventId: "100%", eventData: "here" });
+    await until("a waiter", async () => (await wakes()).length === 1);
+    expect(resultOf(await world.succeeded(runId))).toBe("here");
+    return;
+  }
   const url = world.serve("/flow", (context) => context.waitForEvent("wait", "100%"));
   const run = await world.failed(await world.trigger({ url }));
   expect(faultOf(run)).toEqual({ status: 489, body: expect.stringMatching(/percent-encoded/) });

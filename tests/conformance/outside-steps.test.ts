@@ -4,6 +4,7 @@ import { Client as QstashClient } from "@upstash/qstash";
 import { createWorkflow, serveMany } from "@upstash/workflow/nextjs";
 import { expect, test } from "vitest";
 import { Counters } from "./counters.ts";
+import { sdkOptions } from "./sdk.ts";
 import { until } from "./until.ts";
 import { useWorld } from "./world.ts";
 
@@ -93,7 +94,10 @@ test("an invoked workflow answers the one that invoked it", async () => {
     return { good, bad };
   });
   const qstashClient = new QstashClient({ baseUrl: world.server.url, token: world.token });
-  const { POST } = serveMany({ parent, child }, { qstashClient, receiver: world.app.receiver });
+  const { POST } = serveMany(
+    { parent, child },
+    { qstashClient, receiver: world.app.receiver, ...sdkOptions },
+  );
   for (const path of ["/many/parent", "/many/child"])
     world.app.on(path, (request) => POST(request));
   const runId = await world.trigger({ url: `${world.app.url}/many/parent` });

@@ -2,6 +2,7 @@
 
 import { serve } from "@upstash/workflow";
 import { describe, expect, test } from "vitest";
+import { sdkOptions } from "./sdk.ts";
 import { faultOf, resultOf } from "./surface.ts";
 import { useWorld, type World } from "./world.ts";
 
@@ -38,7 +39,7 @@ function serveRegional(world: World, env: Record<string, string>): string {
         return body;
       });
     },
-    { env, failureFunction: async () => "told" },
+    { env, failureFunction: async () => "told", ...sdkOptions },
   );
   return world.app.on("/flow", handler);
 }

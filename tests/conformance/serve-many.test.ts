@@ -5,6 +5,7 @@ import { createWorkflow, serveMany } from "@upstash/workflow/hono";
 import { serveMany as serveManyNextjs } from "@upstash/workflow/nextjs";
 import { Hono } from "hono";
 import { expect, test } from "vitest";
+import { sdkOptions, sdkWords } from "./sdk.ts";
 import { faultOf, invokable, resultOf, serveTogether } from "./surface.ts";
 import { useWorld } from "./world.ts";
 
@@ -27,7 +28,7 @@ test("a name that is not served fails the run with what the endpoint says", asyn
   const { POST } = serveManyNextjs({ one: invokable(async () => {}) });
   const url = world.app.on("/many/other", (request) => POST(request));
   const run = await world.failed(await world.trigger({ url, retries: 0 }));
-  const body = expect.stringMatching(/No workflows in serveMany found for 'other'/);
+  const body = expect.stringMatching(sdkWords.notServed);
   expect(faultOf(run)).toEqual({ status: 404, body });
 });
 
@@ -61,7 +62,10 @@ test("an app made with Hono serves several workflows that invoke and call each o
     const called = await context.call("call", { workflow: leaf, body: "caller" });
     return [invoked.body, called.status];
   });
-  const app = new Hono().post("/hono/*", serveMany({ leaf, tree }, { qstashClient, receiver }));
+  const app = new Hono().post(
+    "/hono/*",
+    serveMany({ leaf, tree }, { qstashClient, receiver, ...sdkOptions }),
+  );
   for (const path of ["/hono/leaf", "/hono/tree"]) {
     world.app.on(path, (request) => app.fetch(request));
   }

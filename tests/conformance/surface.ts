@@ -1,8 +1,11 @@
 import type { RawStep, RunResource, WaiterResource } from "@reprise/protocol";
+import { serveMany as serveOwn } from "@reprise/sdk";
 import { Client as QstashClient } from "@upstash/qstash";
 import type { WorkflowContext } from "@upstash/workflow";
 import { createWorkflow, serveMany } from "@upstash/workflow/nextjs";
 import type { Received } from "./app.ts";
+import { around as aroundDelivery } from "./connected-routes.ts";
+import { sdkMode, sdkOptions } from "./sdk.ts";
 import { until } from "./until.ts";
 import type { World } from "./world.ts";
 
@@ -90,7 +93,10 @@ export function serveTogether(
   { isTwice = false, around = (_path, work) => work() }: TogetherOptions = {},
 ): (name: string) => string {
   const qstashClient = new QstashClient({ baseUrl: world.server.url, token: world.token });
-  const { POST } = serveMany(workflows, { qstashClient, receiver: world.app.receiver });
+  const options = { qstashClient, receiver: world.app.receiver, ...sdkOptions };
+  if (sdkMode === "connected")
+    return connectTogether(world, workflows, { isTwice, around, options });
+  const { POST } = serveMany(workflows, options);
   for (const name of Object.keys(workflows)) {
     const path = `/many/${name}`;
     world.app.on(path, async (request) => {
@@ -99,6 +105,27 @@ export function serveTogether(
     });
   }
   return (name) => `${world.app.url}/many/${name}`;
+}
+
+/** The same by the connection of an app. */
+function connectTogether(
+  world: World,
+  workflows: Routes,
+  { isTwice, around, options }: Required<TogetherOptions> & { readonly options: object },
+): (name: string) => string {
+  // In this mode the workflows are those of our SDK.
+  const own = workflows as unknown as Parameters<typeof serveOwn>[0];
+  const { handleRequest } = serveOwn(own, options);
+  const handles = Object.keys(workflows).map((name) => {
+    const path = `/many/${name}`;
+    const handle = aroundDelivery(handleRequest, async (work) => {
+      if (isTwice) await work();
+      return around(path, work);
+    });
+    return [path, handle] as const;
+  });
+  const origin = world.app.connected?.add(Object.fromEntries(handles));
+  return (name) => `${origin}/many/${name}`;
 }
 
 type Route<T, R> = (context: WorkflowContext<T>) => Promise<R>;

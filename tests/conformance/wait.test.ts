@@ -1,6 +1,7 @@
 // `context.waitForEvent`: what it gives, how long it waits, and that it gives one thing.
 
 import { expect, test } from "vitest";
+import { refusedStatus } from "./sdk.ts";
 import { faultOf, recordsOf, resultOf, waitersFor, waiting } from "./surface.ts";
 import { until } from "./until.ts";
 import { useWorld } from "./world.ts";
@@ -134,7 +135,7 @@ test.each<[string, number | string, RegExp]>([
   ["no number at all", Number.NaN, /timeout/],
 ])("a timeout of %s fails the run at once and says why", async (_name, timeout, reason) => {
   const run = await world.failed(await world.trigger({ url: serveWait("event", timeout) }));
-  expect(faultOf(run)).toEqual({ status: 489, body: expect.stringMatching(reason) });
+  expect(faultOf(run)).toEqual({ status: refusedStatus, body: expect.stringMatching(reason) });
   expect(await waitersFor(world, "event")).toEqual([]);
   await world.close();
   expect(run.steps.at(-1)?.steps[0]?.errors).toHaveLength(1);
@@ -142,7 +143,10 @@ test.each<[string, number | string, RegExp]>([
 
 test("an event id that is too long fails the run at once and says why", async () => {
   const run = await world.failed(await world.trigger({ url: serveWait("e".repeat(1_025)) }));
-  expect(faultOf(run)).toEqual({ status: 489, body: expect.stringMatching(/event id.*1024/) });
+  expect(faultOf(run)).toEqual({
+    status: refusedStatus,
+    body: expect.stringMatching(/event id.*1024/),
+  });
 });
 
 test("a wait that is asked for twice is registered once, also when it is over", async () => {

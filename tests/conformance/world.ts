@@ -8,6 +8,7 @@ import { Client, serve } from "@upstash/workflow";
 import { afterEach, beforeEach, expect } from "vitest";
 import { App } from "./app.ts";
 import { quietSdk } from "./quiet-sdk.ts";
+import { sdkOptions } from "./sdk.ts";
 import { until } from "./until.ts";
 
 export type RouteFunction<T = unknown> = Parameters<typeof serve<T>>[0];
@@ -84,7 +85,7 @@ export class World {
     const { url, token, signingKeys } = this.server;
     this.#token = token;
     this.#client = new Client({ baseUrl: url, token });
-    this.#app = new App(signingKeys);
+    this.#app = new App(signingKeys, { server: url, token });
     await this.app.start();
   }
 
@@ -126,9 +127,8 @@ export class World {
     options: Partial<ServeOptions<T>> = {},
   ): (request: Request) => Promise<Response> {
     const qstashClient = new QstashClient({ baseUrl: this.server.url, token: this.token });
+    const own = { qstashClient, receiver: this.app.receiver, ...sdkOptions };
     // The options of one kind of validation exclude those of the other, which a spread cannot show.
-    const mode = process.env.REPRISE_SDK_MODE;
-    const own = { qstashClient, receiver: this.app.receiver, ...(mode && { mode }) };
     const all = { ...own, ...options } as ServeOptions<T>;
     return serve<T>(route, all).handler;
   }

@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import { Counters } from "../conformance/counters.ts";
+import { sdkWords } from "../conformance/sdk.ts";
 import { until } from "../conformance/until.ts";
 import { type ServeOptions, useWorld } from "../conformance/world.ts";
 import { expectAbout } from "./next-step.ts";
@@ -151,7 +152,7 @@ test("S20: a failure call that somebody forges does not reach the failure functi
   const signed = { ...headers, "upstash-signature": "eyJhbGciOiJIUzI1NiJ9.e30.AAAA" };
   const badlySigned = await fetch(url, { method: "POST", headers: signed, body });
   expect([unsigned.status, badlySigned.status]).toEqual([500, 500]);
-  expect(await unsigned.text()).toContain("Failed to verify");
+  expect(await unsigned.text()).toContain(sdkWords.unverified);
   expect(told).toEqual([]);
 });
 
@@ -169,7 +170,7 @@ test("S20: the signature of a real failure call does not open the door for anoth
   const body = JSON.stringify({ ...JSON.parse(real?.body ?? ""), status: 200 });
   const forged = await fetch(url, { method: "POST", headers, body });
   expect(forged.status).toBe(500);
-  expect(await forged.text()).toContain("Failed to verify");
+  expect(await forged.text()).toContain(sdkWords.unverified);
   expect(told).toEqual(["database is down"]);
 });
 
@@ -191,7 +192,7 @@ test("S20: the authorization of the route function also guards the failure funct
   const runId = await world.trigger({ url, headers, retries: 0 });
   const entry = await world.deadLetterIn(runId, "CALLBACK_FAIL");
   expect(told).toEqual([]);
-  expect(entry.failureCallbackInfo?.responseBody).toContain("Not authorized");
+  expect(entry.failureCallbackInfo?.responseBody).toContain(sdkWords.forbiddenFailure);
 });
 
 test("S21: a failure function that throws is retried like the run, then its state is CALLBACK_FAIL", async () => {

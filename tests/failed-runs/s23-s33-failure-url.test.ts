@@ -171,6 +171,8 @@ test("S26: the failure call has no other fields than the documented ones and tho
       ...["status", "header", "body", "retried", "maxRetries", "sourceMessageId", "url", "method"],
       ...["sourceHeader", "sourceBody", "notBefore", "createdAt", "callerIP"],
       ...["dlqId", "workflowRunId", "workflowCreatedAt", "workflowUrl", "label", "labels"],
+      // Additions of Reprise.
+      ...["failedStep", "attempts"],
     ].toSorted(),
   );
 });

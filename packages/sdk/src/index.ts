@@ -63,26 +63,7 @@ export type {
   Redaction,
   SharedSettings,
 } from "./wire/options.ts";
-// Names that code which comes from another package has.
-export type {
-  InvokeResponse as InvokeStepResponse,
-  WaitOptions as WaitEventOptions,
-  WaitResponse as WaitStepResponse,
-} from "./workflow/context.ts";
-export {
-  type CallResponse,
-  type CallSettings,
-  type CallWorkflowSettings,
-  type InvokeResponse,
-  type InvokeSettings,
-  type NotifiedWaiter,
-  type NotifyResponse as NotifyStepResponse,
-  type WaitOptions,
-  type WaitResponse,
-  type Webhook,
-  type WebhookResponse,
-  WorkflowContext,
-} from "./workflow/context.ts";
+export { WorkflowContext } from "./workflow/context.ts";
 export {
   type Middleware,
   type MiddlewareCallbacks,
@@ -98,6 +79,23 @@ export {
   type WebHandler,
 } from "./workflow/serve.ts";
 export type { StepAttempt, StepLimits } from "./workflow/step-call.ts";
+// Names that code which comes from another package has.
+export type {
+  CallResponse,
+  CallSettings,
+  CallWorkflowSettings,
+  InvokeResponse as InvokeStepResponse,
+  InvokeResponse,
+  InvokeSettings,
+  NotifiedWaiter,
+  NotifyResponse as NotifyStepResponse,
+  WaitOptions as WaitEventOptions,
+  WaitOptions,
+  WaitResponse as WaitStepResponse,
+  WaitResponse,
+  Webhook,
+  WebhookResponse,
+} from "./workflow/step-types.ts";
 export type {
   AnyWorkflow,
   FailedAttempt,

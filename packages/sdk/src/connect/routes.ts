@@ -4,7 +4,7 @@ import { type Answer, jsonAnswer } from "../workflow/answer.ts";
 import type { Socket } from "../workflow/carrier.ts";
 import type { HeadersLike } from "../workflow/request.ts";
 import { serve, type WebHandler } from "../workflow/serve.ts";
-import type { AnyWorkflow } from "../workflow/workflow.ts";
+import { type AnyWorkflow, toWorkflow } from "../workflow/workflow.ts";
 
 /** What a route leads to: a workflow, what `serve` makes of one, or any function that answers Web requests. */
 export type RouteTarget = AnyWorkflow | WebHandler | RequestHandler;
@@ -94,7 +94,7 @@ function toHandle(
     const own = "handleRequest" in target ? target.handleRequest : null;
     return own === null ? byRequest(target, origin) : byAnswer(own, origin);
   }
-  const { routeFunction, options } = target;
+  const { routeFunction, options } = toWorkflow(target);
   // So that workflows which are served side by side can invoke each other.
   if (!route.includes("/")) target.workflowId ??= route;
   // The environment may name the address of this app's other, dialled endpoints.

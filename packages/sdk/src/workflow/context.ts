@@ -1,15 +1,34 @@
-import { WorkflowError } from "../errors.ts";
-import { textFromBase64, textFromBytesOfLatin1 } from "../wire/base64.ts";
+import { WorkflowError, WorkflowNonRetryableError } from "../errors.ts";
+import { textFromBase64 } from "../wire/base64.ts";
 import type { Http } from "../wire/http.ts";
 import { randomId } from "../wire/random-id.ts";
+import { type ApiCalls, apiCalls } from "./api-calls.ts";
+import { isRefused } from "./carrier.ts";
 import type { Execution } from "./execution.ts";
-import type { StepRecord } from "./records.ts";
-import type { FlowControl, StepAttempt, StepCall, StepLimits } from "./step-call.ts";
+import type { StepAttempt, StepCall, StepLimits } from "./step-call.ts";
+import {
+  readCall,
+  readInvoke,
+  readJson,
+  readNothing,
+  readWait,
+  readWebhook,
+} from "./step-results.ts";
+import type {
+  CallResponse,
+  CallSettings,
+  CallWorkflowSettings,
+  Duration,
+  InvokeResponse,
+  InvokeSettings,
+  NotifyResponse,
+  WaitOptions,
+  WaitResponse,
+  Webhook,
+  WebhookResponse,
+} from "./step-types.ts";
 import { siblingUrl } from "./submission.ts";
-import type { AnyWorkflow, Workflow } from "./workflow.ts";
-
-/** A duration: a whole number of seconds, minutes, hours or days, such as `10s` or `7d`. */
-export type Duration = `${bigint}${"s" | "m" | "h" | "d"}`;
+import type { AnyWorkflow } from "./workflow.ts";
 
 /** What a context is made of. The facts of the delivery change while a suspended function goes on with the next one. */
 export interface ContextSource<Payload> {
@@ -23,96 +42,6 @@ export interface ContextSource<Payload> {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly labels: readonly string[];
   readonly retried: () => number;
-}
-
-/** The answer of a service that `context.call` has called. */
-export interface CallResponse<Body = unknown> {
-  /** 0 when no answer arrived. */
-  readonly status: number;
-  /** Parsed when it is JSON, else a text. */
-  readonly body: Body;
-  readonly header: Record<string, string[]>;
-}
-
-/** What a call asks for, and how patiently. */
-export interface CallSettings<Body = unknown> {
-  readonly url: string;
-  readonly method?: "GET" | "POST" | "PUT" | "DELETE" | "PATCH";
-  /** A text is sent as it is; everything else as JSON. */
-  readonly body?: Body;
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Attempts after the first one; 0 when not given. */
-  readonly retries?: number;
-  /** Expression over `retried`, in milliseconds. */
-  readonly retryDelay?: string;
-  /** Time for one attempt: seconds or a duration. */
-  readonly timeout?: number | Duration;
-  readonly flowControl?: FlowControl;
-}
-
-/** A call of a workflow that is served beside this one: it is started, and its end is not waited for. */
-export interface CallWorkflowSettings extends Omit<CallSettings, "url" | "method"> {
-  readonly workflow: AnyWorkflow;
-}
-
-/** How long is waited. */
-export interface WaitOptions {
-  /** Seconds or a duration; seven days when not given. */
-  readonly timeout?: number | Duration;
-}
-
-/** The event, or that none came in time. */
-export type WaitResponse<Data = unknown> =
-  | { readonly timeout: false; readonly eventData: Data }
-  | { readonly timeout: true; readonly eventData: undefined };
-
-/** Whom a notification has reached. */
-export interface NotifyResponse {
-  readonly eventId: string;
-  readonly eventData: unknown;
-  /** One for each run that has been woken, or for which the event is kept. */
-  readonly notifyResponse: readonly NotifiedWaiter[];
-}
-
-/** Somebody who waited for the event. */
-export interface NotifiedWaiter {
-  readonly messageId: string;
-  readonly workflowRunId?: string;
-  readonly workflowCreatedAt?: number;
-  readonly error?: string;
-  readonly waiter?: unknown;
-}
-
-/** A URL that anybody can call once. */
-export interface Webhook {
-  readonly webhookUrl: string;
-  readonly eventId: string;
-}
-
-/** The request to a webhook, or that none came in time. */
-export type WebhookResponse =
-  | { readonly timeout: false; readonly request: Request }
-  | { readonly timeout: true; readonly request: undefined };
-
-/** The run that is started. */
-export interface InvokeSettings<Payload = unknown, Result = unknown> {
-  /** A workflow that is served beside this one by `serveMany`. */
-  readonly workflow: Workflow<Payload, Result>;
-  readonly body?: Payload;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly workflowRunId?: string;
-  readonly label?: string | readonly string[];
-  readonly retries?: number;
-  readonly retryDelay?: string;
-  readonly flowControl?: FlowControl;
-}
-
-/** How the run that was started has ended. */
-export interface InvokeResponse<Result = unknown> {
-  /** What the invoked workflow returned; undefined when it failed or was cancelled. */
-  readonly body: Result;
-  readonly isFailed: boolean;
-  readonly isCanceled: boolean;
 }
 
 const WAIT_TIMEOUT_DEFAULT = "7d";
@@ -141,6 +70,11 @@ export class WorkflowContext<Payload = unknown> {
     this.headers = source.headers;
     this.env = source.env;
     this.labels = source.labels;
+  }
+
+  /** Calls of services whose addresses and headers are known. */
+  get api(): ApiCalls {
+    return apiCalls((name, settings) => this.call(name, settings));
   }
 
   /** The first label. */
@@ -238,11 +172,10 @@ export class WorkflowContext<Payload = unknown> {
   ): Promise<NotifyResponse> {
     const body = typeof eventData === "string" ? eventData : JSON.stringify(eventData);
     const path = ["v2", "notify", ...(workflowRunId === undefined ? [] : [workflowRunId]), eventId];
-    const run = async () => ({
-      eventId,
-      eventData,
-      notifyResponse: await this.#source.http.json({ method: "POST", path, body }),
-    });
+    const run = async () => {
+      const notifyResponse = await this.#notify(name, path, body);
+      return { eventId, eventData, notifyResponse };
+    };
     return this.#step<NotifyResponse>({
       name,
       type: "Notify",
@@ -317,6 +250,20 @@ export class WorkflowContext<Payload = unknown> {
     return this.#source.execution.cancel();
   }
 
+  async #notify(
+    name: string,
+    path: readonly string[],
+    body: string | undefined,
+  ): Promise<NotifyResponse["notifyResponse"]> {
+    try {
+      return await this.#source.http.json({ method: "POST", path, body });
+    } catch (error) {
+      if (!isRefused(error)) throw error;
+      const message = `step ${JSON.stringify(name)} cannot notify: ${String(error)}`;
+      throw new WorkflowNonRetryableError(message, { cause: error });
+    }
+  }
+
   #step<Result>(call: StepCall<Result>): Promise<Result> {
     if (typeof call.name !== "string" || call.name === "") {
       throw new WorkflowError("the name of a step must be a text that is not empty");
@@ -333,90 +280,6 @@ function idOf(step: string, { workflowId }: AnyWorkflow): string {
 }
 
 const SLEEP = { type: "sleep" } as const;
-
-function readNothing(): void {}
-
-/** What the step gave, after its way through JSON. */
-function readJson<T>({ out }: StepRecord): T {
-  // The author's own type: what the step returned, as far as JSON carries it.
-  return (out === undefined ? undefined : parseOr(out)) as T;
-}
-
-/** Results of older SDKs may be plain texts. */
-function parseOr(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
-}
-
-function readCall<Body>({ out }: StepRecord): CallResponse<Body> {
-  // Written by the SDK from what the server says of the answer.
-  const { status, body, header } = JSON.parse(out ?? "{}") as CallResponse<string>;
-  const text = textFromBytesOfLatin1(body ?? "");
-  const contentType = header?.["Content-Type"]?.[0] ?? "";
-  const isText =
-    /^(?:text\/|application\/(?:json|xml|javascript|x-www-form-urlencoded|.*\+(?:json|xml)))|charset=/i.test(
-      contentType,
-    );
-  // The author says what the service answers.
-  return { status, body: parseOr(isText ? text : (body ?? "")) as Body, header };
-}
-
-function readWait<Data>({ out, waitTimeout }: StepRecord): WaitResponse<Data> {
-  if (waitTimeout === true) return { timeout: true, eventData: undefined };
-  const text = out === undefined || out === "" ? undefined : textFromBase64(out);
-  // The author says what the event brings.
-  return { timeout: false, eventData: (text === undefined ? undefined : parseOr(text)) as Data };
-}
-
-/** The request as the server has kept it. */
-interface KeptRequest {
-  readonly method: string;
-  readonly header: Readonly<Record<string, readonly string[]>>;
-  /** base64. */
-  readonly body: string;
-  readonly proto: string;
-  readonly host: string;
-  readonly url: string;
-}
-
-function readWebhook({ out, waitTimeout }: StepRecord): WebhookResponse {
-  if (waitTimeout === true || out === undefined) return { timeout: true, request: undefined };
-  // Written by the server.
-  const kept = JSON.parse(textFromBase64(out)) as KeptRequest;
-  const headers = new Headers();
-  for (const [name, values] of Object.entries(kept.header)) {
-    for (const value of values) headers.append(name, value);
-  }
-  const hasBody = kept.method !== "GET" && kept.method !== "HEAD";
-  const request = new Request(`${kept.proto}://${kept.host}${kept.url}`, {
-    method: kept.method,
-    headers,
-    ...(hasBody ? { body: bytesOf(kept.body) } : {}),
-  });
-  return { timeout: false, request };
-}
-
-function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-}
-
-function readInvoke<Result>({ out }: StepRecord): InvokeResponse<Result> {
-  // Written by the server when the invoked run ended.
-  const {
-    body,
-    isFailed = false,
-    isCanceled = false,
-  } = JSON.parse(out ?? "{}") as {
-    readonly body?: string;
-    readonly isFailed?: boolean;
-    readonly isCanceled?: boolean;
-  };
-  // The invoked workflow says what it returns.
-  return { body: (body === undefined ? undefined : parseOr(body)) as Result, isFailed, isCanceled };
-}
 
 function toDuration(timeout: number | string): string {
   return typeof timeout === "number" ? `${timeout}s` : timeout;
@@ -441,6 +304,7 @@ function lowerCase(headers: Readonly<Record<string, string>>): Record<string, st
 /** The user that a token belongs to; URLs of webhooks are theirs. */
 function userIdOf(token: string): string {
   try {
+    // Anybody's text: the field is looked at before it is used.
     const { UserID } = JSON.parse(textFromBase64(token)) as { readonly UserID?: unknown };
     if (typeof UserID === "string" && UserID !== "") return UserID;
   } catch {

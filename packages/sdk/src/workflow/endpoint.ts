@@ -16,6 +16,7 @@ import { Execution } from "./execution.ts";
 import { runFailureFunction } from "./failure.ts";
 import { readPayload } from "./payload.ts";
 import { History, type RawStep } from "./records.ts";
+import { regionOf } from "./region.ts";
 import {
   kindOf,
   labelsOf,
@@ -81,7 +82,7 @@ export class Endpoint<Payload, Result> {
   /** Never throws: what goes wrong is an answer. */
   async handle(request: RequestLike, around: Around = {}): Promise<Answer> {
     const { socket, bench } = around;
-    const known = this.#settingsFor(around.env);
+    const known = this.#settingsFor(around.env, request.headers.get(HEADER.region));
     const settings = bench === undefined ? known : { ...known, ...bench.settings };
     const isFast = this.#isFast(request, settings, socket);
     try {
@@ -111,9 +112,13 @@ export class Endpoint<Payload, Result> {
     }
   }
 
-  #settingsFor(env: Environment | undefined): Settings {
+  #settingsFor(env: Environment | undefined, regionHeader: string | null): Settings {
     const own = this.#options.env ?? env ?? processEnvironment();
-    if (this.#settings?.env !== own) this.#settings = toSettings(this.#options as never, own);
+    const region = regionOf(own, regionHeader);
+    if (this.#settings?.env !== own || this.#settings.region !== region) {
+      // Settings do not depend on payload and result.
+      this.#settings = toSettings(this.#options as never, own, region);
+    }
     return this.#settings;
   }
 
@@ -209,6 +214,7 @@ export class Endpoint<Payload, Result> {
       labels: labelsOf(request.headers),
       retried: () => facts.retried,
     });
+    // Whoever watches knows no payload.
     read.bench?.onBegin({ execution, context: context as WorkflowContext });
     execution.start(() => this.#route(context));
     return { execution, context, facts };
@@ -234,9 +240,9 @@ export class Endpoint<Payload, Result> {
       const payload = await readPayload(payloadText, this.#options);
       const history = new History();
       const { execution, context } = this.#begin({ read, run, history, payload });
-      // The context is that of this workflow's payload.
       return {
         isAuthorized: await isAuthorized(execution),
+        // The context is that of this workflow's payload.
         context: context as WorkflowContext<Payload>,
       };
     });

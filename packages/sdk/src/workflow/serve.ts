@@ -2,7 +2,13 @@ import { WorkflowError } from "../errors.ts";
 import { type Answer, jsonAnswer } from "./answer.ts";
 import { type Around, Endpoint } from "./endpoint.ts";
 import type { RequestLike } from "./request.ts";
-import type { AnyWorkflow, RouteFunction, ServeOptions, Workflow } from "./workflow.ts";
+import {
+  type AnyWorkflow,
+  type RouteFunction,
+  type ServeOptions,
+  toWorkflow,
+  type Workflow,
+} from "./workflow.ts";
 
 /** A workflow, or several, as a function from request to response; `handler` is the function itself. */
 export interface WebHandler {
@@ -59,7 +65,8 @@ export function serveMany(
       );
     }
     workflow.workflowId = name;
-    endpoints.set(name, new Endpoint(workflow.routeFunction, { ...options, ...workflow.options }));
+    const { routeFunction, options: own } = toWorkflow(workflow);
+    endpoints.set(name, new Endpoint(routeFunction, { ...options, ...own }));
   }
   return toWebHandler(async (request, around) => {
     const name = lastSegment(request.url);

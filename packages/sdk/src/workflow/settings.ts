@@ -1,11 +1,14 @@
 import { Receiver, signingKeysOf } from "../messages/receiver.ts";
 import { Http } from "../wire/http.ts";
 import { printing, Watchers } from "./middleware.ts";
+import { regionalEnvironment } from "./region.ts";
 import type { Mode, RequestReceiver, ServeOptions } from "./workflow.ts";
 
 /** What options and environment say together. */
 export interface Settings {
   readonly env: Environment;
+  /** Null for an app of one region. */
+  readonly region: string | null;
   readonly http: Http;
   readonly receiver: RequestReceiver | undefined;
   readonly url: string | undefined;
@@ -29,13 +32,19 @@ export function processEnvironment(): Environment {
   return (globalThis as ProcessLike).process?.env ?? {};
 }
 
-export function toSettings(options: ServeOptions<never, never>, env: Environment): Settings {
+export function toSettings(
+  options: ServeOptions<never, never>,
+  env: Environment,
+  region: string | null,
+): Settings {
   const platform = platformOf(env);
+  const regional = regionalEnvironment(env, region);
   const { mode = "auto", warm, maxDuration, verbose, middlewares = [] } = options;
   return {
     env,
-    http: toHttp(options.qstashClient, env),
-    receiver: "receiver" in options ? options.receiver : receiverOf(env),
+    region,
+    http: toHttp(options.qstashClient, regional),
+    receiver: "receiver" in options ? options.receiver : receiverOf(regional),
     url: options.url,
     baseUrl: options.baseUrl ?? env.UPSTASH_WORKFLOW_URL,
     // Watchers do not care what the payload of their run is.

@@ -18,9 +18,18 @@ export interface Workflow<Payload = unknown, Result = unknown> {
 }
 
 /** A workflow whatever its payload and result are. */
-// Payloads are consumed and results produced, so no other type takes all workflows.
-// biome-ignore lint/suspicious/noExplicitAny: see above
-export type AnyWorkflow = Workflow<any, any>;
+export interface AnyWorkflow {
+  readonly routeFunction: (context: never) => Promise<unknown>;
+  readonly options: object | undefined;
+  workflowId: string | undefined;
+  readonly useJSONContent: boolean;
+}
+
+/** To be served: what its payloads are only its own function knows. */
+export function toWorkflow(workflow: AnyWorkflow): Workflow {
+  // Whatever fits `AnyWorkflow` is made by `createWorkflow`, with options for its own function.
+  return workflow as Workflow;
+}
 
 /** A validator of any library that follows the Standard Schema: zod, valibot, arktype and others. */
 export interface StandardSchema<Output = unknown> {

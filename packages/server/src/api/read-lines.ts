@@ -17,6 +17,7 @@ import { planSlot, resultSlot } from "../core/step.ts";
 import { messageTooLarge } from "./request.ts";
 import type { ReadingRoom } from "./room.ts";
 import { parseItem, planGroups, toUrl } from "./routes/batch.ts";
+import { toEventId } from "./routes/waits.ts";
 import { toInvokeRun, toRegisterCall, toRegisterWait } from "./wait-message.ts";
 import { readOptions, toFacts } from "./workflow-message.ts";
 
@@ -168,6 +169,7 @@ function readWait(wait: unknown, room: ReadingRoom) {
   if (typeof eventId !== "string" || eventId === "") {
     throw invalidLine("eventId of a wait must be a text that is not empty");
   }
+  toEventId(eventId);
   const set = flatHeadersFromRecord(asObject(headers ?? {}, "headers of a wait"));
   return toRegisterWait({ eventId, headers: set, body: asBytes(body, "body of a wait") }, room);
 }

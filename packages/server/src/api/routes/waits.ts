@@ -91,7 +91,11 @@ export function eventIdBehind(prefix: string, rawTarget: string): string {
   const query = rest.indexOf("?");
   const hasToken = query !== -1 && rest.includes("qstash_token=", query);
   const raw = hasToken ? rest.slice(0, query) : rest;
-  const eventId = decoded(raw);
+  return toEventId(decoded(raw));
+}
+
+/** @throws RepriseError when no event may be called so. */
+export function toEventId(eventId: string): string {
   if (eventId !== "" && eventId.length <= EVENT_ID_CHARS_MAX) return eventId;
   throw new RepriseError("invalid_request", {
     message: `an event id must have 1 to ${EVENT_ID_CHARS_MAX} characters, got ${quoted(eventId)}`,
