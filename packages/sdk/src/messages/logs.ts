@@ -4,7 +4,7 @@ import type { HeaderLists } from "../wire/options.ts";
 import { eachItem } from "../wire/pages.ts";
 import { checkIds, filterQuery } from "../wire/selection.ts";
 import { type LogFilter, type State, toWireFilter } from "./filters.ts";
-import { type Message, withAliases } from "./message.ts";
+import { type Message, withGroup } from "./message.ts";
 
 /** One thing that happened to a message; it repeats what the message was given. */
 export interface Log
@@ -90,7 +90,7 @@ export function makeLogs(http: Http): Logs {
       path: ["v2", "events"],
       query: toQuery(request),
     });
-    const logs = events.map(withAliases);
+    const logs = events.map(withGroup);
     return { ...rest, logs, events: logs };
   };
   const byMessage = (request: LogsRequest = {}) => {

@@ -80,10 +80,11 @@ export interface DlqMessage extends Message {
 
 /** Two fields have older or clearer names as well. */
 export function withAliases<T extends Message>(message: T): T {
-  const { topicName, rate } = message;
-  return {
-    ...message,
-    ...(topicName === undefined ? {} : { urlGroup: topicName }),
-    ...(rate === undefined ? {} : { ratePerSecond: rate }),
-  };
+  const { rate } = message;
+  return { ...withGroup(message), ...(rate === undefined ? {} : { ratePerSecond: rate }) };
+}
+
+/** What the wire calls a topic is a URL group. */
+export function withGroup<T extends { readonly topicName?: string }>(one: T): T {
+  return one.topicName === undefined ? one : { ...one, urlGroup: one.topicName };
 }
