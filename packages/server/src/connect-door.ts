@@ -35,6 +35,7 @@ export function isConnectRequest({ url = "", headers }: IncomingMessage): boolea
 export class ConnectDoor {
   readonly #options: ConnectDoorOptions;
   readonly #sockets: WebSocketServer;
+  #isClosed = false;
 
   constructor(options: ConnectDoorOptions) {
     this.#options = options;
@@ -57,6 +58,8 @@ export class ConnectDoor {
 
   /** Apps have been told to leave; who has not done so within `graceMs` is cut. */
   async close(graceMs: number): Promise<void> {
+    // An app that comes back at once would be a connection for whose end the HTTP server waits.
+    this.#isClosed = true;
     const { host } = this.#options;
     const { clients } = this.#sockets;
     const timer = host.setTimer(host.now() + graceMs, () => {
@@ -78,6 +81,9 @@ export class ConnectDoor {
     };
     let address: string;
     try {
+      if (this.#isClosed) {
+        throw new RepriseError("shutting_down", { message: "the server is stopping; try again" });
+      }
       const request = toRequest(incoming);
       checkTransport(peer);
       if (settings.isLoopbackOnly) checkLoopback(request);

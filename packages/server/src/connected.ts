@@ -36,7 +36,7 @@ export function createConnected(parts: {
   readonly connectedLimits: Partial<ConnectedLimits>;
 }): Connected {
   const { host, settings } = parts;
-  const limits = { ...toLimits(settings), ...parts.connectedLimits };
+  const limits = { ...toConnectedLimits(settings), ...parts.connectedLimits };
   const registry = new ConnectedRegistry({ host, limits });
   const door = new ConnectDoor({ host, registry, settings, limits, answer });
   return {
@@ -54,7 +54,7 @@ export function createConnected(parts: {
   };
 }
 
-function toLimits(limits: Limits): ConnectedLimits {
+export function toConnectedLimits(limits: Limits): ConnectedLimits {
   return {
     parallelismMax: limits.connectedParallelismMax,
     silenceMs: limits.connectedSilenceMs,
