@@ -1,23 +1,22 @@
-import { Client } from "@upstash/qstash";
-import type { WorkflowContext } from "@upstash/workflow";
-import { createWorkflow, serveMany } from "@upstash/workflow/nextjs";
+import type { Connection } from "@reprise/sdk/connect";
+import {
+  type Author,
+  connectOwn,
+  type Flow,
+  type FlowContext,
+  type Payload,
+  type Serve,
+  serveByOfficial,
+  serveByOwn,
+} from "./app-sdks.ts";
 import type { EventList } from "./event-list.ts";
 import type { Fact } from "./facts.ts";
 import { SERVER_HOST } from "./network.ts";
 import type { Program } from "./program.ts";
-import { TOKEN } from "./server-process.ts";
+import type { AppStyle } from "./sdk-plan.ts";
+import type { AppPeer, AppSocket } from "./socket-net.ts";
 import { StepPlayer } from "./step-player.ts";
 import type { Troubles } from "./troubles.ts";
-
-export const FLOW_URL = "http://app.test/flow";
-
-export interface Payload {
-  readonly program: number;
-  /** Epoch milliseconds; what `sleepUntil` counts from. */
-  readonly startAt: number;
-  /** The step that has invoked the run. */
-  readonly parent?: { readonly runId: string; readonly stepName: string };
-}
 
 /** What survives a crash of the app, because it lies outside of it: dependencies that fail, and the ledger. */
 export interface Surroundings {
@@ -27,39 +26,59 @@ export interface Surroundings {
   readonly tell: (fact: Fact) => void;
 }
 
-/** One process of the app: the unmodified SDK around the programs. */
+/** How a process of the app comes into the world. */
+export interface AppBirth {
+  readonly generation: number;
+  readonly style: AppStyle;
+  readonly crash: () => void;
+  /** The `WebSocket` of this process. */
+  readonly socketsOf: (app: AppPeer) => new (url: string) => AppSocket;
+}
+
+/** One process of the app: an SDK, or two, around the programs. */
 export class App {
   readonly generation: number;
   readonly #surroundings: Surroundings;
-  readonly #player: StepPlayer;
-  readonly #serve: (request: Request) => Promise<Response>;
+  readonly #serve: Serve;
+  readonly #connection: Connection | null;
   #isAlive = true;
 
-  constructor(generation: number, surroundings: Surroundings) {
+  constructor({ generation, style, crash, socketsOf }: AppBirth, surroundings: Surroundings) {
     this.generation = generation;
     this.#surroundings = surroundings;
-    const qstashClient = new Client({
-      baseUrl: `http://app-${generation}.${SERVER_HOST}`,
-      token: TOKEN,
-    });
-    const flow = createWorkflow<Payload, unknown>((context) => this.#route(context), {
-      qstashClient,
-      env: {},
-      failureFunction: async ({ context }) => this.#fail(context),
-    });
-    this.#player = new StepPlayer(flow, surroundings, (delayMs) => this.#passTime(delayMs));
-    this.#serve = serveMany({ flow }).POST;
+    const name = `app-${generation}`;
+    const baseUrl = `http://${name}.${SERVER_HOST}`;
+    const author: Author = {
+      route: (context, flow) => this.#route(context, flow),
+      fail: (context) => this.#fail(context),
+    };
+    this.#serve =
+      style.sdk === "official"
+        ? serveByOfficial(author, baseUrl)
+        : serveByOwn(author, style, baseUrl);
+    const { app } = style;
+    const WebSocket = socketsOf({ name, isAlive: () => this.#isAlive, crash });
+    this.#connection =
+      app === null ? null : connectOwn(author, { ...style, app }, { baseUrl, WebSocket });
   }
 
   handle(request: Request): Promise<Response> {
     return this.#serve(request);
   }
 
-  kill(): void {
-    this.#isAlive = false;
+  /** Takes nothing more over its connection, and ends what it has begun. */
+  async drain(): Promise<void> {
+    await this.#connection?.drain();
   }
 
-  async #route(context: WorkflowContext<Payload>): Promise<unknown> {
+  kill(): void {
+    this.#isAlive = false;
+    // Its timers end with the process.
+    this.#connection?.close();
+  }
+
+  async #route(context: FlowContext, flow: Flow): Promise<unknown> {
+    const player = new StepPlayer(flow, this.#surroundings, (delayMs) => this.#passTime(delayMs));
     const program = this.#surroundings.programs[context.requestPayload.program];
     // The SDK looks whether it may answer: with the report about a call in the place of the payload, and stops at the first step.
     if (program === undefined) return context.run("nothing", () => null);
@@ -68,10 +87,8 @@ export class App {
     for (const step of program.steps) {
       if (step.kind === "cancel") await context.cancel();
       else if (step.kind === "parallel") {
-        results.push(
-          await Promise.all(step.branches.map((branch) => this.#player.play(branch, room))),
-        );
-      } else results.push(await this.#player.play(step, room));
+        results.push(await Promise.all(step.branches.map((branch) => player.play(branch, room))));
+      } else results.push(await player.play(step, room));
     }
     return results;
   }
@@ -92,7 +109,7 @@ export class App {
 
   /** A process that has died meanwhile never comes back. */
   async #passTime(delayMs: number): Promise<void> {
-    await this.#surroundings.events.wait(delayMs, "work of a step");
+    if (delayMs > 0) await this.#surroundings.events.wait(delayMs, "work of a step");
     if (!this.#isAlive) await new Promise(() => {});
   }
 }

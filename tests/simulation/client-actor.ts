@@ -1,5 +1,5 @@
 import { Client } from "@upstash/workflow";
-import { FLOW_URL, type Payload } from "./app.ts";
+import type { Payload } from "./app-sdks.ts";
 import type { EventList } from "./event-list.ts";
 import { SERVER_HOST } from "./network.ts";
 import type { Program } from "./program.ts";
@@ -22,10 +22,12 @@ export class ClientActor {
   readonly #events: EventList;
   readonly #client: Client;
   readonly #mark: (name: string) => void;
+  readonly #urlOf: (program: number) => string;
   #pending = 0;
 
-  constructor(events: EventList, mark: (name: string) => void) {
+  constructor(events: EventList, mark: (name: string) => void, urlOf: (program: number) => string) {
     this.#events = events;
+    this.#urlOf = urlOf;
     this.#mark = mark;
     this.#client = new Client({ baseUrl: `http://client.${SERVER_HOST}`, token: TOKEN });
   }
@@ -51,7 +53,7 @@ export class ClientActor {
     for (let repeat = 0; repeat < REPEATS_MAX; repeat += 1) {
       try {
         const { workflowRunId } = await this.#client.trigger({
-          url: FLOW_URL,
+          url: this.#urlOf(program.index),
           body,
           ...(runId === null ? {} : { workflowRunId: runId }),
           ...(retries === null ? {} : { retries }),

@@ -1,10 +1,10 @@
 import type { Outcome, RunRow, StepRow } from "@reprise/server";
-import type { Attempt, Fact, Scene, SentRequest } from "./facts.ts";
+import type { Attempt, Fact, Scene } from "./facts.ts";
 import { isPlan, payloadOf, programOf } from "./lineage.ts";
 import { type Program, type SleepStep, stepsById } from "./program.ts";
 import { parseStep, type WireStep } from "./step-list.ts";
 import { isAppSuccess } from "./stuck.ts";
-import { readSubmissions } from "./submission.ts";
+import { submissionsIn } from "./submission.ts";
 import { stepAtService } from "./third-party.ts";
 
 /** When attempts are due, by formulas of this test's own: sleeps, delays of triggers, and waits between retries. */
@@ -20,7 +20,7 @@ export class DueTimes {
   }
 
   note(fact: Fact): void {
-    if (fact.kind === "arrival") this.#noteArrival(fact.request);
+    this.#noteSubmissions(fact);
     if (fact.kind === "outcome") this.#noteOutcome(fact.attempt, fact.outcome);
   }
 
@@ -63,10 +63,10 @@ export class DueTimes {
     return source === null ? step.createdAt : this.#submissionOf(source, step);
   }
 
-  #noteArrival(request: SentRequest): void {
-    for (const { runId, body } of readSubmissions(request)) {
+  #noteSubmissions(fact: Fact): void {
+    for (const { runId, body } of submissionsIn(fact)) {
       const name = `${runId} ${body}`;
-      if (!this.#submittedAt.has(name)) this.#submittedAt.set(name, request.arrivedAt);
+      if (!this.#submittedAt.has(name)) this.#submittedAt.set(name, this.#scene.now());
     }
   }
 
@@ -95,7 +95,7 @@ function retryDelayMs(outcome: Outcome, retryDelay: string | null, retried: numb
   if (outcome.type === "response") {
     const asked = outcome.headers["retry-after"]?.[0];
     if (asked !== undefined) return 1000 * Number(asked);
-  }
+  } else if (outcome.cause === "disconnected") return 0;
   switch (retryDelay) {
     case "1000":
       return 1000;

@@ -5,16 +5,30 @@ export interface Scheduled {
 }
 
 interface Event {
-  readonly at: number;
+  at: number;
   readonly label: string;
   readonly run: () => void;
+  /** It comes again and again and keeps no world awake: a pulse, or a look at what has a time limit. */
+  readonly isBackground: boolean;
 }
+
+/** What knows whether background events can change anything. */
+export interface Background {
+  /** Whether they would only find that all is well. */
+  readonly isIdle: () => boolean;
+  /** They have found that all is well, and the clock stands later. */
+  readonly skipped: () => void;
+}
+
+/** Pauses longer than this are not spent with background events that change nothing. */
+const PAUSE_MS_MAX = 5_000;
 
 /** The virtual clock and everything that waits for it. Whatever is ready may come next: chance picks. */
 export class EventList {
   readonly #random: Random;
   readonly #events: Event[] = [];
   #now: number;
+  #background: Background | null = null;
 
   constructor(startAt: number, random: Random) {
     this.#now = startAt;
@@ -36,7 +50,22 @@ export class EventList {
   }
 
   at(instant: number, label: string, run: () => void): Scheduled {
-    const event: Event = { at: Math.ceil(instant), label, run };
+    return this.#add({ at: Math.ceil(instant), label, run, isBackground: false });
+  }
+
+  atBackground(instant: number, label: string, run: () => void): Scheduled {
+    return this.#add({ at: Math.ceil(instant), label, run, isBackground: true });
+  }
+
+  inBackground(delayMs: number, label: string, run: () => void): Scheduled {
+    return this.atBackground(this.#now + delayMs, label, run);
+  }
+
+  keepBackground(background: Background): void {
+    this.#background = background;
+  }
+
+  #add(event: Event): Scheduled {
     this.#events.push(event);
     return {
       cancel: () => {
@@ -59,14 +88,27 @@ export class EventList {
 
   /** Takes one event that is ready; the clock moves only when none is. Null when nothing waits any more. */
   take(): Event | null {
-    if (this.#events.length === 0) return null;
     let ready = this.#readyIndexes();
     if (ready.length === 0) {
+      if (!this.#skipPause()) return null;
       this.#now = Math.min(...this.#events.map((event) => event.at));
       ready = this.#readyIndexes();
     }
     const index = ready.length === 1 ? ready[0] : this.#random.pick(ready);
     return index === undefined ? null : (this.#events.splice(index, 1)[0] ?? null);
+  }
+
+  /** Leaves background events out that change nothing. False when nothing else is left. */
+  #skipPause(): boolean {
+    const awake = this.#events.filter(({ isBackground }) => !isBackground);
+    const isIdle = this.#background === null || this.#background.isIdle();
+    if (awake.length === 0) return !isIdle && this.#events.length > 0;
+    const byMs = Math.min(...awake.map(({ at }) => at)) - this.#now - PAUSE_MS_MAX;
+    if (byMs <= 0 || !isIdle || awake.length === this.#events.length) return true;
+    for (const event of this.#events) if (event.isBackground) event.at += byMs;
+    this.#now += byMs;
+    this.#background?.skipped();
+    return true;
   }
 
   #readyIndexes(): number[] {

@@ -8,6 +8,10 @@ export type Fact =
   | { readonly kind: "commit"; readonly commit: Commit }
   /** The server sends a request to the app; the rows are as they were on disk at that instant. */
   | { readonly kind: "attempt"; readonly attempt: Attempt }
+  /** A process that keeps a run's function does not hold what a part continues: the server sends the whole list. */
+  | { readonly kind: "needsWhole"; readonly attempt: Attempt; readonly outcome: Outcome }
+  /** An attempt has gone on with other messages, and now speaks for this one; its outcome follows. */
+  | { readonly kind: "wentOn"; readonly attempt: Attempt }
   /** The server hears how an attempt ended. */
   | { readonly kind: "outcome"; readonly attempt: Attempt; readonly outcome: Outcome }
   /** A delivery arrives at the app. Duplicates made by the network count. */
@@ -43,6 +47,12 @@ export interface Attempt {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   readonly startedAt: number;
+  /** The lease that it offers to hold; null when it offers nothing. */
+  readonly hold: string | null;
+  /** Position from which the body has the list, and for whom, when it is a part. */
+  readonly part: { readonly from: number; readonly warm: string } | null;
+  /** The whole list behind a part, under the same attempt. */
+  readonly isAgain: boolean;
   /** Which process of the server makes it. */
   readonly generation: number;
 }

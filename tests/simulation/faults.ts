@@ -56,6 +56,36 @@ const COUNTS_MAX = {
 
 export type TimedFault = keyof typeof COUNTS_MAX;
 
+/** What goes wrong besides where apps use the SDK of this project. */
+const FAST_RATES_MAX = {
+  /** A connection cannot be opened. */
+  socketRefused: 0.3,
+  /** A connection breaks when something is sent over it. */
+  socketCut: 0.03,
+  /** From here on everything that is sent vanishes, and nobody is told. */
+  socketSilent: 0.015,
+  socketSlow: 0.1,
+  /** The app dies when its step is done and its answer has not left. */
+  appCrashBeforeAnswer: 0.05,
+  /** The app answers with lines that can never be accepted. */
+  appAnswersNonsense: 0.02,
+} as const;
+
+export type FastFault = keyof typeof FAST_RATES_MAX;
+
+const FAST_COUNTS_MAX = {
+  socketCuts: 4,
+  serverDrains: 2,
+  appDrains: 2,
+} as const;
+
+export type TimedFastFault = keyof typeof FAST_COUNTS_MAX;
+
+export const FAST_FAULTS: FaultPlan<FastFault, TimedFastFault> = {
+  rates: FAST_RATES_MAX,
+  counts: FAST_COUNTS_MAX,
+};
+
 /** What goes wrong around workflows. */
 export const WORKFLOW_FAULTS: FaultPlan<FaultKind, TimedFault> = {
   rates: RATES_MAX,
@@ -72,11 +102,12 @@ export class Faults<R extends string = FaultKind, C extends string = TimedFault>
   readonly #marks: Marks;
   #isOn = true;
 
-  constructor(seed: number, marks: Marks, plan: FaultPlan<R, C>) {
+  /** @param stream names a plan beside the usual one, so that both draw for themselves. */
+  constructor(seed: number, marks: Marks, plan: FaultPlan<R, C>, stream = "fault plan") {
     this.#seed = seed;
     this.#marks = marks;
     this.isCalm = seed % 4 === 0;
-    const random = createRandom(seed, "fault plan");
+    const random = createRandom(seed, stream);
     const draw = (max: number) => (random.chance(0.5) ? max * random.next() : 0);
     const rates = Object.entries<number>(plan.rates).map(
       ([kind, max]) => [kind, draw(max)] as const,
@@ -113,3 +144,4 @@ export class Faults<R extends string = FaultKind, C extends string = TimedFault>
 }
 
 export const FAULT_KINDS: readonly string[] = Object.keys(RATES_MAX);
+export const FAST_FAULT_KINDS: readonly string[] = Object.keys(FAST_RATES_MAX);

@@ -26,12 +26,32 @@ export function replaceGlobals(world: OutsideWorld): () => void {
     timers.set(id, events.in(Math.max(0, delayMs), "timer of the SDK", fire));
     return id;
   };
+  const repeat = (run: () => void, delayMs: number): number => {
+    timerCount += 1;
+    const id = timerCount;
+    const fire = () => {
+      timers.set(id, events.inBackground(delayMs, "pulse of the SDK", fire));
+      run();
+    };
+    timers.set(id, events.inBackground(delayMs, "pulse of the SDK", fire));
+    return id;
+  };
+  const clear = (id: number) => {
+    timers.get(id)?.cancel();
+    timers.delete(id);
+  };
   const restores = [
     // Stacks cost a third of a world's time, and the SDK sends them around; a replay that prints has them.
     ...(world.print === null ? [replace(Error, "stackTraceLimit", 0)] : []),
     replace(globalThis, "Date", virtualDate(events)),
     replace(globalThis, "setTimeout", setTimer),
-    replace(globalThis, "clearTimeout", (id: number) => timers.get(id)?.cancel()),
+    replace(globalThis, "clearTimeout", clear),
+    replace(globalThis, "setInterval", repeat),
+    replace(globalThis, "clearInterval", clear),
+    // By it the SDK of this project finds the end of a turn: whatever else is ready may come before.
+    replace(globalThis, "setImmediate", (run: () => void) => {
+      events.in(0, "end of a turn", run);
+    }),
     replace(globalThis, "fetch", (url: unknown, init: RequestInit = {}) =>
       world.fetch(String(url), init),
     ),

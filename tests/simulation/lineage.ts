@@ -1,5 +1,5 @@
 import type { RunRow, StepRow } from "@reprise/server";
-import type { Payload } from "./app.ts";
+import type { Payload } from "./app-sdks.ts";
 import type { Mirror } from "./mirror.ts";
 import type { Program } from "./program.ts";
 import { parseStep, slotName, type WireStep } from "./step-list.ts";

@@ -5,7 +5,8 @@ import { Marks } from "./marks.ts";
 import { huntMutants } from "./mutant-hunt.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
 import { plant } from "./plant.ts";
-import { playSeeds, type SeedResult } from "./pool.ts";
+import { playSeeds, type SeedOrder, type SeedResult } from "./pool.ts";
+import { readSdkOption, type SdkOption } from "./sdk-plan.ts";
 import { findMutant, loadWorld, type Suite, suiteOf } from "./suite.ts";
 
 const FAILURES_SHOWN = 3;
@@ -19,15 +20,21 @@ interface Counts {
   failed: number;
 }
 
-function readRegressionSeeds({ seedsFile }: Suite): readonly number[] {
+/** A line is the number of a seed, and behind it the SDK of its world. */
+function readRegressionSeeds({ seedsFile }: Suite): readonly SeedOrder[] {
   // Compiled files lie in `dist`, beside which the text stays.
   const text = readFileSync(new URL(`../../simulation/${seedsFile}`, import.meta.url), "utf8");
   const lines = text.split("\n").map((line) => line.replace(/#.*/, "").trim());
-  return lines.filter((line) => line !== "").map(Number);
+  return lines
+    .filter((line) => line !== "")
+    .map((line) => {
+      const [seed, sdk] = line.split(/\s+/);
+      return { seed: Number(seed), sdk: readSdkOption(sdk) };
+    });
 }
 
 /** Seeds in order, the ones that found bugs before first; null when enough were given out. */
-function seedSource({ kind, seeds, minutes, from }: Options): () => number | null {
+function seedSource({ kind, seeds, minutes, from, sdk }: Options): () => SeedOrder | null {
   const first = [...readRegressionSeeds(suiteOf(kind))];
   const endAt = minutes === null ? Number.POSITIVE_INFINITY : Date.now() + minutes * 60_000;
   const last = seeds === null ? Number.POSITIVE_INFINITY : from + seeds - 1;
@@ -37,7 +44,7 @@ function seedSource({ kind, seeds, minutes, from }: Options): () => number | nul
     if (known !== undefined) return known;
     if (next > last || Date.now() >= endAt) return null;
     next += 1;
-    return next - 1;
+    return { seed: next - 1, sdk };
   };
 }
 
@@ -68,15 +75,15 @@ async function playMany(options: Options, counts: Counts): Promise<void> {
     },
   });
   console.log(`${counts.passed} seeds passed, ${counts.failed} failed, ${rate()}`);
-  if (options.mutant === null) checkReach(marks, counts, suiteOf(options.kind));
+  if (options.mutant === null) checkReach(marks, counts, options);
 }
 
 /** Seeds that never meet a fault prove nothing about it. */
-function checkReach(marks: Marks, counts: Counts, { missingMarks }: Suite): void {
+function checkReach(marks: Marks, counts: Counts, { kind, sdk }: Options): void {
   const sorted = Object.entries(marks.toObject()).toSorted(([a], [b]) => (a < b ? -1 : 1));
   console.log(sorted.map(([name, count]) => `${name}: ${count}`).join(", "));
   if (counts.passed + counts.failed < SEEDS_THAT_REACH_ALL) return;
-  const missing = missingMarks(marks);
+  const missing = suiteOf(kind).missingMarks(marks, sdk);
   if (missing.length === 0) counts.passed += 1;
   else {
     counts.failed += 1;
@@ -84,19 +91,25 @@ function checkReach(marks: Marks, counts: Counts, { missingMarks }: Suite): void
   }
 }
 
-function printFailure({ seed, violation, report }: SeedResult, { mutant, kind }: Options): void {
-  const extra = mutant === null ? "" : ` --mutant ${mutant}`;
+function printFailure(result: SeedResult, { mutant, kind }: Options): void {
+  const { seed, violation, report, sdk } = result;
+  const extra = (mutant === null ? "" : ` --mutant ${mutant}`) + sdkFlag(sdk);
   console.log(`\nseed ${seed} violates "${violation?.checker}": ${violation?.message}`);
   console.log(`replay it with: npm run sim -- ${suiteOf(kind).flag}--seed ${seed}${extra}`);
   console.log(`${report.map((line) => `  ${line}`).join("\n")}\n`);
 }
 
-async function replay(seed: number, { kind, mutant }: Options, counts: Counts): Promise<void> {
+function sdkFlag(sdk: SdkOption): string {
+  return sdk === "mixed" ? "" : ` --sdk ${sdk}`;
+}
+
+async function replay(seed: number, { kind, mutant, sdk }: Options, counts: Counts): Promise<void> {
   const planted = mutant === null ? null : findMutant(mutant, kind);
   if (planted !== null) plant(planted);
   const playSeed = await loadWorld(kind);
   const result = await playSeed(seed, {
     print: (line) => void process.stdout.write(`${line}\n`),
+    sdk: planted?.sdk ?? sdk,
     ...(planted === null ? {} : { checker: planted.checker }),
   });
   console.log(JSON.stringify(result.marks));

@@ -20,7 +20,7 @@ export async function huntMutants(
       nextSeed: () => {
         if (caught.length > 0 || seed >= SEEDS_MAX) return null;
         seed += 1;
-        return seed;
+        return { seed, sdk: mutant.sdk ?? "official" };
       },
       onResult: (result) => {
         const checker = result.violation?.checker;

@@ -1,21 +1,32 @@
+import type { SdkOption } from "./sdk-plan.ts";
+
 /** A bug that a checker must catch, all alone. */
 export interface Mutant {
   readonly name: string;
   /** Name of the checker that is made for it. */
   readonly checker: string;
   readonly edits: readonly Edit[];
+  /** SDK of the worlds in which it is looked for; the official one when not given. */
+  readonly sdk?: SdkOption;
 }
 
-/** Replaces a text that is exactly once in a compiled module of the server. */
+/** Replaces a text that is exactly once in a compiled module. */
 export interface Edit {
-  /** Path of the module within the server's `dist`. */
+  /** Path of the module within its package's `dist`. */
   readonly module: string;
+  /** The server when not given. */
+  readonly package?: "@reprise/server" | "@reprise/sdk";
   readonly find: string;
   readonly replace: string;
 }
 
 export function edit(module: string, find: string, replace: string): Edit {
   return { module, find, replace };
+}
+
+/** The same in the SDK of this project. */
+export function sdkEdit(module: string, find: string, replace: string): Edit {
+  return { package: "@reprise/sdk", module, find, replace };
 }
 
 export const mutants: readonly Mutant[] = [

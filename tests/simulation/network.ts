@@ -1,11 +1,11 @@
-import { messageKey } from "@reprise/protocol";
 import type { Outcome, OutgoingRequest } from "@reprise/server";
+import { AttemptWitness, type Sent } from "./attempt-witness.ts";
 import type { EventList } from "./event-list.ts";
 import type { Attempt, Exchange, Fact, SentRequest } from "./facts.ts";
-import type { Faults } from "./faults.ts";
+import type { FastFault, Faults, TimedFastFault } from "./faults.ts";
 import type { Mirror } from "./mirror.ts";
 import type { Random } from "./random.ts";
-import { answeredNothing } from "./stuck.ts";
+import { answeredNonsense, answeredNothing } from "./stuck.ts";
 import { SERVICE_HOST } from "./third-party.ts";
 import type { Trace } from "./trace.ts";
 
@@ -13,7 +13,9 @@ import type { Trace } from "./trace.ts";
 export interface Parties {
   /** The server that is up, or null. */
   readonly server: () => ServerParty | null;
+  /** Whichever process of the app takes the next request. */
   readonly app: () => AppParty | null;
+  readonly appOf: (generation: number) => AppParty | null;
   /** Whoever answers calls. */
   readonly service: ServiceParty;
 }
@@ -37,6 +39,7 @@ export interface NetworkParts {
   readonly events: EventList;
   readonly random: Random;
   readonly faults: Faults;
+  readonly fastFaults: Faults<FastFault, TimedFastFault>;
   readonly trace: Trace;
   readonly mirror: Mirror;
   readonly parties: Parties;
@@ -55,11 +58,26 @@ export class Network {
   readonly #parts: NetworkParts;
   /** What to do when a process dies, by its name: the other end of each connection hears a reset. */
   readonly #connections = new Map<string, Set<() => void>>();
-  #attempts = 0;
+  readonly #witness: AttemptWitness;
   #exchanges = 0;
 
   constructor(parts: NetworkParts) {
     this.#parts = parts;
+    this.#witness = new AttemptWitness(parts);
+  }
+
+  /** Sees the attempts that are made over connections. */
+  get witness(): AttemptWitness {
+    return this.#witness;
+  }
+
+  tell(fact: Fact): void {
+    this.#parts.tell(fact);
+  }
+
+  nextExchange(): number {
+    this.#exchanges += 1;
+    return this.#exchanges;
   }
 
   /** Ends the connections of a process that has died. */
@@ -74,8 +92,7 @@ export class Network {
     const { events, faults, trace } = this.#parts;
     const { hostname, pathname, search } = new URL(url);
     const from = hostname.slice(0, -SERVER_HOST.length - 1);
-    this.#exchanges += 1;
-    const number = this.#exchanges;
+    const number = this.nextExchange();
     const name = `#${number} ${from}`;
     const request = new Request(`http://${SERVER_HOST}${pathname}${search}`, init);
     const body = typeof init.body === "string" ? init.body : "";
@@ -100,8 +117,8 @@ export class Network {
 
   #isDying(from: string, fault: "appCrashBeforeSubmit" | "appCrashAfterSubmit"): boolean {
     if (!from.startsWith("app")) return false;
-    const app = this.#parts.parties.app();
-    const isUp = app !== null && from === `app-${app.generation}`;
+    const app = this.#parts.parties.appOf(Number(from.slice("app-".length)));
+    const isUp = app !== null;
     if (isUp && this.#parts.faults.strikes(fault)) app.crash();
     else if (isUp) return false;
     return true;
@@ -153,41 +170,27 @@ export class Network {
   }
 
   /** One attempt of the server to reach the app. */
-  callApp(outgoing: OutgoingRequest, generation: number): Promise<Outcome> {
-    const { events, trace, tell, mirror } = this.#parts;
-    this.#attempts += 1;
-    const number = this.#attempts;
-    const key = messageKey(outgoing.headers["upstash-message-id"] ?? "") ?? 0;
-    const message = mirror.get("messages", key);
-    const attempt: Attempt = {
-      number,
-      messageKey: key,
-      message,
-      run: message?.runKey == null ? null : mirror.get("runs", message.runKey),
-      url: outgoing.url,
-      method: outgoing.method,
-      headers: outgoing.headers,
-      body:
-        typeof outgoing.body === "string" ? outgoing.body : new TextDecoder().decode(outgoing.body),
-      startedAt: events.now,
-      generation,
-    };
-    const shown = JSON.stringify(outgoing.headers) + attempt.body;
-    trace.add(events.now, `@${number} > ${message?.kind} ${key} ${attempt.run?.id}`, shown);
-    tell({ kind: "attempt", attempt });
-    return new Promise((resolve) => {
+  callApp(outgoing: OutgoingRequest, generation: number, speaksFor: Sent["speaksFor"]) {
+    const { events } = this.#parts;
+    const { attempt, end: note } = this.#witness.begin({ ...outgoing, generation, speaksFor });
+    return new Promise<Outcome>((resolve) => {
       let isOver = false;
       const end = (outcome: Outcome) => {
         if (isOver) return;
         isOver = true;
         deadline.cancel();
-        trace.add(events.now, `@${number} < ${outcomeText(outcome)}`);
-        tell({ kind: "outcome", attempt, outcome });
+        note(outcome);
         resolve(outcome);
       };
-      const deadline = events.in(outgoing.timeoutMs, `@${number} times out`, () =>
-        end(failed("timeout", `no response within ${outgoing.timeoutMs} ms`)),
-      );
+      const { timeoutMs, lastsUntil } = outgoing;
+      const wait = (delayMs: number) => events.in(delayMs, `@${attempt.number} times out`, look);
+      /** An invocation that goes on is given more time. */
+      const look = () => {
+        const leftMs = (lastsUntil?.() ?? 0) - events.now;
+        if (leftMs > 0) deadline = wait(leftMs);
+        else end(failed("timeout", `no response within ${timeoutMs} ms`));
+      };
+      let deadline = wait(timeoutMs);
       void this.#carry(attempt).then(end);
     });
   }
@@ -210,7 +213,7 @@ export class Network {
   }
 
   async #deliver(attempt: Attempt): Promise<Outcome> {
-    const { parties, tell, trace, events } = this.#parts;
+    const { parties, tell, trace, events, fastFaults } = this.#parts;
     if (isForService(attempt)) {
       trace.add(events.now, `@${attempt.number} at the service`);
       return parties.service.handle(attempt);
@@ -223,14 +226,18 @@ export class Network {
     const request = new Request(url, { method: "POST", headers, body });
     const outcome = await this.#whileAlive(`app-${app.generation}`, async () => {
       const response = await app.handle(request);
+      if (response.headers.has("reprise-answer") && fastFaults.strikes("appCrashBeforeAnswer")) {
+        app.crash();
+      }
       return toOutcome(response, new Uint8Array(await response.arrayBuffer()));
     });
     return outcome ?? failed("reset", "connection reset");
   }
 
   /** Answers of a proxy, a platform or a rate limit that stands before the app. */
-  #answerInFront({ message }: Attempt): Outcome | null {
-    const { faults, random } = this.#parts;
+  #answerInFront({ message, hold }: Attempt): Outcome | null {
+    const { faults, random, fastFaults } = this.#parts;
+    if (hold !== null && fastFaults.strikes("appAnswersNonsense")) return answeredNonsense();
     // A failure callback may go to anybody, so that every 2xx is good.
     if (message?.kind !== "failureCall") {
       if (faults.strikes("appAnswersNothing")) return answeredNothing();
@@ -285,8 +292,4 @@ function answered(
 function toOutcome(response: Response, body: Uint8Array): Outcome {
   const headers = Array.from(response.headers, ([name, value]) => [name, [value]] as const);
   return answered(response.status, Object.fromEntries(headers), body);
-}
-
-function outcomeText(outcome: Outcome): string {
-  return outcome.type === "response" ? String(outcome.status) : outcome.cause;
 }

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { readSdkOption, type SdkOption } from "./sdk-plan.ts";
 
 /** Workflows driven by the SDK, or messages without a run: two kinds of world that share nothing but their clock and their wires. */
 export type WorldKind = "workflows" | "messages";
@@ -10,6 +11,8 @@ export interface Options {
   readonly seed: number | null;
   readonly seeds: number | null;
   readonly minutes: number | null;
+  /** Which SDK the apps of workflows have. */
+  readonly sdk: SdkOption;
   readonly from: number;
   /** Plays each seed twice and compares. */
   readonly isTwice: boolean;
@@ -19,11 +22,12 @@ export interface Options {
   readonly isHuntingMutants: boolean;
 }
 
-export const USAGE = `usage: npm run sim -- [--messages] [--seed N | --seeds N | --minutes M | --mutants] [--from K] [--twice] [--mutant NAME]
+export const USAGE = `usage: npm run sim -- [--messages] [--seed N | --seeds N | --minutes M | --mutants] [--from K] [--twice] [--mutant NAME] [--sdk NAME]
   --messages     plays worlds of messages, queues, keys, schedules and URL groups instead of workflows
   --seed N       replays one seed and prints all that happens
   --seeds N      plays N seeds, then the seeds of seeds.txt, then every planted bug
   --minutes M    plays new seeds for M minutes
+  --sdk NAME     SDK and mode of the app: official, classic, answered, warm, continued, connected or mixed (default)
   --from K       first seed (default 1)
   --twice        plays each seed twice; both must be the same
   --mutant NAME  plants a bug: the seeds are expected to fail
@@ -38,6 +42,7 @@ export function parseOptions(args: readonly string[]): Options {
       seed: { type: "string" },
       seeds: { type: "string" },
       minutes: { type: "string" },
+      sdk: { type: "string" },
       from: { type: "string" },
       twice: { type: "boolean", default: false },
       mutant: { type: "string" },
@@ -52,6 +57,7 @@ export function parseOptions(args: readonly string[]): Options {
     seed,
     seeds: seed === null && minutes === null && !values.mutants ? (seeds ?? 200) : seeds,
     minutes,
+    sdk: readSdkOption(values.sdk),
     from: readWhole("from", values.from) ?? 1,
     isTwice: values.twice,
     mutant: values.mutant ?? null,

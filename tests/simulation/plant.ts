@@ -4,13 +4,13 @@ import { fileURLToPath } from "node:url";
 import type { Mutant } from "./mutants.ts";
 
 /**
- * Plants a bug: modules of the server that are loaded from here on get the mutant's edits. The product knows nothing of it.
+ * Plants a bug: modules of the product that are loaded from here on get the mutant's edits. The product knows nothing of it.
  * @throws Error when a text is not there exactly once: the mutant is then out of date and would prove nothing.
  */
 export function plant(mutant: Mutant): void {
   const edited = new Map<string, string>();
-  for (const { module, find, replace } of mutant.edits) {
-    const url = new URL(`./${module}`, import.meta.resolve("@reprise/server")).href;
+  for (const { package: from = "@reprise/server", module, find, replace } of mutant.edits) {
+    const url = new URL(`./${module}`, import.meta.resolve(from)).href;
     const source = edited.get(url) ?? readFileSync(fileURLToPath(url), "utf8");
     const count = source.split(find).length - 1;
     if (count !== 1) {

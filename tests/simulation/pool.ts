@@ -1,14 +1,22 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import type { WorldKind } from "./options.ts";
+import type { SdkOption } from "./sdk-plan.ts";
 import type { WorldResult } from "./world.ts";
 
-export type SeedResult = WorldResult;
+export type SeedResult = WorldResult & { readonly sdk: SdkOption };
 
 /** What a worker is asked to do. */
 export interface Order {
   readonly seed: number;
+  readonly sdk: SdkOption;
   readonly isTwice: boolean;
+}
+
+/** A world to play. */
+export interface SeedOrder {
+  readonly seed: number;
+  readonly sdk: SdkOption;
 }
 
 export interface PoolOptions {
@@ -16,8 +24,8 @@ export interface PoolOptions {
   readonly mutant: string | null;
   readonly isTwice: boolean;
   readonly workers?: number;
-  /** Gives the next seed, or null when there is none. */
-  readonly nextSeed: () => number | null;
+  /** Gives the next world, or null when there is none. */
+  readonly nextSeed: () => SeedOrder | null;
   readonly onResult: (result: SeedResult) => void;
 }
 
@@ -33,15 +41,15 @@ export async function playSeeds(options: PoolOptions): Promise<void> {
 
 function runWorker({ kind, mutant, isTwice, nextSeed, onResult }: PoolOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    let seed: number | null = null;
+    let next: SeedOrder | null = null;
     const worker = new Worker(new URL("./worker.js", import.meta.url), {
       workerData: { kind, mutant },
     });
     const give = () => {
-      seed = nextSeed();
-      if (seed === null) void worker.terminate().then(() => resolve());
+      next = nextSeed();
+      if (next === null) void worker.terminate().then(() => resolve());
       else {
-        const order: Order = { seed, isTwice: isTwice || seed % TWICE_EVERY === 0 };
+        const order: Order = { ...next, isTwice: isTwice || next.seed % TWICE_EVERY === 0 };
         worker.postMessage(order);
       }
     };
@@ -50,7 +58,7 @@ function runWorker({ kind, mutant, isTwice, nextSeed, onResult }: PoolOptions): 
       give();
     });
     worker.on("error", (error) => {
-      reject(new Error(`the worker that played seed ${seed} has ended`, { cause: error }));
+      reject(new Error(`the worker that played seed ${next?.seed} has ended`, { cause: error }));
     });
     worker.once("online", give);
   });

@@ -1,5 +1,6 @@
-import { FAULT_KINDS } from "./faults.ts";
+import { FAST_FAULT_KINDS, FAULT_KINDS } from "./faults.ts";
 import type { Marks } from "./marks.ts";
+import type { SdkOption } from "./sdk-plan.ts";
 
 /** States that are hard to reach and that a run of many seeds must have reached. */
 const HARD_STATES = [
@@ -61,8 +62,25 @@ const HARD_STATES = [
   "stuck runs listed",
 ] as const;
 
-/** What the worlds have never reached. */
-export function missingMarks(marks: Marks): readonly string[] {
-  const wanted = [...FAULT_KINDS.map((kind) => `fault ${kind}`), ...HARD_STATES];
+/** States of the fast modes. */
+const FAST_STATES = [
+  "app drain",
+  "server drain",
+  "socket cut at an instant",
+  "went on",
+  "part delivered",
+  "whole list behind a part",
+  "answer with lines",
+  "step begun behind others",
+  "message held",
+  "told to stop",
+] as const;
+
+/** What the worlds have never reached; those with one mode alone cannot reach all. */
+export function missingMarks(marks: Marks, sdk: SdkOption): readonly string[] {
+  const isFast = sdk === "mixed";
+  if (!isFast && sdk !== "official") return [];
+  const fast = isFast ? [...FAST_FAULT_KINDS.map((kind) => `fault ${kind}`), ...FAST_STATES] : [];
+  const wanted = [...FAULT_KINDS.map((kind) => `fault ${kind}`), ...HARD_STATES, ...fast];
   return wanted.filter((name) => marks.get(name) === 0);
 }

@@ -1,5 +1,7 @@
 import {
   type Api,
+  type ApiRoom,
+  type ConnectedSocket,
   createAnswerReader,
   createApi,
   createBulkRunner,
@@ -10,6 +12,7 @@ import {
   type Store,
   Watchdog,
 } from "@reprise/server";
+import { ConnectedSite } from "./connected-site.ts";
 import { crashableStore, type StorePoint } from "./crashable-store.ts";
 import type { EventList, Scheduled } from "./event-list.ts";
 import type { Network } from "./network.ts";
@@ -26,6 +29,8 @@ export interface ServerParts {
   readonly events: EventList;
   readonly store: Store;
   readonly network: Pick<Network, "callApp">;
+  /** What sees whatever goes over connections of apps; null where none connects. */
+  readonly sight: Pick<Network, "witness" | "nextExchange" | "tell"> | null;
   readonly random: Random;
   readonly limits: Partial<ServerLimits>;
   readonly storePoint: StorePoint;
@@ -47,6 +52,7 @@ export class ServerProcess {
   readonly #store: Store;
   readonly #host: Host;
   readonly #killStore: () => void;
+  readonly #connected: ConnectedSite | null;
   #isAlive = true;
 
   constructor(parts: ServerParts) {
@@ -75,16 +81,52 @@ export class ServerProcess {
       checkEgress: () => {},
     };
     const readAnswer = createAnswerReader({ host, settings });
-    this.#engine = new Engine({ host, store, keys: () => SIGNING_KEYS, readAnswer, limits });
-    this.#bulkRunner = createBulkRunner({ engine: this.#engine, store, host });
-    this.#api = createApi({
-      engine: this.#engine,
+    this.#connected = this.#createConnected(host);
+    const connected = this.#connected === null ? {} : { connected: this.#connected.apps };
+    const keys = () => SIGNING_KEYS;
+    const engine = new Engine({ host, store, keys, readAnswer, ...connected, limits });
+    this.#engine = engine;
+    this.#bulkRunner = createBulkRunner({ engine, store, host });
+    const room: ApiRoom = {
+      engine,
       bulkRunner: this.#bulkRunner,
       store,
       host,
       credentials,
       settings,
+    };
+    this.#api = createApi(room);
+    this.#connected?.open(room);
+  }
+
+  #createConnected(host: Host): ConnectedSite | null {
+    const { events, sight, generation } = this.#parts;
+    if (sight === null) return null;
+    return new ConnectedSite({
+      host,
+      events,
+      network: sight,
+      generation,
+      speaksFor: (key) => this.#speaksFor(key),
+      isAlive: () => this.#isAlive,
+      setTimer: (dueAt, run) => this.#setTimer(dueAt, run, true),
     });
+  }
+
+  /** An app has opened a connection. */
+  accept(socket: ConnectedSocket, address: string): void {
+    this.#connected?.accept(socket, address);
+  }
+
+  /** Deliveries over connections that have not ended. */
+  get connectedUnderWay(): number {
+    return this.#connected?.underWay ?? 0;
+  }
+
+  /** What the outcome of a delivery that has just left will be about, whenever that is asked. */
+  #speaksFor(messageKey: number): (() => number) | null {
+    const exchange = this.#engine.exchangeOf(messageKey);
+    return exchange === null ? null : () => exchange.message.key;
   }
 
   get isAlive(): boolean {
@@ -120,7 +162,9 @@ export class ServerProcess {
   /** Ends in order: what is in flight may end within `drainMs`, and what it led to is kept. */
   async stop(drainMs: number): Promise<void> {
     await this.#bulkRunner.stop();
+    this.#connected?.drain();
     await this.#engine.stop(drainMs);
+    this.#connected?.close();
   }
 
   kill(): void {
@@ -139,7 +183,7 @@ export class ServerProcess {
       randomBytes: (count) => random.bytes(count),
       fetch: async (request) => {
         if (!this.#isAlive) return never;
-        const outcome = await network.callApp(request, generation);
+        const outcome = await network.callApp(request, generation, (key) => this.#speaksFor(key));
         return this.#isAlive ? outcome : never;
       },
       log: (level, event, fields) => {
@@ -149,12 +193,17 @@ export class ServerProcess {
     };
   }
 
-  #setTimer(dueAt: number, callback: () => void): Scheduled {
+  #setTimer(dueAt: number, callback: () => void, isBackground = false): Scheduled {
     if (!this.#isAlive) return { cancel: () => {} };
-    const timer = this.#parts.events.at(dueAt, "timer of the server", () => {
+    const { events } = this.#parts;
+    const fire = () => {
       this.#timers.delete(timer);
       callback();
-    });
+    };
+    const label = "timer of the server";
+    const timer = isBackground
+      ? events.atBackground(dueAt, label, fire)
+      : events.at(dueAt, label, fire);
     this.#timers.add(timer);
     return timer;
   }

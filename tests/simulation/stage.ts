@@ -1,15 +1,23 @@
 import type { Store } from "@reprise/server";
 import { type Fault, type StoreCall, withFaults } from "../faults/faulty-store.ts";
-import { App } from "./app.ts";
+import { AppFleet } from "./app-fleet.ts";
 import { EventList } from "./event-list.ts";
 import type { Fact } from "./facts.ts";
-import { Faults, WORKFLOW_FAULTS } from "./faults.ts";
+import {
+  FAST_FAULTS,
+  type FastFault,
+  Faults,
+  type TimedFastFault,
+  WORKFLOW_FAULTS,
+} from "./faults.ts";
 import { Marks } from "./marks.ts";
 import { Mirror, withWitness } from "./mirror.ts";
 import { Network } from "./network.ts";
 import type { Program } from "./program.ts";
 import { createRandom, type Random } from "./random.ts";
+import { type SdkOption, SdkPlan } from "./sdk-plan.ts";
 import { ServerProcess } from "./server-process.ts";
+import { SocketNet } from "./socket-net.ts";
 import { Service } from "./third-party.ts";
 import { Trace } from "./trace.ts";
 import { Troubles } from "./troubles.ts";
@@ -18,6 +26,7 @@ import { createProgram } from "./write-program.ts";
 export const START_AT = Date.UTC(2030, 0, 1);
 const DOWN_MS_MAX = 8_000;
 const STORE_MS_MAX = 3;
+const DRAIN_MS = 5_000;
 const PROGRAMS_MAX = 3;
 const CHILDREN_MAX = 2;
 
@@ -27,6 +36,12 @@ interface Watch {
   readonly isQuiet: boolean;
 }
 
+export interface StageOptions {
+  readonly sdk: SdkOption;
+  /** Takes every line of the trace. */
+  readonly print: ((line: string) => void) | null;
+}
+
 /** Everything of one world that is not a person: clock, wires, disk, and the processes that come and go. */
 export class Stage {
   readonly seed: number;
@@ -34,6 +49,10 @@ export class Stage {
   readonly trace: Trace;
   readonly marks = new Marks();
   readonly faults: Faults;
+  readonly fastFaults: Faults<FastFault, TimedFastFault>;
+  readonly sdks: SdkPlan;
+  readonly fleet: AppFleet;
+  readonly sockets: SocketNet;
   readonly mirror = new Mirror();
   readonly network: Network;
   readonly programs: readonly Program[];
@@ -47,15 +66,18 @@ export class Stage {
   readonly #serverRandom: Random;
   readonly #listeners: ((fact: Fact) => void)[] = [];
   #server: ServerProcess | null = null;
-  #app: App | null = null;
+  #draining: ServerProcess | null = null;
   #generation = 0;
 
-  constructor(seed: number, store: Store, print: ((line: string) => void) | null) {
+  constructor(seed: number, store: Store, { sdk, print }: StageOptions) {
     this.seed = seed;
     const plan = createRandom(seed, "plan");
     this.events = new EventList(START_AT, createRandom(seed, "events"));
     this.trace = new Trace(print);
     this.faults = new Faults(seed, this.marks, WORKFLOW_FAULTS);
+    this.fastFaults = new Faults(seed, this.marks, FAST_FAULTS, "fast fault plan");
+    this.sdks = new SdkPlan(seed, sdk, this.faults.isCalm);
+    if (!this.sdks.hasOwn) this.fastFaults.stop();
     this.horizonMs = plan.pick([20_000, 300_000, 7_200_000]);
     this.limits = drawLimits(plan);
     const random = createRandom(seed, "programs");
@@ -71,11 +93,19 @@ export class Stage {
       events: this.events,
       random: createRandom(seed, "network"),
       faults: this.faults,
+      fastFaults: this.fastFaults,
       trace: this.trace,
       mirror: this.mirror,
       tell: (fact) => this.tell(fact),
-      parties: { server: () => this.#server, app: () => this.#appParty(), service },
+      parties: {
+        server: () => this.#server,
+        app: () => this.fleet.party(),
+        appOf: (generation) => this.fleet.partyOf(generation),
+        service,
+      },
     });
+    this.sockets = this.#createSockets();
+    this.fleet = this.#createFleet();
   }
 
   listen(listener: (fact: Fact) => void): void {
@@ -96,6 +126,7 @@ export class Stage {
       events: this.events,
       store: this.#store,
       network: this.network,
+      sight: this.network,
       random: this.#serverRandom,
       limits: this.limits,
       storePoint: (label) => this.#passStorePoint(label),
@@ -117,6 +148,7 @@ export class Stage {
     this.#server = null;
     server.kill();
     this.network.cut(`server-${server.generation}`);
+    this.sockets.died(`server-${server.generation}`);
     this.tell({ kind: "serverCrash" });
     const downMs = this.#processRandom.integer(0, DOWN_MS_MAX);
     this.events.in(downMs, "server starts again", () => this.startServer());
@@ -131,25 +163,21 @@ export class Stage {
     if (isQuiet && server.isAlive) this.tell({ kind: "watch", isOver: true });
   }
 
-  startApp(): void {
-    if (this.#app !== null) return;
-    this.#generation += 1;
-    this.trace.add(this.events.now, `app-${this.#generation} starts`);
-    const { events, programs, troubles } = this;
-    const tell = (fact: Fact) => this.tell(fact);
-    this.#app = new App(this.#generation, { events, programs, troubles, tell });
+  /** Nothing goes wrong any more. */
+  stopFaults(): void {
+    this.faults.stop();
+    this.fastFaults.stop();
   }
 
-  crashApp(): void {
-    const app = this.#app;
-    if (app === null) return;
-    this.trace.add(this.events.now, `app-${app.generation} dies`);
-    this.marks.hit("app crash");
-    this.#app = null;
-    app.kill();
-    this.network.cut(`app-${app.generation}`);
-    const downMs = this.#processRandom.integer(0, DOWN_MS_MAX);
-    this.events.in(downMs, "app starts again", () => this.startApp());
+  /** The server ends in order: what is in flight may end, and apps are told to connect anew. */
+  async drainServer(): Promise<void> {
+    const server = this.#server;
+    if (server === null || server === this.#draining) return;
+    this.#draining = server;
+    this.trace.add(this.events.now, `server-${server.generation} drains`);
+    this.marks.hit("server drain");
+    await server.stop(DRAIN_MS);
+    if (this.#server === server) this.crashServer();
   }
 
   jumpClock(): void {
@@ -159,15 +187,50 @@ export class Stage {
     this.events.jump(byMs);
   }
 
-  #appParty() {
-    const app = this.#app;
-    if (app === null) return null;
-    const { generation } = app;
-    return {
-      generation,
-      handle: (request: Request) => app.handle(request),
-      crash: () => this.crashApp(),
-    };
+  #createFleet(): AppFleet {
+    const { seed, events, trace, marks, programs, troubles, sdks, sockets, network } = this;
+    const tell = (fact: Fact) => this.tell(fact);
+    return new AppFleet({
+      surroundings: { events, programs, troubles, tell },
+      plan: sdks,
+      random: this.#processRandom,
+      balancer: createRandom(seed, "balancer"),
+      trace,
+      marks,
+      nextGeneration: () => {
+        this.#generation += 1;
+        return this.#generation;
+      },
+      socketsOf: (app) => sockets.socketsOf(app),
+      cut: (name) => {
+        network.cut(name);
+        sockets.died(name);
+      },
+    });
+  }
+
+  #createSockets(): SocketNet {
+    const { seed, events, fastFaults, trace, marks, faults } = this;
+    return new SocketNet({
+      events,
+      random: createRandom(seed, "sockets"),
+      faults: fastFaults,
+      trace,
+      marks,
+      server: () => {
+        const server = this.#server;
+        return server === null
+          ? null
+          : {
+              name: `server-${server.generation}`,
+              isAlive: () => server.isAlive,
+              accept: (socket, address) => server.accept(socket, address),
+              deliveriesUnderWay: () => server.connectedUnderWay,
+            };
+      },
+      isDying: (when) =>
+        faults.strikes(when === "before" ? "appCrashBeforeSubmit" : "appCrashAfterSubmit"),
+    });
   }
 
   #witnessedStore(store: Store): Store {

@@ -1,5 +1,6 @@
 import { messageId } from "@reprise/protocol";
 import type { StepRow } from "@reprise/server";
+import type { Attempt } from "./facts.ts";
 
 /** One record as a delivery carries it. */
 export interface ListItem {
@@ -26,6 +27,17 @@ export function parseList(body: string): readonly ListItem[] {
   return JSON.parse(body) as readonly ListItem[];
 }
 
+/** What the app knows with a delivery: a part adds to the records that its process has been sent before. */
+export function deliveredList(
+  { body, part }: Pick<Attempt, "body" | "part">,
+  steps: readonly StepRow[],
+): readonly ListItem[] {
+  if (part === null) return parseList(body);
+  // Written by the server; a part that begins elsewhere than it says fails the comparison that follows.
+  const { from, records } = JSON.parse(body) as { from: number; records: readonly ListItem[] };
+  return from === part.from ? [...steps.slice(0, from).map(toItem), ...records] : [];
+}
+
 export function parseStep(bytes: Uint8Array): WireStep {
   // Records other than the first were written by the SDK.
   return JSON.parse(Buffer.from(bytes).toString("utf8")) as WireStep;
@@ -34,10 +46,11 @@ export function parseStep(bytes: Uint8Array): WireStep {
 /** `plan 3`, `result 3`; null for the initial payload, which has the position 0. */
 export function slotName(step: StepRow): string | null {
   if (step.position === 0) return null;
-  const record = parseStep(step.body);
-  return record.targetStep === undefined || record.stepId !== 0
-    ? `result ${record.stepId}`
-    : `plan ${record.targetStep}`;
+  return toSlot(parseStep(step.body));
+}
+
+export function toSlot({ stepId, targetStep }: WireStep): string {
+  return targetStep === undefined || stepId !== 0 ? `result ${stepId}` : `plan ${targetStep}`;
 }
 
 const texts = new WeakMap<Uint8Array, string>();

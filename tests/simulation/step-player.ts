@@ -1,10 +1,5 @@
-import {
-  type InvokableWorkflow,
-  type WorkflowContext,
-  WorkflowNonRetryableError,
-  WorkflowRetryAfterError,
-} from "@upstash/workflow";
-import type { Payload, Surroundings } from "./app.ts";
+import type { Surroundings } from "./app.ts";
+import type { Flow, FlowContext } from "./app-sdks.ts";
 import type {
   CallStep,
   InvokeStep,
@@ -23,7 +18,7 @@ interface Webhook {
 
 /** One call of the route function. */
 export interface RouteRoom {
-  readonly context: WorkflowContext<Payload>;
+  readonly context: FlowContext;
   readonly program: Program;
   /** What steps have made, by their names. */
   readonly webhooks: Map<string, Webhook>;
@@ -31,12 +26,12 @@ export interface RouteRoom {
 
 /** Plays the steps of programs with the SDK, and gives their results in a form that JSON can hold. */
 export class StepPlayer {
-  readonly #flow: InvokableWorkflow<Payload, unknown>;
+  readonly #flow: Flow;
   readonly #surroundings: Surroundings;
   readonly #passTime: (delayMs: number) => Promise<void>;
 
   constructor(
-    flow: InvokableWorkflow<Payload, unknown>,
+    flow: Flow,
     surroundings: Surroundings,
     passTime: (delayMs: number) => Promise<void>,
   ) {
@@ -93,7 +88,7 @@ export class StepPlayer {
   }
 
   /** Each execution has data of its own, so that its fate can be followed. */
-  async #notify(step: NotifyStep, context: WorkflowContext<Payload>): Promise<unknown> {
+  async #notify(step: NotifyStep, context: FlowContext): Promise<unknown> {
     const { target, eventId, name } = step;
     const data = { notice: this.#surroundings.troubles.nextNotice() };
     const runId =
@@ -116,12 +111,12 @@ export class StepPlayer {
     return { timeout: false, method, url, body: await result.request.text() };
   }
 
-  #invoke(step: InvokeStep, context: WorkflowContext<Payload>): Promise<unknown> {
+  #invoke(step: InvokeStep, context: FlowContext): Promise<unknown> {
     const child = this.#surroundings.programs[step.program];
     if (child === undefined) throw new Error(`no program ${step.program}`);
     const { retries, retryDelay, label } = child.trigger;
     return context.invoke(step.name, {
-      workflow: this.#flow,
+      workflow: this.#flow.workflow,
       body: {
         program: step.program,
         startAt: context.requestPayload.startAt,
@@ -135,6 +130,7 @@ export class StepPlayer {
 
   async #work(step: RunStep, program: Program, runId: string): Promise<unknown> {
     const { events, troubles, tell } = this.#surroundings;
+    await this.#passTime(0);
     const number = troubles.nextExecution();
     tell({
       kind: "execution",
@@ -156,14 +152,14 @@ export class StepPlayer {
         return;
       case "retryAfter":
         if (troubles.count(program.index, name) < trouble.times) {
-          throw new WorkflowRetryAfterError("not yet", trouble.seconds);
+          throw this.#flow.retryAfter("not yet", trouble.seconds);
         }
         return;
       case "throwsUntilHealed":
         if (!troubles.isHealed(program.index)) throw new Error("the dependency is broken");
         return;
       case "nonRetryableUntilHealed":
-        if (!troubles.isHealed(program.index)) throw new WorkflowNonRetryableError("refused");
+        if (!troubles.isHealed(program.index)) throw this.#flow.nonRetryable("refused");
         return;
     }
   }

@@ -17,6 +17,13 @@ export function answeredNothing(): Outcome {
   };
 }
 
+/** An answer with a line that no server can accept. */
+export function answeredNonsense(): Outcome {
+  const body = new TextEncoder().encode('{"stepId":1,"stepName":""}');
+  const headers = { [VERSION_HEADER]: ["1"], "reprise-answer": ["v=1"] };
+  return { type: "response", status: 200, headers, body, isTruncated: false };
+}
+
 /** Whether an app's answer says that all is well; a tunnel's page only looks like it. */
 export function isAppSuccess(outcome: Outcome): boolean {
   if (outcome.type !== "response" || outcome.status < 200 || outcome.status >= 300) return false;

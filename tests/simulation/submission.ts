@@ -1,4 +1,4 @@
-import type { SentRequest } from "./facts.ts";
+import type { Fact, SentRequest } from "./facts.ts";
 import { parseStep, type WireStep } from "./step-list.ts";
 
 /** One thing that an SDK has asked for in the name of a run. */
@@ -19,6 +19,16 @@ interface BatchItem {
   readonly body?: string;
 }
 
+/** What an app submits by a request, or with its answer to a delivery. */
+export function submissionsIn(fact: Fact): readonly Submission[] {
+  if (fact.kind === "arrival") return readSubmissions(fact.request);
+  if (fact.kind !== "outcome" || fact.outcome.type !== "response") return [];
+  const { status, headers, body } = fact.outcome;
+  const runId = fact.attempt.run?.id;
+  if (status >= 300 || headers["reprise-answer"] === undefined || runId === undefined) return [];
+  return readLines(Buffer.from(body).toString("utf8"), runId);
+}
+
 /** What a request carries, in order; nothing when it is about no run. */
 export function readSubmissions(request: SentRequest): readonly Submission[] {
   const { method, target, body, headers } = request;
@@ -28,11 +38,36 @@ export function readSubmissions(request: SentRequest): readonly Submission[] {
     const items = JSON.parse(body) as readonly BatchItem[];
     return items.map(toSubmission);
   }
+  const runId = /^\/v2\/workflows\/runs\/([^/]+)\/steps$/.exec(target)?.[1];
+  if (runId !== undefined) return readLines(body, runId);
   if (target.startsWith("/v2/publish/")) return [toSubmission({ headers, body })];
   if (!target.startsWith("/v2/wait/")) return [];
   // The SDK writes the body of a wait like this.
   const { step } = JSON.parse(body) as { readonly step: WireStep };
   return [{ runId: headers["upstash-workflow-runid"] ?? "", kind: "wait", body, step }];
+}
+
+/** A line as the SDK writes it; see docs/fast-modes.md. */
+interface Line {
+  readonly stepId?: number;
+  readonly call?: BatchItem;
+  readonly wait?: { readonly body: { readonly step: WireStep } };
+  readonly invoke?: { readonly body: { readonly step: WireStep } };
+}
+
+function readLines(text: string, runId: string): readonly Submission[] {
+  const lines = text.split("\n").filter((line) => line !== "");
+  return lines.flatMap((body): readonly Submission[] => {
+    const line = JSON.parse(body) as Line; // Written by the SDK.
+    if (line.stepId !== undefined) {
+      return [{ runId, kind: "record", body, step: parseStep(Buffer.from(body)) }];
+    }
+    const { call, wait, invoke } = line;
+    if (call !== undefined) return [toSubmission(call)];
+    if (wait !== undefined) return [{ runId, kind: "wait", body, step: wait.body.step }];
+    if (invoke !== undefined) return [{ runId, kind: "invoke", body, step: invoke.body.step }];
+    return [];
+  });
 }
 
 function toSubmission({ headers = {}, body = "" }: BatchItem): Submission {

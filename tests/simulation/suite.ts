@@ -5,6 +5,7 @@ import { missingMessageMarks } from "./messages/reach.ts";
 import { type Mutant, mutants } from "./mutants.ts";
 import type { WorldKind } from "./options.ts";
 import { missingMarks } from "./reach.ts";
+import type { SdkOption } from "./sdk-plan.ts";
 import { waitMutants } from "./wait-mutants.ts";
 
 /** What belongs to one kind of world. */
@@ -14,7 +15,7 @@ export interface Suite {
   readonly seedsFile: string;
   readonly mutants: readonly Mutant[];
   /** Hard states that worlds have never reached. */
-  readonly missingMarks: (marks: Marks) => readonly string[];
+  readonly missingMarks: (marks: Marks, sdk: SdkOption) => readonly string[];
   /** What a command of this suite begins with. */
   readonly flag: string;
 }

@@ -13,15 +13,16 @@ const mutant = name === null ? null : findMutant(name, kind);
 if (mutant !== null) plant(mutant);
 const playSeed = await loadWorld(kind);
 
-parentPort?.on("message", ({ seed, isTwice }: Order) => {
-  void play(seed, isTwice).then((result) => parentPort?.postMessage(result));
+parentPort?.on("message", (order: Order) => {
+  void play(order).then((result) => parentPort?.postMessage(result));
 });
 
-async function play(seed: number, isTwice: boolean): Promise<SeedResult> {
-  const world = await playSeed(seed, mutant === null ? {} : { checker: mutant.checker });
+async function play({ seed, sdk, isTwice }: Order): Promise<SeedResult> {
+  const checker = mutant === null ? {} : { checker: mutant.checker };
+  const world = { ...(await playSeed(seed, { sdk, ...checker })), sdk };
   if (!isTwice || world.violation !== null) return world;
   // What was checked once needs no second check: only the trace is compared.
-  const again = await playSeed(seed, { checker: "none" });
+  const again = await playSeed(seed, { sdk, checker: "none" });
   if (again.hash === world.hash) return world;
   const message = `${world.lines} lines with hash ${world.hash}, then ${again.lines} with ${again.hash}`;
   return { ...world, violation: { checker: "each seed is the same twice", message } };

@@ -6,6 +6,7 @@ import type { Fact, Scene } from "./facts.ts";
 import { replaceGlobals } from "./globals.ts";
 import { OperatorActor } from "./operator-actor.ts";
 import { createRandom } from "./random.ts";
+import type { SdkOption } from "./sdk-plan.ts";
 import { START_AT, Stage } from "./stage.ts";
 import { dumpState, findDifference } from "./state-dump.ts";
 import { isStuck } from "./stuck.ts";
@@ -37,6 +38,8 @@ const { setImmediate: afterTurn } = globalThis;
 export interface WorldOptions {
   /** Takes every line of the trace. */
   readonly print?: (line: string) => void;
+  /** Which SDK the processes of the app have; `mixed` when not given. */
+  readonly sdk?: SdkOption;
   /** Name of the only checker that looks; a name that no checker has switches all of them off. */
   readonly checker?: string;
 }
@@ -65,7 +68,7 @@ class World {
 
   constructor(seed: number, store: Store, options: WorldOptions) {
     const print = options.print ?? null;
-    const stage = new Stage(seed, store, print);
+    const stage = new Stage(seed, store, { sdk: options.sdk ?? "mixed", print });
     const { events, mirror, troubles, marks } = stage;
     this.#stage = stage;
     this.#store = store;
@@ -76,7 +79,7 @@ class World {
       print,
     });
     const mark = (name: string) => marks.hit(name);
-    this.#client = new ClientActor(events, mark);
+    this.#client = new ClientActor(events, mark, (program) => stage.sdks.urlOf(program));
     this.#operator = new OperatorActor({
       events,
       random: createRandom(seed, "operator"),
@@ -102,13 +105,13 @@ class World {
   }
 
   async play(): Promise<WorldResult> {
-    const { faults, events, horizonMs } = this.#stage;
+    const { events, horizonMs } = this.#stage;
     try {
       this.#planChaos();
-      this.#stage.startApp();
+      this.#stage.fleet.start();
       this.#stage.startServer();
       await this.#runUntil(() => events.now >= START_AT + horizonMs);
-      faults.stop();
+      this.#stage.stopFaults();
       await this.#becomeQuiet();
       await this.#checkEnd();
     } catch (error) {
@@ -121,7 +124,7 @@ class World {
   }
 
   #planChaos(): void {
-    const { faults, events, horizonMs, seed, programs } = this.#stage;
+    const { faults, events, horizonMs, seed, programs, fleet } = this.#stage;
     const random = createRandom(seed, "chaos");
     const plan = (count: number, label: string, run: () => void) => {
       for (let index = 0; index < count; index += 1) {
@@ -130,7 +133,7 @@ class World {
     };
     for (const program of programs) this.#client.plan(program, START_AT);
     plan(faults.count("serverCrashes"), "server crash", () => this.#stage.crashServer());
-    plan(faults.count("appCrashes"), "app crash", () => this.#stage.crashApp());
+    plan(faults.count("appCrashes"), "app crash", () => fleet.crashOne());
     plan(faults.count("clockJumps"), "clock jump", () => this.#stage.jumpClock());
     plan(faults.count("operatorActions"), "operator acts", () => this.#operator.actByChance());
     plan(random.integer(0, 4), "somebody notifies", () => this.#eventActor.notifyByChance());
@@ -141,7 +144,19 @@ class World {
     plan(random.integer(0, 1), "watchdog looks", () => {
       void this.#stage.watch({ nudgesMax: 0, isQuiet: false });
     });
+    this.#planFastChaos(plan);
     events.at(START_AT + horizonMs, "nothing goes wrong from here on", () => {});
+  }
+
+  /** What goes wrong only where apps use the SDK of this project. */
+  #planFastChaos(plan: (count: number, label: string, run: () => void) => void): void {
+    const { fastFaults, fleet, sdks, sockets } = this.#stage;
+    if (!sdks.hasOwn) return;
+    plan(fastFaults.count("socketCuts"), "socket cut", () => sockets.cutByChance());
+    plan(fastFaults.count("appDrains"), "app drain", () => fleet.drainOne());
+    plan(fastFaults.count("serverDrains"), "server drain", () => {
+      void this.#stage.drainServer();
+    });
   }
 
   /** Lets events happen until `isDone`, or none is left, or something is wrong. */

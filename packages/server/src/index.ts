@@ -1,11 +1,16 @@
 export { type Api, createApi } from "./api/app.ts";
 export { createBulkRunner } from "./api/bulk-runner.ts";
+export { ConnectedRegistry } from "./api/connected/registry.ts";
+export type { ConnectedSocket } from "./api/connected/socket.ts";
 export { createAnswerReader } from "./api/read-answer.ts";
+export type { ApiRoom } from "./api/room.ts";
+export { type LinesSubmission, submitLines } from "./api/submit-lines.ts";
 export { devServerConfig, LIMITS, parseServerConfig, type ServerConfig } from "./config.ts";
 export { type Cron, nextTick } from "./core/cron.ts";
 export { parseCron } from "./core/cron-parse.ts";
 export type { Outcome } from "./core/outcome.ts";
 export type { Change, DeadLetterRow, MessageRow, RunRow, StepRow, Tables } from "./core/rows.ts";
+export type { ConnectedApps, ConnectedDelivery } from "./engine/connected-apps.ts";
 export { Engine } from "./engine/engine.ts";
 export { DEFAULT_LIMITS } from "./engine/limits.ts";
 export { Watchdog } from "./engine/watchdog.ts";

@@ -4,9 +4,11 @@ import { attempts } from "./attempts.ts";
 import { calls } from "./calls.ts";
 import { childRuns } from "./child-runs.ts";
 import { deadLetter } from "./dead-letter.ts";
+import { durableFirst } from "./durable-first.ts";
 import { endedRuns } from "./ended-runs.ts";
 import { exactPrefix } from "./exact-prefix.ts";
 import { failureCall } from "./failure-call.ts";
+import { heldMessages } from "./held-messages.ts";
 import { joinOnce } from "./join-once.ts";
 import { keptEvents } from "./kept-events.ts";
 import { leftOpen } from "./left-open.ts";
@@ -22,6 +24,7 @@ import { rightResult } from "./right-result.ts";
 import { statusContract } from "./status-contract.ts";
 import { stuckRuns } from "./stuck-runs.ts";
 import { waitOutcome } from "./wait-outcome.ts";
+import { wholeAnswers } from "./whole-answers.ts";
 
 /** Every promise that each world is held to. */
 export const allCheckers: readonly Checker[] = [
@@ -48,4 +51,7 @@ export const allCheckers: readonly Checker[] = [
   childRuns,
   leftOpen,
   stuckRuns,
+  durableFirst,
+  heldMessages,
+  wholeAnswers,
 ];

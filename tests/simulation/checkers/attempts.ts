@@ -49,7 +49,9 @@ class AttemptsWatch {
   see(fact: Fact): void {
     if (fact.kind === "serverCrash" || fact.kind === "storeFault") this.#ambiguities += 1;
     if (fact.kind === "commit") this.#noteNudges(fact.commit);
-    if (fact.kind === "attempt") this.#checkAttempt(fact.attempt);
+    if (fact.kind === "attempt" && fact.attempt.isAgain) this.#mark("whole list behind a part");
+    else if (fact.kind === "attempt") this.#checkAttempt(fact.attempt);
+    if (fact.kind === "wentOn") this.#noteWentOn(fact.attempt);
     if (fact.kind === "outcome" && !isSuccess(fact.attempt, fact.outcome)) {
       const account = this.#accounts.get(fact.attempt.messageKey);
       if (account !== undefined) account.failures += 1;
@@ -99,6 +101,14 @@ class AttemptsWatch {
       account.base = after.retried;
       account.failures = Math.max(account.failures, after.retried);
     }
+  }
+
+  /** The attempt has begun with the commit that made the message. */
+  #noteWentOn({ messageKey }: Attempt): void {
+    const account = this.#accounts.get(messageKey) ?? this.#open(messageKey);
+    account.attempts += 1;
+    account.same += 1;
+    this.#mark("went on");
   }
 
   #open(messageKey: number): Account {

@@ -1,5 +1,5 @@
 import type { Attempt, Checker, Exchange } from "../facts.ts";
-import { listFault, parseList } from "../step-list.ts";
+import { deliveredList, listFault, parseList } from "../step-list.ts";
 
 /** Every delivery carries the list up to its own message, whatever has been recorded since. */
 export const exactPrefix: Checker = {
@@ -11,13 +11,16 @@ export const exactPrefix: Checker = {
       if (fact.kind === "answer") checkLazyFetch(fact.exchange);
     };
 
-    function checkDelivery({ number, message, run, body }: Attempt): void {
+    function checkDelivery(attempt: Attempt): void {
+      const { number, message, run, body, part } = attempt;
       if (message === null || run === null) {
         violate(`attempt ${number} is about a message that is not on disk`);
       } else if (message.stepPosition !== null) {
         if (body === "") mark("lazy delivery");
         else {
-          const fault = listFault(parseList(body), mirror.steps(run.key), message.stepPosition);
+          if (part !== null) mark("part delivered");
+          const list = deliveredList(attempt, mirror.steps(run.key));
+          const fault = listFault(list, mirror.steps(run.key), message.stepPosition);
           if (fault !== null)
             violate(`list of attempt ${number}, message ${message.key}: ${fault}`);
         }

@@ -1,7 +1,7 @@
 import { messageKey } from "@reprise/protocol";
 import type { Attempt, Checker } from "../facts.ts";
 import { firstOfGroup, isPlan } from "../lineage.ts";
-import { type ListItem, parseList, parseStep, type WireStep } from "../step-list.ts";
+import { deliveredList, type ListItem, parseStep, type WireStep } from "../step-list.ts";
 
 /**
  * A parallel group is joined by exactly one message: the one whose list ends with the last result of the group. Read from
@@ -10,16 +10,17 @@ import { type ListItem, parseList, parseStep, type WireStep } from "../step-list
 export const joinOnce: Checker = {
   name: "join exactly once",
   promise: "exactly one message of a run sees a parallel group complete",
-  observe: ({ violate, mark }) => {
+  observe: ({ mirror, violate, mark }) => {
     /** Run and group -> the message that saw it complete. */
     const joins = new Map<string, number>();
     return (fact) => {
       if (fact.kind === "delivery") checkDelivery(fact.attempt);
     };
 
-    function checkDelivery({ body, message, run, headers }: Attempt): void {
+    function checkDelivery(attempt: Attempt): void {
+      const { body, message, run, headers } = attempt;
       if (message?.kind !== "step" || run === null || body === "") return;
-      const steps = parseList(body).slice(1).map(toStep);
+      const steps = deliveredList(attempt, mirror.steps(run.key)).slice(1).map(toStep);
       const first = completedGroup(steps);
       if (first === null) return;
       const name = `run ${run.key} group ${first}`;

@@ -1,5 +1,9 @@
 import { deadLetterKey, messageKey } from "@reprise/protocol";
 import type { Checker, Exchange } from "../facts.ts";
+import { recordNamed } from "../lineage.ts";
+import type { Mirror } from "../mirror.ts";
+import { toSlot } from "../step-list.ts";
+import { readSubmissions } from "../submission.ts";
 
 interface BatchAnswer {
   readonly messageId?: string;
@@ -25,6 +29,8 @@ export const nothingLost: Checker = {
       } else if (method === "POST" && path === "/v2/batch") {
         // The server's answer to a batch is a list; what is missing in it is seen below.
         checkBatch(JSON.parse(answer) as readonly BatchAnswer[], exchange);
+      } else if (method === "POST" && path.endsWith("/steps")) {
+        for (const fault of missingRecords(exchange, mirror)) violate(fault);
       } else if (method === "DELETE" && path.startsWith("/v2/workflows/runs/")) {
         const runId = path.slice("/v2/workflows/runs/".length);
         if (mirror.runsById(runId).some((run) => run.state === "started")) {
@@ -78,3 +84,15 @@ export const nothingLost: Checker = {
     }
   },
 };
+
+/** Whoever goes on is told of nothing that is not on disk. */
+function missingRecords(exchange: Exchange, mirror: Mirror): readonly string[] {
+  return readSubmissions(exchange).flatMap(({ runId, kind, step }) => {
+    if (kind !== "record" || step === null) return [];
+    const slot = toSlot(step);
+    const runs = mirror.runsById(runId);
+    const isRecorded = runs.some((run) => recordNamed(mirror.steps(run.key), slot) !== null);
+    const fault = `request ${exchange.number} was answered, and ${slot} of ${runId} is not on disk`;
+    return isRecorded ? [] : [fault];
+  });
+}

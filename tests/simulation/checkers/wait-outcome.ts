@@ -1,9 +1,9 @@
 import type { StepRow } from "@reprise/server";
-import type { Checker, Fact, Scene, SentRequest } from "../facts.ts";
+import type { Checker, Fact, Scene } from "../facts.ts";
 import { isOwnStep, programOf, rootOf } from "../lineage.ts";
 import { stepsById, WAIT_SECONDS_DEFAULT } from "../program.ts";
 import { parseStep } from "../step-list.ts";
-import { readSubmissions } from "../submission.ts";
+import { submissionsIn } from "../submission.ts";
 import { isCopy, isOfOthers, isWaiting, type WaitRow } from "../waits.ts";
 
 const LATE_MS_MAX = 1_000;
@@ -49,7 +49,7 @@ class WaitOutcomeWatch {
   }
 
   see(fact: Fact): void {
-    if (fact.kind === "arrival") this.#noteArrival(fact.request);
+    this.#noteSubmissions(fact);
     if (fact.kind === "answer") {
       for (const open of this.#asking.values()) open.delete(fact.exchange.number);
     }
@@ -63,12 +63,14 @@ class WaitOutcomeWatch {
     }
   }
 
-  #noteArrival(request: SentRequest): void {
-    for (const { kind, runId, step } of readSubmissions(request)) {
+  #noteSubmissions(fact: Fact): void {
+    // What comes with the answer to a delivery stays: nobody answers it.
+    const number = fact.kind === "arrival" ? fact.request.number : -this.#now();
+    for (const { kind, runId, step } of submissionsIn(fact)) {
       if (kind !== "wait") continue;
       const name = `${runId} ${step?.stepId}`;
       const open = this.#asking.get(name) ?? new Map<number, number>();
-      this.#asking.set(name, open.set(request.number, request.arrivedAt));
+      this.#asking.set(name, open.set(number, this.#now()));
     }
   }
 

@@ -60,6 +60,7 @@ export class ServerSite {
       events,
       store: this.#store,
       network: wire,
+      sight: null,
       random: this.#processRandom,
       limits,
       storePoint: (label) => this.#passStorePoint(label),
