@@ -1,9 +1,10 @@
 import { WorkflowNonRetryableError } from "../errors.ts";
 import type { WorkflowContext } from "../workflow/context.ts";
 import { Endpoint } from "../workflow/endpoint.ts";
+import { createWorkflow } from "../workflow/serve.ts";
 import type { StepAttempt } from "../workflow/step-call.ts";
 import { siblingUrl } from "../workflow/submission.ts";
-import type { AnyWorkflow, RouteFunction } from "../workflow/workflow.ts";
+import { type AnyWorkflow, type RouteFunction, toWorkflow } from "../workflow/workflow.ts";
 import type { ModelServer } from "./model-server.ts";
 import type { Deliver } from "./rows.ts";
 
@@ -123,10 +124,8 @@ export class Stubs {
   }
 }
 
-export function toDeliver({
-  routeFunction,
-  options,
-}: Pick<AnyWorkflow, "routeFunction" | "options">): Deliver {
+export function toDeliver(workflow: AnyWorkflow): Deliver {
+  const { routeFunction, options } = toWorkflow(workflow);
   const endpoint = new Endpoint(routeFunction, options);
   return (request, around) => endpoint.handle(request, around);
 }
@@ -141,5 +140,5 @@ function answering(answer: (payload: unknown) => unknown): Deliver {
         throw new WorkflowNonRetryableError(String(error), { cause: error });
       }
     });
-  return toDeliver({ routeFunction, options: undefined });
+  return toDeliver(createWorkflow(routeFunction));
 }

@@ -1,8 +1,8 @@
 import { base64FromBytes } from "../wire/base64.ts";
 import { durationMs } from "../wire/duration.ts";
-import type { Duration, Webhook } from "../workflow/context.ts";
 import type { RawStep } from "../workflow/records.ts";
 import type { StepAttempt } from "../workflow/step-call.ts";
+import type { Duration, Webhook } from "../workflow/step-types.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import { toHeaderLists } from "./header-lists.ts";
 import { KitError } from "./kit-error.ts";

@@ -1,4 +1,4 @@
-import type { WebHandler } from "../workflow/serve.ts";
+import { createWorkflow, type WebHandler } from "../workflow/serve.ts";
 import type { RouteFunction, ServeOptions, Workflow } from "../workflow/workflow.ts";
 import type { Deliver } from "./rows.ts";
 import { toDeliver } from "./stubs.ts";
@@ -15,5 +15,5 @@ export function deliverTo<Payload, Result>(
 ): Deliver {
   if (typeof target !== "function") return toDeliver(target);
   if ("handleRequest" in target) return target.handleRequest;
-  return toDeliver({ routeFunction: target, options });
+  return toDeliver(createWorkflow(target, options));
 }
