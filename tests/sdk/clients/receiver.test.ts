@@ -272,7 +272,7 @@ test("genuine ones are accepted whatever the body is", async () => {
       expect(await verdicts({ signature: signToken({ key, body }), body })).toEqual([true, true]);
     },
   );
-  await fc.assert(property, { numRuns: 300, seed: 12 });
+  await fc.assert(property, { numRuns: 150, seed: 12 });
 });
 
 /** One character of a token replaced, put in, or taken out. */
