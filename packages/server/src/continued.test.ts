@@ -140,6 +140,20 @@ describe("the server says stop", () => {
     expect((await world.delivery(3)).list).toHaveLength(3);
   });
 
+  test("behind a branch, whose invocation does not know what the others have recorded", async () => {
+    const { world, first } = await begin();
+    expect(await world.proceed("wfr_a", first.held, [plan(1, 2), plan(2, 2)])).toEqual(OTHERS);
+    first.submit([]);
+    for (const branch of [await world.delivery(2), await world.delivery(3)]) {
+      const { targetStep } = JSON.parse(branch.list.at(-1) ?? "");
+      const line = result(targetStep, { concurrent: 2 });
+      expect(await world.proceed("wfr_a", branch.held, [line])).toEqual(OTHERS);
+      branch.submit([]);
+    }
+    const lists = [(await world.delivery(4)).list.length, (await world.delivery(5)).list.length];
+    expect(lists.toSorted()).toEqual([4, 5]);
+  });
+
   test("when another invocation has recorded the step", async () => {
     const { world, first } = await begin();
     const items = JSON.stringify([world.item("wfr_a", result(1))]);

@@ -55,7 +55,12 @@ export async function submitLines(
   if (last.deduplicated) return STOP.recorded;
   if (!mayGoOn) return STOP.stopping;
   if (!isHolding || last.held !== undefined) return STOP.lost;
-  return commands.length === 1 && commands[0]?.type === "submitStep" ? STOP.later : STOP.others;
+  return isSequential(commands) ? STOP.later : STOP.others;
+}
+
+function isSequential(commands: readonly Command[]): boolean {
+  const [first] = commands;
+  return commands.length === 1 && first?.type === "submitStep" && first.facts.concurrent === 1;
 }
 
 function isStepAnswer(answer: Answers[Command["type"]]): answer is SubmitStepAnswer {
@@ -113,7 +118,9 @@ function withHold(commands: readonly Command[], hold: Hold): readonly Command[] 
       (index === last ? !command.facts.isPlan : command.awaits !== undefined),
   );
   if (!isAlone) return commands;
-  return commands.map((command, index) => (index === last ? { ...command, hold } : command));
+  return commands.map((command, index) =>
+    index === last ? { ...command, hold: { ...hold, recordsBefore: last } } : command,
+  );
 }
 
 /**

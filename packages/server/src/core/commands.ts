@@ -73,7 +73,10 @@ export interface SubmitStep {
    */
   readonly awaits?: number;
   /** The invocation that submits the record wants to go on with the message that the record makes. */
-  readonly hold?: Hold;
+  readonly hold?: Hold & {
+    /** Records of the same request in front of this one. */
+    readonly recordsBefore: number;
+  };
 }
 
 /** What a running invocation holds: the message whose delivery, or whose continuation, it is. */

@@ -134,7 +134,7 @@ describe("message", () => {
           plan: null,
           held: message(state),
         },
-        submitStep({ hold: { messageKey: 3, leaseToken }, dueAt: NOW + delayMs }),
+        submitStep({ hold: { messageKey: 3, leaseToken, recordsBefore: 0 }, dueAt: NOW + delayMs }),
         contextAt(),
       );
       return stateAfter(transition, "messages", 3);
@@ -182,7 +182,7 @@ describe("run", () => {
     (recorded: ReturnType<typeof stepRow> | null, held: MessageRow | null = null): Cell =>
     (state) =>
       orStatus(() => {
-        const hold = { messageKey: 3, leaseToken: 1 };
+        const hold = { messageKey: 3, leaseToken: 1, recordsBefore: 0 };
         const { changes, answer, effects } = decideSubmitStep(
           {
             held,

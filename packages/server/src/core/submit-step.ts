@@ -73,10 +73,15 @@ function appendOnly(state: Submission, record: NewRecord, context: Context) {
   return withGates({ changes, effects, answer }, book);
 }
 
-/** The message of an attempt that is still the current one, and belongs to this very run. */
+/**
+ * The message of an attempt that is still the current one, and belongs to this very run. Its invocation knows the list up to that
+ * message's record: what others have recorded behind it, it would never hear of, so it is not the one to go on.
+ */
 function findHeld({ run, held }: Submission, { hold }: SubmitStep): MessageRow | null {
   if (hold === undefined || held?.state !== "active" || held.runKey !== run.key) return null;
-  return isCurrentAttempt(held, hold.leaseToken) ? held : null;
+  if (held.kind !== "step" || held.stepPosition === null) return null;
+  const knownCount = held.stepPosition + 1 + hold.recordsBefore;
+  return run.stepCount === knownCount && isCurrentAttempt(held, hold.leaseToken) ? held : null;
 }
 
 /**
