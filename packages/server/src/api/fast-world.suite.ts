@@ -27,7 +27,7 @@ export interface Told {
   readonly runId: string;
   readonly messageKey: number;
   readonly leaseToken: number;
-  readonly answer: (lines: readonly unknown[], status?: number) => void;
+  readonly answer: (lines: readonly unknown[], status?: number, field?: string) => void;
 }
 
 export async function openScriptedWorld(own: Partial<EngineLimits> = {}): Promise<ScriptedWorld> {
@@ -62,15 +62,15 @@ function toTold(exchange: Exchange): Told {
     runId: headers["upstash-workflow-runid"] ?? "",
     messageKey: messageKey(headers["upstash-message-id"] ?? "") ?? 0,
     leaseToken: Number(/hold=(\d+)/.exec(offer)?.[1]),
-    answer: (lines, status) => exchange.answer(answerOf(lines, status)),
+    answer: (lines, status, field) => exchange.answer(answerOf(lines, status, field)),
   };
 }
 
-export function answerOf(lines: readonly unknown[], status = 200): Outcome {
+export function answerOf(lines: readonly unknown[], status = 200, field = "v=1"): Outcome {
   return {
     type: "response",
     status,
-    headers: { "upstash-workflow-sdk-version": ["1"], "reprise-answer": ["v=1"] },
+    headers: { "upstash-workflow-sdk-version": ["1"], "reprise-answer": [field] },
     body: utf8(lines),
     isTruncated: false,
   };
