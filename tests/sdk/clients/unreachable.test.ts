@@ -3,7 +3,7 @@
 import { Client as RunClient } from "@reprise/sdk";
 import { Client } from "@reprise/sdk/messages";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { refusalOf } from "./clients.ts";
+import { collect, refusalOf } from "./clients.ts";
 import { type Canned, RecordingServer } from "./recording-server.ts";
 
 const server = new RecordingServer();
@@ -165,6 +165,24 @@ test("a cursor that comes back ends an iteration", async () => {
   });
   expect(error.message).toContain("same cursor twice");
   expect(found).toEqual(["msg_1", "msg_1"]);
+});
+
+test("actions on many go on where the last answer ended", async () => {
+  const answer = (cursor: string): Canned => ({
+    body: JSON.stringify({ workflowRuns: [{}], responses: [{}], cursor }),
+  });
+  const { dlq } = new RunClient({ baseUrl: server.url, token: "t" });
+  for (const items of [
+    dlq.resumeAll({ all: true }),
+    dlq.restartAll({ all: true }),
+    client().dlq.retryAll({ all: true }),
+  ]) {
+    server.requests.length = 0;
+    server.canned.push(answer("one"), answer("two"), answer(""));
+    expect(await collect(items)).toHaveLength(3);
+    const cursors = server.requests.map(({ query }) => new URLSearchParams(query).get("cursor"));
+    expect(cursors).toEqual([null, "one", "two"]);
+  }
 });
 
 test("an iteration asks for no page that nobody takes", async () => {
