@@ -172,11 +172,12 @@ test("actions on many go on where the last answer ended", async () => {
     body: JSON.stringify({ workflowRuns: [{}], responses: [{}], cursor }),
   });
   const { dlq } = new RunClient({ baseUrl: server.url, token: "t" });
-  for (const items of [
+  const actions: readonly AsyncIterable<unknown>[] = [
     dlq.resumeAll({ all: true }),
     dlq.restartAll({ all: true }),
     client().dlq.retryAll({ all: true }),
-  ]) {
+  ];
+  for (const items of actions) {
     server.requests.length = 0;
     server.canned.push(answer("one"), answer("two"), answer(""));
     expect(await collect(items)).toHaveLength(3);
