@@ -6,11 +6,17 @@ import { defineConfig } from "vitest/config";
  */
 const conditions = ["source", "node", "development|production"];
 
+/** `npm run platforms` runs its own tests alone: they need what it has installed. */
+const include =
+  process.env.REPRISE_PLATFORMS === undefined
+    ? ["packages/*/src/**/*.test.ts", "tests/**/*.test.ts"]
+    : ["tests/platforms/*.platform.ts"];
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    include: ["packages/*/src/**/*.test.ts", "tests/**/*.test.ts"],
+    include,
     exclude: ["**/node_modules/**", "**/dist/**"],
     restoreMocks: true,
     testTimeout: 20_000,

@@ -16,6 +16,7 @@ const entries = {
   bench: "tests/dist/bench/main.js",
   cron: "tests/dist/cron/main.js",
   fuzz: "tests/dist/fuzz/main.js",
+  platforms: "tests/platforms/main.ts",
 };
 
 async function run([command, ...args]) {

@@ -10,7 +10,8 @@ import * as remix from "@reprise/sdk/remix";
 import * as solidjs from "@reprise/sdk/solidjs";
 import * as svelte from "@reprise/sdk/svelte";
 import * as tanstack from "@reprise/sdk/tanstack";
-import { echo, webSuite } from "./web-forms.ts";
+import { webSuite } from "./web.suite.ts";
+import { echo } from "./web-forms.ts";
 
 /** What frameworks with a `POST` in a route of files have in common. */
 interface PostRoute {

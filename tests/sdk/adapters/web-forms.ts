@@ -1,10 +1,8 @@
 // Adapters of frameworks that hand over Web requests, each in its own way.
 
 import type { RouteFunction, ServeOptions, Workflow } from "@reprise/sdk";
-import { createWorkflow, toNodeHandler, type VerifySignatureConfig } from "@reprise/sdk/node";
-import { type AdapterTraits, adapterSuite } from "./adapter.suite.ts";
+import { createWorkflow, type VerifySignatureConfig } from "@reprise/sdk/bun";
 import { type AppParts, failing, failingOptions, mirror, order } from "./routes.ts";
-import { listenTo } from "./world.ts";
 
 export type WebHandler = (request: Request) => Promise<Response>;
 
@@ -39,11 +37,7 @@ export function toWebApp(form: WebForm, parts: AppParts): WebHandler {
   return (request) => (routes[new URL(request.url).pathname] ?? many)(request);
 }
 
-/** Runs the suite with the handlers of an adapter called as its framework calls them. */
-export function webSuite(name: string, form: WebForm, traits: AdapterTraits = {}): void {
-  adapterSuite(name, (parts) => listenTo(toNodeHandler(toWebApp(form, parts))), traits);
-}
-
+/** A handler that gives back the body that it reads. */
 export async function echo(request: Request): Promise<Response> {
   return new Response(await request.text());
 }

@@ -3,6 +3,7 @@ import type { TestRun } from "./test-run.ts";
 import { type TestOptions, testWorkflow } from "./test-workflow.ts";
 import type { Testable } from "./testable.ts";
 
+/** How a workflow is tried in many orders. */
 export interface ExploreOptions<Payload = unknown, Result = unknown>
   extends Omit<TestOptions<Payload, Result>, "order" | "seed"> {
   /** Orders to try: the seeds from 1 to this; 100 when not given. */
@@ -15,6 +16,7 @@ export interface ExploreOptions<Payload = unknown, Result = unknown>
   readonly check?: (result: TestResult<Result>) => void | Promise<void>;
 }
 
+/** What many orders of the same run have led to. */
 export interface Exploration<Result = unknown> {
   readonly runs: number;
   /** The different ends, each with the first seed that led to it. One is what most workflows should have. */

@@ -11,6 +11,7 @@ import { BASE_URL, TOKEN } from "./model-server.ts";
 import { type RecordedHistory, toItems } from "./recorded-history.ts";
 import { deliverTo, type Testable } from "./testable.ts";
 
+/** What the recorded run had besides its records. */
 export interface ReplayOptions<Payload = unknown, Result = unknown> {
   readonly headers?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string | undefined>>;

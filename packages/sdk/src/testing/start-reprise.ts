@@ -1,3 +1,6 @@
+// For `await using`, in projects whose settings do not have it.
+/// <reference lib="esnext.disposable" preserve="true" />
+
 import { answerNode } from "../adapters/handle.ts";
 import { Client } from "../client/client.ts";
 import type { RunState, WorkflowRunLog } from "../client/run-log.ts";
@@ -7,6 +10,7 @@ import type { RequestLike } from "../workflow/request.ts";
 import { type ListeningApp, listenOnFreePort } from "./app-server.ts";
 import { deliverTo, type Testable } from "./testable.ts";
 
+/** How the server of a test is started. */
 export interface StartRepriseOptions {
   /** Directory of the database, for tests that start the server again; in memory when not given. */
   readonly dataDir?: string;
@@ -16,6 +20,7 @@ export interface StartRepriseOptions {
   readonly drainMs?: number;
 }
 
+/** How long a test waits. */
 export interface UntilOptions {
   /** 20,000 when not given. */
   readonly timeoutMs?: number;

@@ -18,6 +18,7 @@ export interface TestResult<Result = unknown> {
   readonly endedAt: number | null;
 }
 
+/** What a run has failed with. */
 export interface TestError {
   readonly name: string;
   readonly message: string;
@@ -25,6 +26,7 @@ export interface TestError {
   readonly stepName: string | null;
 }
 
+/** A step of a run, as far as it has come. */
 export interface TestStep {
   readonly stepId: number;
   readonly name: string;
@@ -45,6 +47,7 @@ export interface TestStep {
   readonly endedAt: number | null;
 }
 
+/** The dead letter of a failed run. */
 export interface TestDeadLetter {
   readonly dlqId: string;
   readonly status: number;

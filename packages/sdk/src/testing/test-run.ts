@@ -21,6 +21,7 @@ export interface TestRunParts {
   readonly stubs: Stubs;
 }
 
+/** When what a run waits for comes. */
 export interface WaitOptions {
   /** Time between the beginning of the wait and the answer; none when not given. */
   readonly after?: number | Duration;
@@ -38,10 +39,12 @@ export class TestRun<Result = unknown> {
     this.#stubs = stubs;
   }
 
+  /** The id of the run. */
   get runId(): string {
     return this.#run.id;
   }
 
+  /** How far the run has come. */
   get state(): RunState {
     return this.#run.state;
   }

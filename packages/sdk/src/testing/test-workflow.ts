@@ -6,6 +6,7 @@ import { Stubs, toDeliver } from "./stubs.ts";
 import { TestRun } from "./test-run.ts";
 import { deliverTo, type Testable } from "./testable.ts";
 
+/** How a workflow is run in a test. */
 export interface TestOptions<Payload = unknown, Result = unknown> {
   readonly payload?: Payload;
   readonly headers?: Readonly<Record<string, string>>;
