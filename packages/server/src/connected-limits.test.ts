@@ -39,7 +39,7 @@ describe("an app that does not read", () => {
     const body = "x".repeat(1_000_000);
     const published: string[] = [];
     // More than what the system keeps for a reader.
-    for (let index = 0; index < 30; index++) {
+    for (let index = 0; index < 14; index++) {
       const answer = await world.publish("http://shop.connected.alt/", body);
       published.push(answer.body.messageId);
     }
@@ -48,15 +48,15 @@ describe("an app that does not read", () => {
     const last = await world.messageOf(published.at(-1) ?? "");
     expect(last.waitingFor).toContain("line of http://shop.connected.alt");
     socket.resume();
-    for (const messageId of published) await world.logged(messageId, "DELIVERED");
-    expect(delivered).toHaveLength(30);
+    await until(async () => delivered.length === published.length);
+    await world.logged(published.at(-1) ?? "", "DELIVERED");
     socket.terminate();
-  });
+  }, 60_000);
 });
 
 describe("an app that is silent", () => {
   test("is taken for lost, and its deliveries go elsewhere", async () => {
-    await world.start({ silenceMs: 200, checkMs: 20 });
+    await world.start({ silenceMs: 1_000, checkMs: 20 });
     const deaf = await openOddApp({ autoPong: false });
     await world.publish("http://shop.connected.alt/");
     await until(async () => deaf.delivered.length === 1);
@@ -64,12 +64,12 @@ describe("an app that is silent", () => {
   });
 
   test("is not lost as long as it answers pings", async () => {
-    await world.start({ silenceMs: 60, checkMs: 5 });
+    await world.start({ silenceMs: 1_500, checkMs: 20 });
     const app = await world.connect();
     const pings = await openOddApp();
     let count = 0;
     pings.socket.on("ping", () => count++);
-    await until(async () => count > 6);
+    await until(async () => count >= 4);
     await world.publish("http://shop.connected.alt/");
     await until(async () => pings.delivered.length + app.heard.length > 1);
     pings.socket.terminate();
