@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { until } from "../../conformance/until.ts";
 import { type AppParts, toParts } from "./routes.ts";
 import { signatureOf } from "./signing.ts";
-import { type Listening, openWorld, type World } from "./world.ts";
+import { INLINE_CHARS_MAX, type Listening, openWorld, type World } from "./world.ts";
 
 /** Starts an app that serves the parts at their paths. */
 export type StartApp = (parts: AppParts) => Promise<Listening>;
@@ -140,6 +140,11 @@ function testRuns(bench: Bench): void {
 
   test("a payload of a mebibyte arrives whole", async () => {
     const payload = { text: texts.megabyte };
+    expect(await bench.result(await bench.trigger("/many/mirror", payload))).toEqual(payload);
+  });
+
+  test("a list that is too long to be sent is fetched", async () => {
+    const payload = { text: "é".repeat(INLINE_CHARS_MAX / 2) };
     expect(await bench.result(await bench.trigger("/many/mirror", payload))).toEqual(payload);
   });
 

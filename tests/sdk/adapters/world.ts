@@ -37,6 +37,9 @@ export function listenTo(listener: RequestListener): Promise<Listening> {
   return listen(createServer(listener));
 }
 
+/** Longer lists are not sent: the app gets an empty body, and fetches them. */
+export const INLINE_CHARS_MAX = 2_000_000;
+
 export interface World {
   readonly server: RunningServer;
   readonly env: AppEnvironment;
@@ -49,7 +52,9 @@ export interface World {
 
 export async function openWorld(): Promise<World> {
   const config = devServerConfig({ port: 0, dataDir: ":memory:", logLevel: "error" });
-  const server = await keepingGlobals(() => startServer({ ...config, drainMs: 1_000 }));
+  const server = await keepingGlobals(() =>
+    startServer({ ...config, drainMs: 1_000 }, { limits: { inlineCharsMax: INLINE_CHARS_MAX } }),
+  );
   const echo = await listenTo((request, response) => {
     response.setHeader("content-type", request.headers["content-type"] ?? "text/plain");
     request.pipe(response);
