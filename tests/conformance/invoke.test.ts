@@ -1,6 +1,7 @@
 // `context.invoke`: what the invoked workflow gets, and what its end gives to the one that waits for it.
 
 import { expect, test } from "vitest";
+import { expectDeliveries } from "./sdk.ts";
 import { invokable, resultOf, serveTogether } from "./surface.ts";
 import { useWorld } from "./world.ts";
 
@@ -63,8 +64,8 @@ test("an invoke takes one delivery for its result, and the child those of a run"
   });
   await runParent(serveTogether(world, { parent, child }));
   await world.close();
-  expect(world.app.at("/many/child")).toHaveLength(2);
-  expect(world.app.at("/many/parent")).toHaveLength(4);
+  expectDeliveries(world.app.at("/many/child"), 2);
+  expectDeliveries(world.app.at("/many/parent"), 4);
 });
 
 test("a child knows its invoker, and lives in the logs as a run of its own", async () => {
@@ -161,7 +162,7 @@ test("several children run at the same time, and each result goes to its own ste
   });
   expect(await runParent(serveTogether(world, { parent, child }))).toEqual([1, 4, 9, 16, 25]);
   await world.close();
-  expect(world.app.at("/many/parent")).toHaveLength(1 + 2 * 5);
+  expectDeliveries(world.app.at("/many/parent"), 1 + 2 * 5);
 });
 
 test("three levels deep, results come back up and every level knows how deep it is", async () => {

@@ -1,7 +1,7 @@
 // The ways in which a program can wait for several steps: race, any, allSettled, and branches of functions.
 
 import { expect, test } from "vitest";
-import { isOwnSdk } from "./sdk.ts";
+import { expectDeliveries, isOwnSdk } from "./sdk.ts";
 import { faultOf, resultAt, resultOf } from "./surface.ts";
 import { useWorld } from "./world.ts";
 
@@ -18,7 +18,7 @@ test("Promise.race gives the first step of the group, once all of them are done"
   });
   expect(await resultAt(world, url)).toBe("a won");
   await world.close();
-  expect(world.app.at("/flow")).toHaveLength(1 + 2 * 3 + 1);
+  expectDeliveries(world.app.at("/flow"), 1 + 2 * 3 + 1);
 });
 
 test("a branch may make a bad answer of its call an exception, once all of them are done", async () => {
@@ -78,7 +78,7 @@ test("three naps that are started before they are awaited take twelve deliveries
   });
   await resultAt(world, url);
   await world.close();
-  expect(world.app.at("/flow")).toHaveLength(12);
+  expectDeliveries(world.app.at("/flow"), 12);
 });
 
 test("a group of one is no group", async () => {
@@ -90,7 +90,7 @@ test("a group of one is no group", async () => {
   await world.close();
   expect(resultOf(run)).toBe(1);
   expect(run.steps.map(({ type }) => type)).toEqual(["sequential", "sequential"]);
-  expect(world.app.at("/flow")).toHaveLength(2);
+  expectDeliveries(world.app.at("/flow"), 2);
 });
 
 test("steps in branches of functions are taken together, level by level", async () => {
@@ -113,7 +113,7 @@ test("steps in branches of functions are taken together, level by level", async 
     "parallel",
     "parallel",
   ]);
-  expect(world.app.at("/flow")).toHaveLength(1 + 4 + 6 + 4);
+  expectDeliveries(world.app.at("/flow"), 1 + 4 + 6 + 4);
 });
 
 test("a branch may be shorter than the others", async () => {
@@ -128,5 +128,5 @@ test("a branch may be shorter than the others", async () => {
   });
   expect(await resultAt(world, url)).toEqual(["long", "short"]);
   await world.close();
-  expect(world.app.at("/flow")).toHaveLength(1 + 4 + 1 + 1 + 1);
+  expectDeliveries(world.app.at("/flow"), 1 + 4 + 1 + 1 + 1);
 });

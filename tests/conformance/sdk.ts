@@ -25,6 +25,10 @@ export const isOwnSdk = sdkMode !== null;
 /** Options of a workflow that say so; none for the official SDK, which does not know them. */
 export const sdkOptions: object = sdkMode === null ? {} : OPTIONS[sdkMode];
 
+export function sdkOptionsOf(mode: SdkMode): object {
+  return OPTIONS[mode];
+}
+
 /** Words in which the SDKs tell the same; everything else about these answers is equal. */
 export const sdkWords = isOwnSdk
   ? {
@@ -52,6 +56,13 @@ export const sdkWords = isOwnSdk
  */
 export const refusedStatus: unknown =
   sdkMode === null || sdkMode === "classic" ? 489 : expect.toBeOneOf([200, 489]);
+
+/** Deliveries to a workflow: as many as this, fewer only in the modes in which one invocation does several steps. */
+export function expectDeliveries(received: readonly unknown[], count: number): void {
+  const goesOn = sdkMode === "continued" || sdkMode === "connected";
+  if (!goesOn) expect(received).toHaveLength(count);
+  else expect(received.length).toSatisfy((n: number) => n >= Math.min(1, count) && n <= count);
+}
 
 function readMode(name: string | undefined): SdkMode | null {
   if (name === undefined || name === "") return null;

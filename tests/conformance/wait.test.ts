@@ -1,7 +1,7 @@
 // `context.waitForEvent`: what it gives, how long it waits, and that it gives one thing.
 
 import { expect, test } from "vitest";
-import { refusedStatus } from "./sdk.ts";
+import { expectDeliveries, refusedStatus } from "./sdk.ts";
 import { faultOf, recordsOf, resultOf, waitersFor, waiting } from "./surface.ts";
 import { until } from "./until.ts";
 import { useWorld } from "./world.ts";
@@ -80,12 +80,12 @@ test("one wait takes two deliveries, and nothing is delivered while it waits", a
   const runId = await world.trigger({ url });
   await waiting(world, "event");
   await until("the end of the delivery", () => world.app.at("/flow")[0]?.status);
-  expect(world.app.at("/flow")).toHaveLength(1);
+  expectDeliveries(world.app.at("/flow"), 1);
   expect((await world.log(runId))?.workflowState).toBe("RUN_STARTED");
   await world.client.notify({ eventId: "event" });
   await world.succeeded(runId);
   await world.close();
-  expect(world.app.at("/flow")).toHaveLength(2);
+  expectDeliveries(world.app.at("/flow"), 2);
 });
 
 test.each<[string, number | string, number]>([
@@ -191,7 +191,7 @@ test("either the event or the deadline comes, never both", async () => {
   const notified = runs.filter((run) => !resultOf<{ timeout: boolean }>(run).timeout);
   expect(notified.map(({ workflowRunId }) => workflowRunId).toSorted()).toEqual(woken.toSorted());
   await world.close();
-  for (const n of runIds.keys()) expect(world.app.at(`/flow/${n}`)).toHaveLength(2);
+  for (const n of runIds.keys()) expectDeliveries(world.app.at(`/flow/${n}`), 2);
 });
 
 test("the headers of the run come with the result of a wait", async () => {

@@ -65,7 +65,7 @@ export async function runFailureFunction<Payload>(
 }
 
 function namedStep(stepName: string): FailedStep {
-  return { stepName, stepType: "Run", stepId: 0 };
+  return { stepName, stepType: null, stepId: 0 };
 }
 
 function readError({ body = "", header = {} }: FailureReport): {

@@ -71,8 +71,9 @@ async function withinTime(
       const error = new WorkflowError(
         `step ${JSON.stringify(name)} took more than ${timeoutMs} ms`,
       );
-      abort.abort(error);
+      // First: a step that ends because of the abort must not be in time.
       reject(error);
+      abort.abort(error);
     }, timeoutMs);
   });
   try {

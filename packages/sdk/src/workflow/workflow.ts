@@ -151,7 +151,9 @@ export interface Failure<Payload = unknown> {
 /** The step at which a run has failed. */
 export interface FailedStep {
   readonly stepName: string;
-  readonly stepType: string;
+  /** Null when nothing but the name is known. */
+  readonly stepType: string | null;
+  /** From 1, in the order in which the function calls its steps; 0 when it is not known. */
   readonly stepId: number;
 }
 
