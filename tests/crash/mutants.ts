@@ -27,10 +27,7 @@ const TRACES: Readonly<Record<Mutant, Partial<Record<Part, string>>>> = {
     messages: "is lost",
     sdk: "was on disk",
   },
-  "repeat-steps": {
-    workflows: "after its result was accepted",
-    sdk: "after its result was recorded",
-  },
+  "repeat-steps": { workflows: "after its result was accepted" },
   "lose-dead-letters": { workflows: "has 0 dead letters" },
   "forget-places": { messages: "was under way" },
   "places-in-memory": { messages: "inFlightCount" },

@@ -11,6 +11,7 @@ interface Room {
 export function checkAlways(room: Room): readonly string[] {
   return [
     ...checkStuck(room),
+    ...checkTold(room),
     ...checkWaits(room),
     ...checkChildren(room),
     ...checkLetters(room),
@@ -58,6 +59,20 @@ function checkStuck({ books, hub }: Room): readonly string[] {
     .filter(({ key, state }) => state === "started" && !busy.has(key))
     .filter(({ id }) => hub.noted(keyOf(id), "stalls") === null)
     .map(({ id }) => `${id} is stuck`);
+}
+
+/** No function knows a result that is not on disk. */
+function checkTold({ books, hub }: Room): readonly string[] {
+  return books.runs.flatMap(({ key, id }) => {
+    const told = hub.told.get(id);
+    if (told === undefined) return [];
+    const kept = new Set(
+      books.results.filter(({ runKey }) => runKey === key).map(({ stepId }) => stepId),
+    );
+    return [...told]
+      .filter((stepId) => !kept.has(stepId))
+      .map((stepId) => `${id} was told the result of step ${stepId}, which is not on disk`);
+  });
 }
 
 /** Whether results for a run are still taken: it lives, or waits for its resume. */

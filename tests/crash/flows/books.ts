@@ -47,6 +47,7 @@ export interface FlowBooks {
   readonly waits: readonly FlowWait[];
   readonly letters: readonly FlowLetter[];
   readonly messages: readonly FlowMessage[];
+  readonly results: readonly { readonly runKey: number; readonly stepId: number }[];
   readonly events: readonly { readonly runKey: number; readonly eventId: string }[];
 }
 
@@ -57,6 +58,7 @@ const TABLES = {
     LEFT JOIN steps ON steps.runKey = waits.runKey AND steps.slot = 2 * stepId + 1 WHERE waits.runKey IN mine`,
   letters: `SELECT key, createdAt, state, runKey, nextRunKey, callbackState FROM deadLetters WHERE runKey IN mine`,
   messages: `SELECT key, runKey, kind, state, waitKey, deadLetterKey FROM messages WHERE runKey IN mine`,
+  results: `SELECT runKey, (slot - 1) / 2 AS stepId FROM steps WHERE slot % 2 = 1 AND runKey IN mine`,
   events: `SELECT runKey, eventId FROM events WHERE runKey IN mine`,
 } as const;
 
@@ -77,6 +79,7 @@ export function readFlowBooks(path: string, base: string, afterKey = 0): FlowBoo
       waits: all(TABLES.waits),
       letters: all(TABLES.letters),
       messages: all(TABLES.messages),
+      results: all(TABLES.results),
       events: all(TABLES.events),
     };
   } finally {

@@ -7,6 +7,8 @@ import { serveMany } from "@upstash/workflow/nextjs";
 import { ANSWER_HEADERS, answerBody } from "../../bench/wire.ts";
 import { acceptAll, BARRIER } from "../backlog.ts";
 import type { ServerLink } from "../server-link.ts";
+import { FastApp } from "./fast-app.ts";
+import { type FastFlow, isConnectedFlow, isFastFlow } from "./fast-flows.ts";
 import { ASKER, createFlows, type FlowName } from "./flows.ts";
 import type { Hub } from "./hub.ts";
 
@@ -18,6 +20,8 @@ export class FlowApp {
   readonly #link: ServerLink;
   readonly #epochs = new WeakMap<Socket, number>();
   readonly #listener = createServer((request, response) => void this.#serve(request, response));
+  /** What our SDK serves. */
+  readonly fast: FastApp;
   #handler: Handler | null = null;
   #origin = "";
   #inFlight = 0;
@@ -25,6 +29,7 @@ export class FlowApp {
   constructor(hub: Hub, link: ServerLink) {
     this.#hub = hub;
     this.#link = link;
+    this.fast = new FastApp(hub, link);
   }
 
   /** What the URLs of all runs begin with. */
@@ -32,8 +37,8 @@ export class FlowApp {
     return `${this.#origin}/flows/`;
   }
 
-  urlOf(flow: FlowName): string {
-    return this.base + flow;
+  urlOf(flow: FlowName | FastFlow): string {
+    return isConnectedFlow(flow) ? FastApp.urlOf(flow) : this.base + flow;
   }
 
   /** Deliveries without an answer so far. */
@@ -52,6 +57,7 @@ export class FlowApp {
   }
 
   stop(): void {
+    this.fast.lose();
     this.#listener.close();
     this.#listener.closeAllConnections();
   }
@@ -98,10 +104,12 @@ export class FlowApp {
       this.#hub.note(keyOf(runId), "stalls", "yes");
       return new Response(answerBody(runId), { headers: ANSWER_HEADERS });
     }
-    const handler = await this.#handle();
     const given = Object.entries(headers).map(([header, value]) => [header, String(value)]);
     const init = { method: "POST", headers: Object.fromEntries(given), body };
-    return handler(new Request(this.#origin + path, init));
+    const asked = new Request(this.#origin + path, init);
+    if (isFastFlow(name)) return this.fast.answer(name, asked);
+    const handler = await this.#handle();
+    return handler(asked);
   }
 
   async #service(key: string, name: string, request: IncomingMessage): Promise<Response> {

@@ -13,6 +13,8 @@ export class Hub {
   readonly #messages = new Map<string, Set<string>>();
   /** Event id -> how often it was sent to one run, and how often that was answered. */
   readonly events = new Map<string, SentEvent>();
+  /** Run id -> steps whose results its function has been told. */
+  readonly told = new Map<string, Set<number>>();
   deliveries = 0;
 
   constructor(faults: string[] = []) {
@@ -30,6 +32,13 @@ export class Hub {
 
   count(key: string, name: string): number {
     return this.#done.get(`${key} ${name}`)?.length ?? 0;
+  }
+
+  /** The function of a run knows the results of these steps. */
+  tells(runId: string, stepIds: readonly number[]): void {
+    const told = this.told.get(runId) ?? new Set();
+    this.told.set(runId, told);
+    for (const stepId of stepIds) told.add(stepId);
   }
 
   /** A message has arrived that is the only one for what it is about. */

@@ -5,6 +5,7 @@ import { clientHeaders, itemHeaders } from "../../bench/wire.ts";
 import type { ServerLink } from "../server-link.ts";
 import type { BookWatch } from "./book-watch.ts";
 import { type FlowBooks, type FlowRun, heirOf, isOver } from "./books.ts";
+import type { FastFlow } from "./fast-flows.ts";
 import type { FlowApp } from "./flow-app.ts";
 import type { FlowName, FlowPayload } from "./flows.ts";
 import type { Hub } from "./hub.ts";
@@ -63,7 +64,7 @@ export class Scene {
     this.hub.faults.push(`${this.key}: ${text}`);
   }
 
-  async trigger(flow: FlowName, options: TriggerOptions = {}): Promise<string> {
+  async trigger(flow: FlowName | FastFlow, options: TriggerOptions = {}): Promise<string> {
     const { retries = 3, ...rest } = options;
     const runId = `wfr_${this.key}-${this.#triggered++}`;
     const url = this.#room.app.urlOf(flow);
@@ -142,6 +143,19 @@ export class Scene {
       return letters.find(({ runKey }) => runKey === run?.key);
     });
     return deadLetterId({ failedAt: letter.createdAt, key: letter.key });
+  }
+
+  /** The app is connected, or connects again. */
+  connected(): Promise<void> {
+    return this.#room.app.fast.connected();
+  }
+
+  loseConnection(): void {
+    this.#room.app.fast.lose();
+  }
+
+  drainConnection(): void {
+    this.#room.app.fast.drain();
   }
 
   noted(name: string): Promise<string> {

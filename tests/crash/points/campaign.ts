@@ -1,4 +1,4 @@
-import { SCRIPT_NAMES, type ScriptName } from "../flows/all-scripts.ts";
+import { POINT_SCRIPT_NAMES, type PointScriptName } from "../flows/all-scripts.ts";
 import { POINT_MUTANTS, type PointMutant, plantedPoint } from "./point-mutants.ts";
 import { PointRig } from "./point-rig.ts";
 
@@ -7,7 +7,7 @@ export interface PointPlan {
   readonly every: number;
   readonly seed: number;
   /** Null: all. */
-  readonly script: ScriptName | null;
+  readonly script: PointScriptName | null;
   /** The only point to die at; null: all. */
   readonly at: number | null;
   readonly mutant: PointMutant | null;
@@ -41,7 +41,7 @@ export async function runPoints(plan: PointPlan): Promise<number> {
 }
 
 async function runScripts(plan: PointPlan, tally: Tally): Promise<void> {
-  const names = SCRIPT_NAMES.filter((name) => plan.script === null || plan.script === name);
+  const names = POINT_SCRIPT_NAMES.filter((name) => plan.script === null || plan.script === name);
   await inTurn(names, async (name) => {
     const rig = new PointRig(null);
     await rig.start();
@@ -72,7 +72,7 @@ interface Room {
 }
 
 /** The points are counted in a run without a kill; the last ones depend on what falls into one transaction. */
-async function runScript(name: ScriptName, { plan, rig, tally }: Room): Promise<void> {
+async function runScript(name: PointScriptName, { plan, rig, tally }: Room): Promise<void> {
   const startedAt = Date.now();
   const dry = await rig.play(name, null);
   note(name, null, dry.faults, tally);
@@ -95,7 +95,12 @@ async function runScript(name: ScriptName, { plan, rig, tally }: Room): Promise<
   console.log(`${name}: ${length} points, ${kills} kills, ${seconds} s`);
 }
 
-function note(name: ScriptName, at: number | null, faults: readonly string[], tally: Tally): void {
+function note(
+  name: PointScriptName,
+  at: number | null,
+  faults: readonly string[],
+  tally: Tally,
+): void {
   count(tally, faults.length === 0);
   for (const fault of faults.slice(0, FAULTS_SHOWN_MAX)) console.log(`FAULT ${fault}`);
   if (faults.length === 0) return;

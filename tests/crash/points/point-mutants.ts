@@ -1,5 +1,5 @@
 import type { Change, Store } from "@reprise/server";
-import type { ScriptName } from "../flows/all-scripts.ts";
+import type { PointScriptName } from "../flows/all-scripts.ts";
 import { passOn, withTransaction } from "../store-wrap.ts";
 import type { PointMark } from "./point-store.ts";
 
@@ -70,6 +70,20 @@ const MUTANTS = {
     plant: (store) =>
       splitting(store, has("insert", "runs"), (change) => is(change, "update", "deadLetters")),
   },
+  /** What an invocation holds that goes on is written behind the result that it has submitted. */
+  "hold-apart": {
+    script: "continued",
+    at: ["committed of", "update runs, insert steps"],
+    trace: "is stuck",
+    plant: (store) => splitting(store, goesOn, (change) => is(change, "insert", "messages")),
+  },
+  /** What an answer carries is recorded, and its attempt ends later. */
+  "answer-then-end": {
+    script: "answered",
+    at: ["committed of", "update runs, insert steps"],
+    trace: "is stuck",
+    plant: (store) => splitting(store, goesOn, (change) => is(change, "insert", "messages")),
+  },
   /** The time of a wait is up, and its result comes later. */
   "timeout-apart": {
     script: "timeOut",
@@ -85,7 +99,7 @@ const MUTANTS = {
 } as const satisfies Readonly<Record<string, PlantedPoint>>;
 
 interface PlantedPoint {
-  readonly script: ScriptName;
+  readonly script: PointScriptName;
   /** The server dies at the first point whose name begins and goes on so. */
   readonly at: PointMark;
   /** What a fault says that it leads to. */
@@ -135,6 +149,13 @@ function setsState(change: Change, table: Change["table"], state: string): boole
 function endsChild(changes: readonly Change[]): boolean {
   const hasEnded = changes.some((change) => setsState(change, "runs", "succeeded"));
   return hasEnded && changes.some((change) => setsState(change, "waits", "done"));
+}
+
+/** A result of a step, which another message follows. */
+function goesOn(changes: readonly Change[]): boolean {
+  return changes.some((change) => {
+    return change.type === "insert" && change.table === "steps" && change.row.slot > 1;
+  });
 }
 
 function isCallResult(change: Change): boolean {

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { SCRIPT_NAMES } from "../flows/all-scripts.ts";
+import { POINT_SCRIPT_NAMES } from "../flows/all-scripts.ts";
 import type { PointPlan } from "./campaign.ts";
 import { POINT_MUTANTS } from "./point-mutants.ts";
 
@@ -19,7 +19,7 @@ export function readPointOptions(args: readonly string[]): PointPlan {
   return {
     every: readWhole("--every", values.every, 1),
     seed: readWhole("--seed", values.seed, 0),
-    script: readName("--script", values.script, SCRIPT_NAMES),
+    script: readName("--script", values.script, POINT_SCRIPT_NAMES),
     at: values.at === undefined ? null : readWhole("--at", values.at, 1),
     mutant: readName("--mutant", values.mutant, POINT_MUTANTS),
   };

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { SCRIPTS, type ScriptName } from "../flows/all-scripts.ts";
+import { POINT_SCRIPTS, type PointScriptName } from "../flows/all-scripts.ts";
 import { checkAlways, checkSettled } from "../flows/audit.ts";
 import { BookWatch } from "../flows/book-watch.ts";
 import { FlowApp } from "../flows/flow-app.ts";
@@ -48,7 +48,8 @@ export class PointRig {
     this.#next = new PointProcess(mutant);
     this.#watch = new BookWatch({
       databasePath: join(this.#dataDir, "reprise.db"),
-      base: () => this.#app.base,
+      // Of the dialled ones and of those of the connection.
+      base: () => "http://",
       waitMsMax: mutant === null ? WAIT_MS_MAX : MUTANT_WAIT_MS_MAX,
     });
   }
@@ -70,7 +71,7 @@ export class PointRig {
   }
 
   /** Plays a script, lets the server die at a point of it, and compares what is left with what was seen. */
-  async play(name: ScriptName, at: Target | null): Promise<Played> {
+  async play(name: PointScriptName, at: Target | null): Promise<Played> {
     this.#diedAt = null;
     const { faults } = this.#hub;
     const faultsBefore = faults.length;
@@ -83,7 +84,7 @@ export class PointRig {
     });
     let points: readonly string[] = [];
     try {
-      await SCRIPTS[name](scene);
+      await POINT_SCRIPTS[name](scene);
       await this.#settle();
       if (at === null) points = await this.#process.points();
       await this.#disarm();

@@ -16,7 +16,8 @@ export interface SdkBooks {
   readonly runs: ReadonlyMap<string, SdkRun>;
   readonly runCount: number;
   readonly messageCount: number;
-  readonly deadLetterCount: number;
+  /** Why runs have failed. */
+  readonly failures: readonly string[];
   readonly integrity: string;
 }
 
@@ -25,6 +26,10 @@ interface StepRow {
   readonly stepId: number;
   readonly body: string;
 }
+
+const FAILURES = `SELECT runId || ' has failed: ' || reason || ', ' || responseStatus || ' '
+  || coalesce(CAST(responseBody AS TEXT), '') || ' at attempt '
+  || (SELECT count(*) FROM attempts WHERE attempts.messageKey = deadLetters.messageKey) AS text FROM deadLetters`;
 
 /** Null while nobody has made the tables. */
 export function readSdkBooks(path: string, isThorough = false): SdkBooks | null {
@@ -51,7 +56,7 @@ export function readSdkBooks(path: string, isThorough = false): SdkBooks | null 
       runs: new Map(runs.map((run) => [run.id, run])),
       runCount: rows.length,
       messageCount: count("messages"),
-      deadLetterCount: count("deadLetters"),
+      failures: all<{ readonly text: string }>(FAILURES).map(({ text }) => text),
       integrity: isThorough ? integrityOf(all("PRAGMA integrity_check")) : "ok",
     };
   } finally {

@@ -123,7 +123,6 @@ function marksOf({ runs }: SdkBooks): ReadonlyMap<string, string | null> {
   return marks;
 }
 
-function checkRest({ messageCount, deadLetterCount }: SdkBooks): readonly string[] {
-  if (messageCount + deadLetterCount === 0) return [];
-  return [`${messageCount} messages and ${deadLetterCount} dead letters are left`];
+function checkRest({ messageCount, failures }: SdkBooks): readonly string[] {
+  return messageCount === 0 ? failures : [`${messageCount} messages are left`, ...failures];
 }

@@ -19,8 +19,9 @@ const RUNS_AT_ONCE_MAX = 12;
 const APP_KILLS_SHARE = 0.4;
 const BOTH_KILLS_SHARE = 0.35;
 const APP_KILL_MS_MAX = 500;
-/** An attempt is lost with every kill, and some while nobody listens. */
+/** An attempt is lost with every kill, and some while nobody listens: a busy machine takes seconds to start an app. */
 const RETRIES = 100;
+const RETRY_DELAY_MS = "20 + 100 * min(retried, 10)";
 
 /** Runs on our SDK in its fast modes, in an app that is killed as well. */
 export class SdkLoad implements Load {
@@ -220,7 +221,7 @@ export class SdkLoad implements Load {
     const headers = {
       ...itemHeaders(runId, url, true),
       "upstash-retries": String(RETRIES),
-      "upstash-retry-delay": "20",
+      "upstash-retry-delay": RETRY_DELAY_MS,
     };
     const body = JSON.stringify({ kind } satisfies SdkPayload);
     const batch = JSON.stringify([{ destination: url, headers, body }]);
