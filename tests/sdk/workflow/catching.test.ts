@@ -11,17 +11,20 @@ class OutOfStockError extends Error {
   override readonly name = "OutOfStockError";
 }
 
-function shownOf(error: unknown): object {
+interface Shown {
+  readonly name: string;
+  readonly message: string;
+  readonly stepName: string;
+  readonly attempts: number;
+  readonly errorName: string;
+  readonly hasStack: boolean;
+}
+
+function shownOf(error: unknown): Shown {
   if (!(error instanceof Error) || error.name !== "StepError") throw error;
   const { name, message, stepName, attempts, errorName, stack } = error as StepError; // By its name.
-  return {
-    name,
-    message,
-    stepName,
-    attempts,
-    errorName,
-    hasStack: stack?.includes("reserveStock"),
-  };
+  const hasStack = stack?.includes("reserveStock") === true;
+  return { name, message, stepName, attempts, errorName, hasStack };
 }
 
 describe.each(modes)("%s", (mode) => {
@@ -70,7 +73,7 @@ describe.each(modes)("%s", (mode) => {
           throw new WorkflowNonRetryableError("card refused");
         });
       } catch (error) {
-        const { message } = shownOf(error) as { readonly message: string };
+        const { message } = shownOf(error);
         return context.run("tell", () => message);
       }
       return null;
@@ -154,7 +157,7 @@ describe.each(modes)("%s", (mode) => {
           context.sleep("nap", 0.05),
         ]);
       } catch (error) {
-        const { message } = shownOf(error) as { readonly message: string };
+        const { message } = shownOf(error);
         return context.run("after", () => message);
       }
       return null;

@@ -63,7 +63,9 @@ export function useMode(mode: SdkMode, options: WorldOptions = {}): ModeWorld {
       const { server, token, app } = world;
       const qstashClient = { baseUrl: server.url, token };
       const base = { qstashClient, receiver: app.receiver, ...sdkOptionsOf(mode) };
-      const handler = serve(route, { ...base, ...own } as typeof own);
+      // A spread cannot show that options which exclude each other still do.
+      const all = { ...base, ...own } as typeof own;
+      const handler = serve(route, all);
       if (mode === "connected") return connectTo(path, handler.handleRequest);
       return app.on(path, (request) => handler(request));
     },
