@@ -15,6 +15,8 @@ export interface Sent {
   readonly generation: number;
   /** Asked as soon as the delivery is out: gives the message that its outcome is about, whenever that is asked. */
   readonly speaksFor: (messageKey: number) => (() => number) | null;
+  /** A process that has died hears of no end. */
+  readonly isAlive: () => boolean;
 }
 
 export interface WitnessParts {
@@ -52,7 +54,8 @@ export class AttemptWitness {
     });
     const end = (outcome: Outcome) => {
       trace.add(events.now, `@${number} < ${outcomeText(outcome)}`);
-      this.#tellEnd(attempt, speaksFor(), outcome);
+      const heldKey = speaksFor();
+      if (heldKey === key || sent.isAlive()) this.#tellEnd(attempt, heldKey, outcome);
     };
     return { attempt, end };
   }

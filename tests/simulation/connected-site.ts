@@ -85,12 +85,13 @@ export class ConnectedSite {
   }
 
   #deliver(delivery: ConnectedDelivery): Promise<Outcome> | null {
+    if (!this.#parts.isAlive()) return new Promise(() => {});
     const sending = this.#registry.deliver(delivery);
     if (sending === null) return null;
-    const { network, generation, speaksFor } = this.#parts;
+    const { network, generation, speaksFor, isAlive } = this.#parts;
     const { path, method, headers, body } = delivery;
     const url = CONNECTED_ORIGIN + path;
-    const sent = { url, method, headers, body, generation, speaksFor };
+    const sent = { url, method, headers, body, generation, speaksFor, isAlive };
     const { attempt, end } = network.witness.begin(sent);
     network.tell({ kind: "delivery", attempt });
     this.#underWay += 1;

@@ -129,7 +129,7 @@ async function main(): Promise<void> {
     if (!options.isHuntingMutants) await playMany(options, counts);
     const isWhole = options.seeds !== null && options.seeds >= SEEDS_THAT_REACH_ALL;
     if (options.isHuntingMutants || (isWhole && options.mutant === null)) {
-      await huntMutants(suiteOf(options.kind), counts);
+      await huntMutants(suiteOf(options.kind), counts, options.mutant);
     }
   }
   console.log(`RESULT passed=${counts.passed} failed=${counts.failed}`);

@@ -7,8 +7,10 @@ const SEEDS_MAX = 400;
 export async function huntMutants(
   suite: Suite,
   counts: { passed: number; failed: number },
+  only: string | null,
 ): Promise<void> {
   for (const mutant of suite.mutants) {
+    if (only !== null && only !== mutant.name) continue;
     const startedAt = Date.now();
     const caught: SeedResult[] = [];
     const others = new Map<string, number>();

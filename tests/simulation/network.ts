@@ -170,9 +170,9 @@ export class Network {
   }
 
   /** One attempt of the server to reach the app. */
-  callApp(outgoing: OutgoingRequest, generation: number, speaksFor: Sent["speaksFor"]) {
+  callApp(outgoing: OutgoingRequest, server: Pick<Sent, "generation" | "speaksFor" | "isAlive">) {
     const { events } = this.#parts;
-    const { attempt, end: note } = this.#witness.begin({ ...outgoing, generation, speaksFor });
+    const { attempt, end: note } = this.#witness.begin({ ...outgoing, ...server });
     return new Promise<Outcome>((resolve) => {
       let isOver = false;
       const end = (outcome: Outcome) => {

@@ -31,7 +31,7 @@ export const USAGE = `usage: npm run sim -- [--messages] [--seed N | --seeds N |
   --from K       first seed (default 1)
   --twice        plays each seed twice; both must be the same
   --mutant NAME  plants a bug: the seeds are expected to fail
-  --mutants      shows that every planted bug is caught`;
+  --mutants      shows that every planted bug is caught; with --mutant that one alone`;
 
 /** @throws Error with a sentence for people when the arguments make no sense. */
 export function parseOptions(args: readonly string[]): Options {

@@ -175,6 +175,11 @@ export class ServerProcess {
 
   #createHost(): Host {
     const { events, network, random, generation, log } = this.#parts;
+    const server = {
+      generation,
+      speaksFor: (key: number) => this.#speaksFor(key),
+      isAlive: () => this.#isAlive,
+    };
     const never = new Promise<never>(() => {});
     return {
       now: () => events.now,
@@ -183,7 +188,7 @@ export class ServerProcess {
       randomBytes: (count) => random.bytes(count),
       fetch: async (request) => {
         if (!this.#isAlive) return never;
-        const outcome = await network.callApp(request, generation, (key) => this.#speaksFor(key));
+        const outcome = await network.callApp(request, server);
         return this.#isAlive ? outcome : never;
       },
       log: (level, event, fields) => {

@@ -1,4 +1,5 @@
 import { endMutants } from "./end-mutants.ts";
+import { fastMutants } from "./fast-mutants.ts";
 import type { Marks } from "./marks.ts";
 import { mutants as messageMutants } from "./messages/mutants.ts";
 import { missingMessageMarks } from "./messages/reach.ts";
@@ -24,7 +25,7 @@ const SUITES: Readonly<Record<WorldKind, Suite>> = {
   workflows: {
     kind: "workflows",
     seedsFile: "seeds.txt",
-    mutants: [...mutants, ...waitMutants, ...endMutants],
+    mutants: [...mutants, ...waitMutants, ...endMutants, ...fastMutants],
     missingMarks,
     flag: "",
   },

@@ -108,7 +108,10 @@ export class Wire {
   }
 
   /** One attempt of the server to reach a destination. */
-  callApp(outgoing: OutgoingRequest, generation: number): Promise<Outcome> {
+  callApp(
+    outgoing: OutgoingRequest,
+    { generation }: { readonly generation: number },
+  ): Promise<Outcome> {
     const { events, trace, tell, sinks } = this.#parts;
     const attempt = sinks.begin(outgoing, generation, events.now);
     const name = `@${attempt.number}`;
