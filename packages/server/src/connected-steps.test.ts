@@ -170,6 +170,44 @@ describe("an app whose connection is lost", () => {
   });
 });
 
+describe("a service that is a connected app", () => {
+  test("is asked by a run, and goes on when the run is cancelled meanwhile", async () => {
+    await world.start();
+    const app = await world.connect();
+    const service = await world.connect({ app: "service" });
+    const delivery = await begin(app);
+    const call = {
+      destination: "http://service.connected.alt/ask",
+      headers: {
+        "upstash-workflow-runid": "wfr_a",
+        "upstash-workflow-calltype": "toCallback",
+        "upstash-callback": URL,
+        "upstash-callback-workflow-runid": "wfr_a",
+        "upstash-callback-workflow-calltype": "fromCallback",
+        "upstash-callback-forward-upstash-workflow-callback": "true",
+        "upstash-callback-forward-upstash-workflow-stepid": "1",
+        "upstash-callback-forward-upstash-workflow-stepname": "ask",
+        "upstash-callback-forward-upstash-workflow-steptype": "Call",
+        "upstash-callback-forward-upstash-workflow-concurrent": "1",
+        "upstash-workflow-init": "false",
+        "upstash-workflow-url": URL,
+      },
+      body: "question",
+    };
+    submit(app, delivery, JSON.stringify({ call }));
+    expect(await app.next()).toMatchObject({ ack: 1, stop: true });
+    const asked = await service.nextWith("deliver");
+    expect(asked).toMatchObject({ path: "/ask", body: "question" });
+    await world.call("DELETE", "/v2/workflows/runs/wfr_a");
+    expect(await app.next()).toMatchObject({ abort: 1 });
+    // It serves whoever waits for it, whatever has become of the run; and it has no steps of the run to submit.
+    service.say({ ping: 1 });
+    expect(await service.next()).toMatchObject({ pong: 1 });
+    submit(service, asked, record(2));
+    expect(await service.next()).toMatchObject({ ack: asked.deliver, stop: true });
+  });
+});
+
 describe("an app that wants to stop", () => {
   test("is not given the next message; another process is", async () => {
     await world.start();

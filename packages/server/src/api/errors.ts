@@ -34,7 +34,7 @@ function setRateLimit(headers: Headers, { details }: RepriseError, host: Host): 
 }
 
 /** A fault of ours. The caller learns nothing of its inside; the log does. */
-function fault(error: unknown, host: Host): RepriseError {
+export function fault(error: unknown, host: Host): RepriseError {
   const stack = error instanceof Error ? error.stack : String(error);
   host.log("error", "request_failed", { cause: stack });
   return new RepriseError("internal", {

@@ -271,7 +271,7 @@ export class Dispatcher {
     const app = connectedApp(origin);
     if (app !== null) {
       const path = pathBehind(origin, url);
-      const run = delivery.kind === "run" ? delivery.run : null;
+      const run = delivery.kind === "run" && isOffered(delivery.message) ? delivery.run : null;
       const own = { app, path, run, messageKey: key, leaseToken };
       return this.#connected.deliver({ ...request, ...own });
     }

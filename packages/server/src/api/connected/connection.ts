@@ -2,6 +2,7 @@ import { isRepriseError, RepriseError } from "@reprise/protocol";
 import type { Outcome } from "../../core/outcome.ts";
 import type { ConnectedDelivery } from "../../engine/connected-apps.ts";
 import type { Host } from "../../host/host.ts";
+import { fault } from "../errors.ts";
 import { type AppEnd, type AppMessage, deliverParts, readFrame } from "./frames.ts";
 import { Outbox } from "./outbox.ts";
 import { CLOSE_CODE, type ConnectedSocket } from "./socket.ts";
@@ -211,8 +212,7 @@ export class Connection {
         if (!this.#isClosed) this.#take(message);
       });
     } catch (error) {
-      if (!isRepriseError(error)) throw error;
-      this.refuse(error);
+      this.refuse(isRepriseError(error) ? error : fault(error, this.#owner.host));
     }
   }
 

@@ -1,5 +1,6 @@
 import { isRepriseError } from "@reprise/protocol";
 import type { Host } from "../../host/host.ts";
+import { fault } from "../errors.ts";
 
 /** What an app that goes on submits over its connection, and what it is told. */
 
@@ -34,9 +35,6 @@ export function ackText(delivery: number, ack: Ack): string {
 
 /** The refusal of a submission, with the status that it has over HTTP. */
 export function refusalText(delivery: number, error: unknown, host: Host): string {
-  if (isRepriseError(error)) {
-    return JSON.stringify({ ack: delivery, status: error.status, error: error.message });
-  }
-  host.log("error", "request_failed", { cause: error });
-  return JSON.stringify({ ack: delivery, status: 500, error: "internal error" });
+  const { status, message } = isRepriseError(error) ? error : fault(error, host);
+  return JSON.stringify({ ack: delivery, status, error: message });
 }
