@@ -27,17 +27,13 @@ async function run(command: string, args: readonly string[], cwd: string): Promi
     const { stdout, stderr } = await promisify(execFile)(command, args, { cwd, env });
     return { code: 0, output: stdout + stderr };
   } catch (error) {
-    // What `execFile` throws when the command has ended badly.
-    const {
-      code,
-      stdout = "",
-      stderr = "",
-    } = error as {
-      readonly code?: number;
-      readonly stdout?: string;
-      readonly stderr?: string;
-    };
-    return { code: Number(code ?? 1), output: stdout + stderr };
+    const failed: object = error instanceof Error ? error : {};
+    const code = "code" in failed ? failed.code : 1;
+    const [stdout, stderr] = [
+      "stdout" in failed && failed.stdout,
+      "stderr" in failed && failed.stderr,
+    ];
+    return { code: Number(code), output: `${stdout}${stderr}` };
   }
 }
 

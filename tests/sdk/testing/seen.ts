@@ -72,6 +72,7 @@ function toSeen(step: StepLog): SeenStep {
 
 function errorOf(body: string): unknown {
   const value = parsed(body);
+  // What an SDK answers for an error.
   const { error, message } = value as { readonly error?: unknown; readonly message?: unknown };
   return { name: error ?? "Error", message };
 }

@@ -109,6 +109,7 @@ export const stepCases: readonly Case[] = [
     name: "a parser of the payload",
     payload: "3,4",
     options: () => ({
+      // A case says nothing about the type of its payload.
       initialPayloadParser: (text: string) => text.split(",").map(Number) as never,
     }),
     route: () => async (context: Context) => context.run("echo", () => context.requestPayload),

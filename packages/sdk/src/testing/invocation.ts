@@ -13,6 +13,7 @@ export interface Invocation {
 
 /** Lines of this very SDK. */
 export function parseLines(lines: readonly string[]): readonly Line[] {
+  // `toLines` has written them.
   return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as Line);
 }
 

@@ -19,6 +19,7 @@ export function toItems(history: RecordedHistory): readonly RawStep[] {
   if (first === undefined) return [toItem("")];
   // One list has items, the other groups of steps.
   if ("body" in first) return groups as readonly RawStep[];
+  // As said above.
   if ("steps" in first) return fromGroups(groups as readonly StepLogGroup[]);
   throw new WorkflowError(
     "a history is a list of items with a body, or the steps of a run as the logs show them; this is neither",

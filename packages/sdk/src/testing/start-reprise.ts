@@ -144,6 +144,7 @@ export async function startReprise(options: StartRepriseOptions = {}): Promise<R
 
 async function importServer(): Promise<ServerPackage> {
   try {
+    // It has these two, and more: the types of the server stay out of those of the SDK.
     return (await import("@reprise/server")) as never;
   } catch (cause) {
     const isMissing =

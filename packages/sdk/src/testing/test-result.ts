@@ -204,6 +204,7 @@ function dataOf({ stepType, out, waitTimeout }: StepRecord): unknown {
     }
     case "Call":
     case "Invoke": {
+      // Written by SDK and server as an object.
       const value = parseOr(out ?? "{}") as { readonly body?: unknown };
       return typeof value.body === "string" ? { ...value, body: parseOr(value.body) } : value;
     }

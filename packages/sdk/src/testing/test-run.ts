@@ -65,7 +65,9 @@ export class TestRun<Result = unknown> {
   }
 
   /** Puts a value, or a function, in the place of a step's own function. */
-  stub(name: string, step: unknown | ((attempt: StepAttempt) => unknown)): this {
+  stub(name: string, step: (attempt: StepAttempt) => unknown): this;
+  stub(name: string, step: unknown): this;
+  stub(name: string, step: unknown): this {
     // A function is called like the step's own.
     const give = typeof step === "function" ? (step as (attempt: StepAttempt) => unknown) : null;
     this.#stubs.setStep(name, give ?? (() => step));
@@ -79,16 +81,23 @@ export class TestRun<Result = unknown> {
   }
 
   /** Answers `context.call`: JSON, a `Response`, or a function of the request. A function that throws is a service that is not there. */
-  onCall(name: string, answer: CallAnswer | unknown): this {
+  onCall(name: string, answer: CallAnswer): this;
+  onCall(name: string, answer: unknown): this;
+  onCall(name: string, answer: unknown): this {
     const isFunction = typeof answer === "function";
+    // A function is called with the request.
     this.#stubs.setCall(name, isFunction ? (answer as CallAnswer) : () => answer);
     return this;
   }
 
   /** Answers `context.invoke`: a result, a function of the payload, or another workflow. A function that throws is a failed run. */
-  onInvoke(name: string, answer: AnyWorkflow | ((payload: unknown) => unknown) | unknown): this {
+  onInvoke(name: string, answer: AnyWorkflow | ((payload: unknown) => unknown)): this;
+  onInvoke(name: string, answer: unknown): this;
+  onInvoke(name: string, answer: unknown): this {
     const isWorkflow = typeof answer === "object" && answer !== null && "routeFunction" in answer;
+    // What has a route function is what `createWorkflow` has made; a function is called with the payload.
     if (isWorkflow) this.#stubs.setInvoke(name, answer as AnyWorkflow);
+    // As said above.
     else if (typeof answer === "function") this.#stubs.setInvoke(name, answer as () => unknown);
     else this.#stubs.setInvoke(name, () => answer);
     return this;
