@@ -192,7 +192,7 @@ export class Link {
   /** What arises in one turn goes out together. */
   #send(text: string): void {
     if (!this.#isOpen || this.#isClosed) return;
-    if (this.#outbox.length === 0) queueMicrotask(() => this.#flush());
+    if (this.#outbox.length === 0) atEndOfTurn(() => this.#flush());
     this.#outbox.push(text);
     this.#outboxChars += text.length;
     if (this.#outboxChars > FRAME_CHARS_MAX) this.#flush();
@@ -214,6 +214,18 @@ export class Link {
     this.#underway.clear();
     this.#owner.onClose(error);
   }
+}
+
+interface Immediate {
+  readonly setImmediate?: (callback: () => void) => unknown;
+}
+
+/** Functions that go on in one turn of the event loop have microtasks each; a microtask would send a frame for each of them. */
+function atEndOfTurn(work: () => void): void {
+  // A global of Node and its likes, which the Web's types do not know.
+  const { setImmediate } = globalThis as Immediate;
+  if (setImmediate === undefined) queueMicrotask(work);
+  else setImmediate(work);
 }
 
 function closeError(code: number, reason: string, wasOpen: boolean): QstashError {
