@@ -56,14 +56,29 @@ function stepError(stepName: string, attempts: number, cause: unknown): StepErro
   );
 }
 
+/** An attempt that nobody ends. Hardly any step asks for its signal, which takes longer to make than all the rest. */
+class Untimed {
+  readonly retried: number;
+  #abort: AbortController | null = null;
+
+  constructor(retried: number) {
+    this.retried = retried;
+  }
+
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    return this.#abort.signal;
+  }
+}
+
 async function withinTime(
   name: string,
   work: LocalWork,
   { retried, limits }: { readonly retried: number; readonly limits: StepLimits | undefined },
 ): Promise<unknown> {
+  if (limits?.timeout === undefined) return work.run(new Untimed(retried));
   const abort = new AbortController();
   const attempt = { retried, signal: abort.signal };
-  if (limits?.timeout === undefined) return work.run(attempt);
   const timeoutMs = durationMs(limits.timeout, `timeout of step ${JSON.stringify(name)}`);
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
