@@ -76,7 +76,7 @@ async function invoke(world: ScriptedWorld, told: Told, random: (below: number) 
     if (answer === null) return told.answer([], 500);
     if (answer.type === "stop") return told.answer([]);
     held = answer;
-    list.push(...(lines as readonly Line[]));
+    list.push(...(lines as readonly Line[])); // Whoever finishes holds nothing any more.
   }
 }
 
