@@ -2,14 +2,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, connect as dial, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Client } from "@reprise/sdk";
+import type { Client } from "@reprise/sdk";
 import { type Connection, type ConnectOptions, connect } from "@reprise/sdk/connect";
-import { devServerConfig, type RunningServer, startServer } from "@reprise/server";
+import { type Reprise, startReprise } from "@reprise/sdk/testing";
 import { afterEach, beforeEach } from "vitest";
 
 /** A server and apps of the SDK that are connected to it, each over a path of its own that a test can cut. */
 export interface World {
-  readonly server: RunningServer;
+  readonly server: Reprise;
   readonly client: Client;
   /** A process of an app; resolves once it is connected. */
   app(workflows: ConnectOptions["workflows"], own?: Partial<ConnectOptions>): Promise<App>;
@@ -52,34 +52,23 @@ export function gate(): Gate {
 
 export function createWorld(): World {
   let dataDir: string;
-  let server: RunningServer | null = null;
-  let port = 0;
+  let server: Reprise | null = null;
   let ends: (() => void | Promise<void>)[] = [];
 
-  const start = async () => {
-    const config = { ...devServerConfig({ port, dataDir }), drainMs: 2_000 };
-    server = await startServer(config, { writeLine: () => {} });
-    port = server.port;
-  };
-  const stop = async () => {
-    await server?.close();
-    server = null;
-  };
   const current = () => {
-    if (server === null) throw new Error("the server is stopped");
+    if (server === null) throw new Error("the server has not been started");
     return server;
   };
-  const client = () => new Client({ baseUrl: current().url, token: current().token });
+  const client = () => current().client;
 
   beforeEach(async () => {
     dataDir = mkdtempSync(join(tmpdir(), "reprise-connected-"));
-    port = 0;
     ends = [];
-    await start();
+    server = await startReprise({ dataDir, drainMs: 2_000 });
   });
   afterEach(async () => {
     for (const end of ends) await end();
-    await stop();
+    await server?.close();
     rmSync(dataDir, { recursive: true });
   });
 
@@ -90,10 +79,10 @@ export function createWorld(): World {
     get client() {
       return client();
     },
-    start,
-    stop,
+    start: () => current().start(),
+    stop: () => current().stop(),
     app: async (workflows, own = {}) => {
-      const path = await openPath(() => port);
+      const path = await openPath(() => Number(new URL(current().url).port));
       const options = { server: path.url, token: current().token, app: "shop", ...own };
       const app = openApp({ ...options, workflows }, path);
       ends.push(async () => {

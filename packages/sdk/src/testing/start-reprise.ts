@@ -53,6 +53,10 @@ export interface Reprise extends AsyncDisposable {
   until(runId: string, state: RunState, options?: UntilOptions): Promise<WorkflowRunLog>;
   /** Stops the server and starts it again on the same data and the same port. */
   restart(): Promise<void>;
+  /** Stops the server alone; the apps of `serve` go on listening. */
+  stop(): Promise<void>;
+  /** Starts a stopped server again on the same data and the same port. */
+  start(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -105,6 +109,16 @@ export async function startReprise(options: StartRepriseOptions = {}): Promise<R
     server = null;
     await stopped?.close();
   };
+  const checkKept = () => {
+    if (dataDir !== MEMORY) return;
+    throw new WorkflowError(
+      "a server in memory has nothing to start again with: give startReprise a dataDir",
+    );
+  };
+  const startAgain = async () => {
+    checkKept();
+    server ??= await start(port);
+  };
   const close = async () => {
     // Deliveries under way end by themselves as long as their apps listen.
     await stop();
@@ -129,14 +143,12 @@ export async function startReprise(options: StartRepriseOptions = {}): Promise<R
     },
     until: (runId, state, given) => until(client, { runId, state, ...given }),
     restart: async () => {
-      if (dataDir === MEMORY) {
-        throw new WorkflowError(
-          "a server in memory has nothing to start again with: give startReprise a dataDir",
-        );
-      }
+      checkKept();
       await stop();
-      server = await start(port);
+      await startAgain();
     },
+    stop,
+    start: startAgain,
     close,
     [Symbol.asyncDispose]: close,
   };
