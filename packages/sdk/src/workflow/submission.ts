@@ -132,7 +132,8 @@ export function callItem(run: RunFacts, step: PlacedStep, work: CallWork): Item 
     "workflow-calltype": "fromCallback",
     "workflow-init": "false",
     "workflow-url": run.url,
-    "feature-set": CALL_FEATURES,
+    // Of the message to the workflow: without its answer the run cannot go on.
+    "feature-set": FEATURES,
     ...withPrefix("forward-", place),
   };
   return {
@@ -144,6 +145,7 @@ export function callItem(run: RunFacts, step: PlacedStep, work: CallWork): Item 
       [HEADER.workflowRunId]: run.runId,
       [HEADER.workflowUrl]: run.url,
       [HEADER.workflowCallType]: "toCallback",
+      [HEADER.workflowSdkVersion]: PROTOCOL_VERSION,
       [HEADER.featureSet]: CALL_FEATURES,
       [HEADER.method]: work.method,
       [HEADER.retries]: String(work.retries),
@@ -226,9 +228,16 @@ function shownStep({ stepId, concurrent, call }: PlacedStep): StepRecord {
   return { stepId, stepName: call.name, stepType: call.type, concurrent };
 }
 
+/** Headers within a body, which no HTTP library has brought into the form in which servers look them up. */
 function toLists(headers: Readonly<Record<string, string>>): Record<string, readonly string[]> {
-  const entries = Object.entries(headers).map(([name, value]) => [name, [value]] as const);
+  const entries = Object.entries(headers).map(
+    ([name, value]) => [canonicalName(name), [value]] as const,
+  );
   return Object.fromEntries(entries);
+}
+
+function canonicalName(name: string): string {
+  return name.toLowerCase().replace(/(?:^|-)[a-z]/g, (start) => start.toUpperCase());
 }
 
 /** One line of docs/fast-modes.md for each part of a submission. */
