@@ -58,6 +58,15 @@ test("a test stops at a step, and lets a time pass", async () => {
   });
 });
 
+test("sleeps beside each other take the time of the longest", async () => {
+  const workflow = async (context: WorkflowContext) => {
+    await Promise.all([context.sleep("short", "1h"), context.sleep("long", "1d")]);
+    return context.run("behind", () => "rested");
+  };
+  const { result, endedAt } = await testWorkflow(workflow, { now: 0 }).finished();
+  expect([result, endedAt]).toEqual(["rested", DAY_MS]);
+});
+
 test("an event wakes the run that waits for it", async () => {
   const run = start();
   await run.untilWaiting("approval");
