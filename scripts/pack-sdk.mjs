@@ -6,7 +6,6 @@
 import { spawnSync } from "node:child_process";
 import {
   copyFileSync,
-  existsSync,
   globSync,
   mkdirSync,
   mkdtempSync,
@@ -45,12 +44,10 @@ async function pack([target]) {
 
 /** `./express` and `./dist/adapters/express` without its ending, for every entry. */
 function entriesOf(exports) {
-  return Object.entries(exports)
-    .filter(([, { source }]) => existsSync(join(home, source)))
-    .map(([name, { source }]) => ({
-      name,
-      path: source.replace(/^\.\/src\//, "").replace(/\.ts$/, ""),
-    }));
+  return Object.entries(exports).map(([name, { source }]) => ({
+    name,
+    path: source.replace(/^\.\/src\//, "").replace(/\.ts$/, ""),
+  }));
 }
 
 /** Compiles into a place of its own, because others may run what is in `dist`. */

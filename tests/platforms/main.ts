@@ -9,35 +9,41 @@ import { fileURLToPath } from "node:url";
 import { installSdk } from "../sdk/package/packed.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const source = join(root, "tests/platforms/packages");
-const home = join(root, "node_modules/.cache/reprise-platforms");
-const stamp = join(home, ".installed");
+const cache = join(root, "node_modules/.cache/reprise-platforms");
 
 function run(command: string, args: readonly string[], cwd: string): number {
-  const env = { ...process.env, REPRISE_PLATFORMS: home };
+  const env = { ...process.env, REPRISE_PLATFORMS: cache };
   const { status, error } = spawnSync(command, args, { cwd, env, stdio: "inherit" });
   if (error !== undefined) throw error;
   return status ?? 1;
 }
 
-/** Installs what the lock file says, unless it is there. */
-function installPlatforms(): void {
+/** Installs what a lock file says, unless it is there, and the SDK as it is now. */
+function installPlatforms(name: "runtimes" | "frameworks"): void {
+  const source = join(root, "tests/platforms/packages", name);
+  const home = join(cache, name);
+  const stamp = join(home, ".installed");
   const lock = readFileSync(join(source, "package-lock.json"));
   const digest = createHash("sha256").update(lock).digest("hex");
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === digest) return;
-  mkdirSync(home, { recursive: true });
-  for (const file of ["package.json", "package-lock.json"]) {
-    cpSync(join(source, file), join(home, file));
+  if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== digest) {
+    rmSync(home, { recursive: true, force: true });
+    mkdirSync(home, { recursive: true });
+    for (const file of ["package.json", "package-lock.json"]) {
+      cpSync(join(source, file), join(home, file));
+    }
+    console.log(`installing ${name} (some hundred MB) ...`);
+    // Not `npm ci`: it misses the binaries of other platforms, which the lock file leaves out. None needs a script to be run.
+    const args = ["install", "--ignore-scripts", "--no-save", "--no-audit", "--no-fund"];
+    if (run("npm", [...args, "--loglevel=error"], home) !== 0) {
+      throw new Error("npm install failed; its message above says why");
+    }
+    writeFileSync(stamp, digest);
   }
-  console.log("installing the platforms (about 500 MB) ...");
-  // The platforms are binaries of packages; none needs a script to be run.
-  const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-  if (run("npm", args, home) !== 0) throw new Error("npm ci failed; its message above says why");
-  writeFileSync(stamp, digest);
+  rmSync(join(home, "node_modules/@reprise"), { recursive: true, force: true });
+  installSdk(home);
 }
 
-installPlatforms();
-rmSync(join(home, "node_modules/@reprise"), { recursive: true, force: true });
-installSdk(home);
+installPlatforms("runtimes");
+installPlatforms("frameworks");
 const vitest = join(root, "node_modules/vitest/vitest.mjs");
 process.exitCode = run(process.execPath, [vitest, "run", ...process.argv.slice(2)], root);

@@ -4,19 +4,30 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
+import { until } from "../conformance/until.ts";
 import type { AppEnvironment } from "../sdk/adapters/routes.ts";
 import type { Listening } from "../sdk/adapters/world.ts";
 
-/** Where the platforms are installed; `main.ts` says so. */
-export function platformsHome(): string {
-  const home = process.env.REPRISE_PLATFORMS;
-  if (home === undefined) throw new Error("start these tests by `npm run platforms`");
-  return home;
+/** Where platforms are installed; `main.ts` says so. */
+export function platformsHome(name: "runtimes" | "frameworks"): string {
+  const cache = process.env.REPRISE_PLATFORMS;
+  if (cache === undefined) throw new Error("start these tests by `npm run platforms`");
+  return join(cache, name);
 }
 
-/** Bundles a program; with `isWhole` the SDK is in it, else the platform has to find and load it itself. */
-export async function bundleProgram(name: string, isWhole = false): Promise<string> {
-  const home = platformsHome();
+interface Bundle {
+  /** The SDK is in it; else the platform has to find and load it itself. */
+  readonly isWhole?: boolean;
+  /** The file; one of its own in the home of the platforms when not given. */
+  readonly target?: string;
+}
+
+/** Bundles a program, and gives the file. */
+export async function bundleProgram(
+  name: string,
+  { isWhole = false, target }: Bundle = {},
+): Promise<string> {
+  const home = platformsHome("runtimes");
   const input = fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url));
   const isSdk = (id: string): boolean => id.startsWith("@reprise/sdk");
   const bundler = await rolldown({
@@ -33,7 +44,7 @@ export async function bundleProgram(name: string, isWhole = false): Promise<stri
       },
     ],
   });
-  const file = join(home, `${name}.mjs`);
+  const file = target ?? join(home, `${name}.mjs`);
   // Workers are the default export of their script.
   await bundler.write({ file, format: "esm", footer: isWhole ? "export default worker;" : "" });
   await bundler.close();
@@ -43,19 +54,28 @@ export async function bundleProgram(name: string, isWhole = false): Promise<stri
 const readyPattern = /running at (http:\S+) /;
 const readyMsMax = 60_000;
 
+interface Start {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** For the app. */
+  readonly env: AppEnvironment;
+  /** For the framework around it. */
+  readonly told?: Readonly<Record<string, string>>;
+  /** Where it will answer; else it says so itself. */
+  readonly url?: string;
+}
+
 /** Runs a program until it is closed. */
-export async function startProgram(
-  command: string,
-  args: readonly string[],
-  env: AppEnvironment,
-): Promise<Listening> {
+export async function startProgram(start: Start): Promise<Listening> {
+  const { command, args, env, told = {} } = start;
   const child = spawn(command, args, {
-    cwd: platformsHome(),
-    env: { ...process.env, APP_ENVIRONMENT: JSON.stringify(env) },
+    cwd: platformsHome("runtimes"),
+    env: { ...process.env, ...told, APP_ENVIRONMENT: JSON.stringify(env) },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  const url = await addressOf(child);
+  const url = start.url ?? (await addressOf(child));
+  if (start.url !== undefined) await until(`an answer of ${url}`, () => fetch(url), readyMsMax);
   const close = async (): Promise<void> => {
     child.kill("SIGTERM");
     await ended;

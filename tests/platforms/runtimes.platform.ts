@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 import { adapterSuite, type StartApp } from "../sdk/adapters/adapter.suite.ts";
 import { bundleProgram, platformsHome, startProgram } from "./programs.ts";
 
-const home = platformsHome();
+const home = platformsHome("runtimes");
 const installed = (path: string): string => join(home, "node_modules", path);
 
 /** How a runtime runs a file. */
@@ -55,7 +55,7 @@ for (const [name, { program, command, args }] of Object.entries(runtimes)) {
     });
     const start: StartApp = async ({ env }) => {
       const file = await bundleProgram(program);
-      return startProgram(command, [...args, file], env);
+      return startProgram({ command, args: [...args, file], env });
     };
     adapterSuite(`serves workflows`, start, { readsForwarded: program === "node" });
   });

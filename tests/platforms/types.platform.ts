@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { runIn } from "../sdk/package/packed.ts";
 import { platformsHome } from "./programs.ts";
 
-const home = platformsHome();
+const home = platformsHome("runtimes");
 const tsc = join(home, "node_modules/typescript/bin/tsc");
 
 /** What a project says; the ending of the file says the module system. */

@@ -16,10 +16,10 @@ interface Miniflare {
 }
 
 adapterSuite("Cloudflare Workers (workerd)", async ({ env }) => {
-  const require = createRequire(join(platformsHome(), "app.js"));
+  const require = createRequire(join(platformsHome("runtimes"), "app.js"));
   // Installed by `main.ts`, so that its types are not at hand.
   const { Miniflare } = require("miniflare") as Miniflare;
-  const file = await bundleProgram("worker", true);
+  const file = await bundleProgram("worker", { isWhole: true });
   const worker = new Miniflare({
     modules: true,
     script: readFileSync(file, "utf8"),

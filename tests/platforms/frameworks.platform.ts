@@ -1,0 +1,109 @@
+// Frameworks that are built before they run, each as small as its documentation allows.
+
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { dirname, join } from "node:path";
+import { adapterSuite } from "../sdk/adapters/adapter.suite.ts";
+import type { AppEnvironment } from "../sdk/adapters/routes.ts";
+import type { Listening } from "../sdk/adapters/world.ts";
+import { runIn } from "../sdk/package/packed.ts";
+import { bundleProgram, platformsHome, startProgram } from "./programs.ts";
+
+interface Framework {
+  readonly files: Readonly<Record<string, string>>;
+  /** The program of the framework that builds, with its arguments. */
+  readonly build: readonly string[];
+  /** What has been built. */
+  readonly server: string;
+  /** What the server is told besides its port. */
+  readonly settings: (url: string) => Readonly<Record<string, string>>;
+}
+
+const installed = (path: string): string => join(platformsHome("frameworks"), "node_modules", path);
+
+/** Frameworks refuse forms of other sites, and take payloads of plain text for such; and they limit bodies. */
+const sveltekit: Framework = {
+  files: {
+    "vite.config.js": `import adapter from "@sveltejs/adapter-node";
+      import { sveltekit } from "@sveltejs/kit/vite";
+      const kit = sveltekit({ adapter: adapter(), csrf: { trustedOrigins: ["*"] } });
+      export default { plugins: [kit] };`,
+    "src/app.html": "<html><head>%sveltekit.head%</head><body>%sveltekit.body%</body></html>",
+    "src/routes/[...path]/+server.js": `export { POST } from "../../../app.mjs";`,
+  },
+  build: [installed("vite/bin/vite.js"), "build"],
+  server: "build/index.js",
+  settings: (url) => ({ APP_URL: url, BODY_SIZE_LIMIT: "100M" }),
+};
+
+const astro: Framework = {
+  files: {
+    "astro.config.mjs": `import node from "@astrojs/node";
+      const adapter = node({ mode: "standalone" });
+      export default { output: "server", adapter, security: { checkOrigin: false } };`,
+    "src/pages/[...path].js": `export { POST } from "../../app.mjs";
+      export const prerender = false;`,
+  },
+  build: [installed("astro/bin/astro.mjs"), "build"],
+  server: "dist/server/entry.mjs",
+  settings: () => ({}),
+};
+
+const nitro: Framework = {
+  files: {
+    "nitro.config.mjs": `export default { preset: "node-server", compatibilityDate: "2026-01-01" };`,
+    "routes/[...path].post.js": `import { answer } from "../app.mjs";
+      export default defineEventHandler(answer);`,
+  },
+  build: [installed("nitropack/dist/cli/index.mjs"), "build"],
+  server: ".output/server/index.mjs",
+  settings: () => ({}),
+};
+
+function frameworkSuite(name: string, framework: Framework, readsForwarded = false): void {
+  adapterSuite(name, ({ env }) => startFramework(name, framework, env), { readsForwarded });
+}
+
+async function startFramework(
+  name: string,
+  { files, build, server, settings }: Framework,
+  env: AppEnvironment,
+): Promise<Listening> {
+  const directory = join(platformsHome("frameworks"), "apps", name);
+  rmSync(directory, { recursive: true, force: true });
+  const all = { ...files, "package.json": `{ "name": "app", "private": true, "type": "module" }` };
+  for (const [file, text] of Object.entries(all)) {
+    mkdirSync(dirname(join(directory, file)), { recursive: true });
+    writeFileSync(join(directory, file), text);
+  }
+  await bundleProgram(name, { target: join(directory, "app.mjs") });
+  // Nobody needs to be told of this.
+  process.env.ASTRO_TELEMETRY_DISABLED = "1";
+  runIn(directory, process.execPath, build);
+  const port = await findFreePort();
+  const url = `http://127.0.0.1:${port}`;
+  const told = { HOST: "127.0.0.1", PORT: String(port), ...settings(url) };
+  return startProgram({
+    command: process.execPath,
+    args: [join(directory, server)],
+    env,
+    told,
+    url,
+  });
+}
+
+function findFreePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      const port = typeof address === "object" && address !== null ? address.port : 0;
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+frameworkSuite("sveltekit", sveltekit);
+frameworkSuite("astro", astro);
+frameworkSuite("nitro", nitro, true);
