@@ -17,12 +17,7 @@ const checks = () => [
 const programs = [
   {
     source: "tests/simulation/main.ts",
-    stage: countingStage("simulation", [
-      "tests/dist/simulation/main.js",
-      "--seeds",
-      "2000",
-      "--twice",
-    ]),
+    stage: countingStage("simulation", ["tests/dist/simulation/main.js", "--seeds", "2000"]),
   },
   {
     source: "tests/simulation/messages/world.ts",

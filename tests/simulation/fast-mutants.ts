@@ -6,6 +6,7 @@ export const fastMutants: readonly Mutant[] = [
     name: "hold-not-fenced",
     checker: "held messages",
     sdk: "continued",
+    from: 185,
     edits: [
       edit(
         "api/submit-lines.js",
@@ -38,48 +39,12 @@ export const fastMutants: readonly Mutant[] = [
     name: "hold-given-to-whoever-repeats",
     checker: "held messages",
     sdk: "continued",
+    from: 290,
     edits: [
       edit(
         "api/submit-lines.js",
         "const isHeld = deduplicated ? isSame :",
         "const isHeld = deduplicated ? true :",
-      ),
-    ],
-  },
-  {
-    name: "hold-kept-after-its-exchange",
-    checker: "no stuck run",
-    sdk: "continued",
-    edits: [
-      edit(
-        "engine/exchanges.js",
-        "if (this.#byMessage.get(exchange.message.key) === exchange) {",
-        "if (false) {",
-      ),
-    ],
-  },
-  {
-    name: "hold-of-an-ended-invocation",
-    checker: "no stuck run",
-    sdk: "connected",
-    edits: [
-      edit(
-        "engine/engine.js",
-        `else {
-            this.#restart(key);`,
-        "else {",
-      ),
-    ],
-  },
-  {
-    name: "outcome-for-the-first-message",
-    checker: "no stuck run",
-    sdk: "continued",
-    edits: [
-      edit(
-        "engine/exchanges.js",
-        "this.#delivery = delivery;\n        this.#startedAt = now;",
-        "this.#startedAt = now;",
       ),
     ],
   },
@@ -138,12 +103,6 @@ export const fastMutants: readonly Mutant[] = [
       sdkEdit("workflow/endpoint.js", "if (history.count < from)", "if (false)"),
       sdkEdit("workflow/endpoint.js", "if (offer.warm !== this.#warmRuns.process)", "if (false)"),
     ],
-  },
-  {
-    name: "spoiled-function-kept",
-    checker: "right result",
-    sdk: "warm",
-    edits: [sdkEdit("workflow/visit.js", "this.#isSpoiled ? undefined : keep()", "keep()")],
   },
   {
     name: "missing-history-counts-as-attempt",
@@ -239,14 +198,26 @@ export const fastMutants: readonly Mutant[] = [
     ],
   },
   {
-    name: "stop-not-heard",
-    checker: "status contract",
-    sdk: "continued",
+    name: "whole-list-is-the-part-again",
+    checker: "exact prefix",
+    sdk: "warm",
+    edits: [edit("engine/dispatcher.js", "body: list.bytes,", "")],
+  },
+  {
+    name: "finish-without-its-response",
+    checker: "right result",
+    sdk: "answered",
+    edits: [edit("api/read-lines.js", "return encoder.encode(response);", "return null;")],
+  },
+  {
+    name: "failed-branch-recorded",
+    checker: "right result",
+    sdk: "answered",
     edits: [
       sdkEdit(
-        "workflow/carrier.js",
-        "if (answer.stop === true || answer.messageId === undefined)",
-        "if (answer.stop === true && Math.random() < 0)",
+        "workflow/visit.js",
+        'return end.type === "done" ? resultRecord({ ...member, concurrent }, end.out) : null;',
+        "return resultRecord({ ...member, concurrent }, end.out);",
       ),
     ],
   },

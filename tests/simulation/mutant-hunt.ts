@@ -14,15 +14,16 @@ export async function huntMutants(
     const startedAt = Date.now();
     const caught: SeedResult[] = [];
     const others = new Map<string, number>();
-    let seed = 0;
+    const { from = 1, sdk = "official" } = mutant;
+    let seed = from - 1;
     await playSeeds({
       kind: suite.kind,
       mutant: mutant.name,
       isTwice: false,
       nextSeed: () => {
-        if (caught.length > 0 || seed >= SEEDS_MAX) return null;
+        if (caught.length > 0 || seed >= from - 1 + SEEDS_MAX) return null;
         seed += 1;
-        return { seed, sdk: mutant.sdk ?? "official" };
+        return { seed, sdk };
       },
       onResult: (result) => {
         const checker = result.violation?.checker;
@@ -36,7 +37,7 @@ export async function huntMutants(
       counts.failed += 1;
       const heard = Array.from(others, ([name, count]) => `${name} ${count} times`).join(", ");
       console.log(
-        `mutant ${mutant.name} was not caught by "${mutant.checker}" in ${seed} seeds; ${heard || "nobody cried"}`,
+        `mutant ${mutant.name} was not caught by "${mutant.checker}" in ${seed - from + 1} seeds; ${heard || "nobody cried"}`,
       );
     } else {
       counts.passed += 1;
