@@ -1,5 +1,6 @@
 // `npm test`: sets up, runs every stage and ends with the line `N passed, N failed`.
 // `npm test -- <file or pattern>` runs only vitest, with these arguments; `npm run check` leaves the long stages out.
+// `npm test -- --sdk` runs what the official SDK passes with ours, completely and in every mode.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -42,7 +43,16 @@ const programs = [
   },
 ];
 
+/** What the official SDK passes, passed by ours; its results reach the server in one mode after the other. */
+function sdkStages({ isShort }) {
+  const fast = ["answered", "warm", "continued", "connected"];
+  return ["classic", ...fast.map((mode) => (isShort ? `${mode}-short` : mode))].map((mode) =>
+    vitestStage(`our SDK, ${mode}`, ["--config", "vitest.sdk.config.ts", "--mode", mode]),
+  );
+}
+
 function chooseStages(args) {
+  if (args[0] === "--sdk") return sdkStages({ isShort: false });
   if (args[0] === "--check") {
     return [
       ...checks(),
@@ -51,7 +61,12 @@ function chooseStages(args) {
   }
   if (args.length > 0) return [vitestStage("tests", args)];
   const present = programs.filter(({ source }) => existsSync(join(root, source)));
-  return [vitestStage("tests", []), ...present.map(({ stage }) => stage), ...checks()];
+  return [
+    vitestStage("tests", []),
+    ...sdkStages({ isShort: true }),
+    ...present.map(({ stage }) => stage),
+    ...checks(),
+  ];
 }
 
 await runMain(async () => {

@@ -26,8 +26,16 @@ export interface ModeWorld {
 
 type HandleRequest = WebHandler["handleRequest"];
 
+export interface ModeOptions extends WorldOptions {
+  /** Somebody else prints here. */
+  readonly mayPrint?: boolean;
+}
+
 /** A world for each test of a file, in which nothing may be printed. */
-export function useMode(mode: SdkMode, options: WorldOptions = {}): ModeWorld {
+export function useMode(
+  mode: SdkMode,
+  { mayPrint = false, ...options }: ModeOptions = {},
+): ModeWorld {
   const world = new World(options);
   const handles = new Map<string, { current: HandleRequest; url: string }>();
   let prints: Mock[] = [];
@@ -40,7 +48,7 @@ export function useMode(mode: SdkMode, options: WorldOptions = {}): ModeWorld {
   });
   afterEach(async () => {
     await world.close();
-    expect(prints.flatMap(({ mock }) => mock.calls)).toEqual([]);
+    if (!mayPrint) expect(prints.flatMap(({ mock }) => mock.calls)).toEqual([]);
   });
 
   const connectTo = (path: string, handle: HandleRequest): string => {
