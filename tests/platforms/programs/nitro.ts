@@ -17,9 +17,8 @@ const many = serveMany({
 });
 const message = verifySignature(async (event: NitroEvent) => {
   const { rawBody } = event.node.req;
-  return new Response(
-    typeof rawBody === "string" ? rawBody : new Uint8Array(rawBody as Uint8Array),
-  ); // Bytes, if no text.
+  if (!(rawBody instanceof Uint8Array)) return new Response(String(rawBody));
+  return new Response(new Uint8Array(rawBody));
 }, config);
 const routes: Record<string, H3Handler> = {
   "/order": serve(order, signed).handler,
