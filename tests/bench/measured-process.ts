@@ -24,7 +24,7 @@ export interface Usage {
 /** What it is asked; everything else is spoken over HTTP. */
 export type Question = "usage" | "stop" | AppQuestion;
 
-const ANSWER_MS_MAX = 120_000;
+const ANSWER_MS_MAX = 600_000;
 
 /** A server in a process of its own, with a channel beside the one that is measured. */
 export class MeasuredProcess {
