@@ -28,6 +28,11 @@ function formatStep(step: StepResource): string {
     ...detailsOf(step),
     ...resultOf(step),
     ...formatAttempts(step.errors ?? [], step.retries),
+    ifGiven(
+      step.failure,
+      ({ attempts, errorName, message }) =>
+        `failed for good after ${attempts} ${attempts === 1 ? "attempt" : "attempts"}, and the workflow went on: ${errorName}: ${oneLine(message)}`,
+    ),
     // A sleep says already when it ends.
     due === step.sleepUntil ? undefined : formatNextAttempt(step),
   ]);

@@ -29,6 +29,8 @@ export interface StepResource extends OutsideStepFields {
   readonly messageId: string;
   /** Absent for a parallel step without a result. */
   readonly out?: string;
+  /** The step has failed for good, and the workflow has caught it and gone on. An addition to the wire. */
+  readonly failure?: StepFailureResource;
   readonly concurrent: number;
   readonly state: StepState;
   /** Epoch milliseconds. */
@@ -43,6 +45,14 @@ export interface StepResource extends OutsideStepFields {
   readonly sleepFor?: number;
   /** Epoch milliseconds. */
   readonly sleepUntil?: number;
+}
+
+/** Why a step has failed for good, in the words of its error. */
+export interface StepFailureResource {
+  readonly attempts: number;
+  readonly errorName: string;
+  readonly message: string;
+  readonly stack?: string;
 }
 
 /** What is shown of a step that others complete, by its kind: calls, waits, invoked runs. */

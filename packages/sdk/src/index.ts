@@ -27,6 +27,7 @@ export type {
 } from "./client/filters.ts";
 export type {
   CallbackState,
+  CaughtFailure,
   FailureFunctionLog,
   NextStepLog,
   RunLink,

@@ -62,6 +62,18 @@ describe.each(modes)("%s", (mode) => {
       });
     }
     expect((await stepNames(world, runId)).slice(1)).toEqual(["reserve", "refund", "nap", "tell"]);
+    // The log says so too.
+    const run = await world.log(runId);
+    const recorded =
+      run?.steps.flatMap((group) => (group.type === "next" ? [] : group.steps)) ?? [];
+    expect(recorded.map(({ failure }) => failure?.message)).toEqual([
+      undefined,
+      "nothing left",
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(recorded[1]?.failure).toMatchObject({ attempts: 2, errorName: "OutOfStockError" });
   });
 
   test("one that must not be retried is caught after its first attempt", async () => {

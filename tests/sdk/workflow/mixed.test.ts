@@ -19,7 +19,7 @@ describe.each(modes.filter((mode) => mode !== "connected"))("%s", (mode) => {
     const { receiver } = world.app;
     return world.app.on("/flow", official.serve(route, { qstashClient, receiver }).handler);
   };
-  // See above.
+  // Each SDK takes the function with its own context type; what is used of it is the same in both.
   const serveOwn = (route: Route) =>
     serve("/flow", route as unknown as Parameters<typeof serve>[1]);
 

@@ -67,6 +67,14 @@ export interface OutsideStepFields {
   readonly invokedWorkflowRunHeaders?: HeaderLists;
 }
 
+/** Why a step has failed for good, in the words of its error. */
+export interface CaughtFailure {
+  readonly attempts: number;
+  readonly errorName: string;
+  readonly message: string;
+  readonly stack?: string;
+}
+
 /** A recorded step. */
 export interface StepLog extends OutsideStepFields {
   /** None on the initial step. */
@@ -77,6 +85,8 @@ export interface StepLog extends OutsideStepFields {
   readonly messageId: string;
   /** None of a parallel step that is open. */
   readonly out?: unknown;
+  /** The step has failed for good, and the workflow has caught it and gone on. */
+  readonly failure?: CaughtFailure;
   /** Steps of its group; 1 when it is alone. */
   readonly concurrent: number;
   readonly state: StepState;

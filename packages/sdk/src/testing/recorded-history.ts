@@ -51,6 +51,7 @@ function fromGroups(groups: readonly StepLogGroup[]): readonly RawStep[] {
               concurrent,
               ...(text === undefined ? {} : { out: text }),
               ...(step.waitTimeout === true ? { waitTimeout: true } : {}),
+              ...(step.failure === undefined ? {} : { failure: { stepName, ...step.failure } }),
             }
           : { stepId: 0, targetStep: position, stepName, stepType, concurrent };
       items.push(toItem(JSON.stringify(record)));

@@ -1,7 +1,10 @@
 import {
+  isJsonObject,
   messageId,
   parseDurationMs,
+  parseJson,
   parseStepRecord,
+  type StepFailureResource,
   type StepRecord,
   type StepResource,
   type StepState,
@@ -91,10 +94,35 @@ export function toResultStep(
     ...recordFields(step, record),
     ...outsideFields(wait, record, source, lens),
     out: record === null ? undefined : viewText(record.out, lens),
+    failure: caughtFailure(step, lens),
     state: isAsleep ? "STEP_PROGRESS" : "STEP_SUCCESS",
     nextDeliveryTime: isAsleep ? step.dueAt : undefined,
     errors: errorsOf([producer?.key, ...keysOfCall(wait, source)], source, lens),
   });
+}
+
+/** Of a step whose failure its workflow has caught: our own SDK records it in place of a result. */
+function caughtFailure({ body }: StepRow, lens: Lens): StepFailureResource | undefined {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  if (!bytes.includes('"failure"')) return undefined;
+  const { failure } = readObject(bytes);
+  if (!isJsonObject(failure)) return undefined;
+  const { attempts, errorName, message, stack } = failure;
+  return withoutAbsent<StepFailureResource>({
+    attempts: typeof attempts === "number" ? attempts : 0,
+    errorName: typeof errorName === "string" ? errorName : "Error",
+    message: viewText(typeof message === "string" ? message : "", lens) ?? "",
+    stack: typeof stack === "string" ? viewText(stack, lens) : undefined,
+  });
+}
+
+function readObject(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+  try {
+    const value = parseJson(bytes, "step record");
+    return isJsonObject(value) ? value : {};
+  } catch {
+    return {}; // What cannot be read must not hide the rest of the run.
+  }
 }
 
 /** A step of a parallel group that has no result yet. */
