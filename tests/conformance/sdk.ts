@@ -57,8 +57,16 @@ export const sdkWords = isOwnSdk
 export const refusedStatus: unknown =
   sdkMode === null || sdkMode === "classic" ? 489 : expect.toBeOneOf([200, 489]);
 
+interface Answered {
+  readonly answerHeaders: Readonly<Record<string, string>>;
+}
+
 /** Deliveries to a workflow: as many as this, fewer only in the modes in which one invocation does several steps. */
-export function expectDeliveries(received: readonly unknown[], count: number): void {
+export function expectDeliveries(all: readonly Answered[], count: number): void {
+  // One whose app did not keep the function is made again, with the whole list.
+  const received = all.filter(
+    ({ answerHeaders }) => answerHeaders["reprise-answer"]?.includes("need=history") !== true,
+  );
   const goesOn = sdkMode === "continued" || sdkMode === "connected";
   if (!goesOn) expect(received).toHaveLength(count);
   else expect(received.length).toSatisfy((n: number) => n >= Math.min(1, count) && n <= count);
