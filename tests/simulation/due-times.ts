@@ -3,7 +3,7 @@ import type { Attempt, Fact, Scene } from "./facts.ts";
 import { isPlan, payloadOf, programOf } from "./lineage.ts";
 import { type Program, type SleepStep, stepsById } from "./program.ts";
 import { parseStep, type WireStep } from "./step-list.ts";
-import { isAppSuccess } from "./stuck.ts";
+import { isAppSuccess, isOfOther } from "./stuck.ts";
 import { submissionsIn } from "./submission.ts";
 import { stepAtService } from "./third-party.ts";
 
@@ -70,10 +70,12 @@ export class DueTimes {
     }
   }
 
-  #noteOutcome({ messageKey, headers, run, message, url }: Attempt, outcome: Outcome): void {
+  #noteOutcome(attempt: Attempt, outcome: Outcome): void {
+    const { messageKey, headers, run, message, url } = attempt;
     const { mirror, programs, now } = this.#scene;
     const program = run === null ? null : programOf(run, mirror, programs);
-    if (program === null || message === null || isAppSuccess(outcome)) return;
+    if (program === null || message === null) return;
+    if (isAppSuccess(outcome) && !isOfOther(attempt, outcome)) return;
     const retried = Number(headers["upstash-retried"]);
     const next = `${messageKey} ${retried + 1}`;
     const { retryDelay } = stepAtService(url, programs) ?? program.trigger;

@@ -15,8 +15,8 @@ export const fastMutants: readonly Mutant[] = [
       ),
       edit(
         "core/submit-step.js",
-        "return isCurrentAttempt(held, hold.leaseToken) ? held : null;",
-        "return held;",
+        "isCurrentAttempt(held, hold.leaseToken) ? held : null;",
+        "true ? held : null;",
       ),
     ],
   },

@@ -27,6 +27,7 @@ export const START_AT = Date.UTC(2030, 0, 1);
 const DOWN_MS_MAX = 8_000;
 const STORE_MS_MAX = 3;
 const DRAIN_MS = 5_000;
+const UP_MS_MIN = 1_000;
 const PROGRAMS_MAX = 3;
 const CHILDREN_MAX = 2;
 
@@ -67,6 +68,7 @@ export class Stage {
   readonly #listeners: ((fact: Fact) => void)[] = [];
   #server: ServerProcess | null = null;
   #draining: ServerProcess | null = null;
+  #startedAt = 0;
   #generation = 0;
 
   constructor(seed: number, store: Store, { sdk, print }: StageOptions) {
@@ -136,6 +138,7 @@ export class Stage {
       },
       die: () => this.crashServer(),
     });
+    this.#startedAt = this.events.now;
     this.#server.start();
   }
 
@@ -173,6 +176,8 @@ export class Stage {
   async drainServer(): Promise<void> {
     const server = this.#server;
     if (server === null || server === this.#draining) return;
+    // One that has not taken over yet leaves that to the next.
+    if (this.events.now - this.#startedAt < UP_MS_MIN) return;
     this.#draining = server;
     this.trace.add(this.events.now, `server-${server.generation} drains`);
     this.marks.hit("server drain");

@@ -1,5 +1,6 @@
+import { messageId } from "@reprise/protocol";
 import type { Outcome, RunRow } from "@reprise/server";
-import type { Fact } from "./facts.ts";
+import type { Attempt, Fact } from "./facts.ts";
 import type { Mirror } from "./mirror.ts";
 
 const VERSION_HEADER = "upstash-workflow-sdk-version";
@@ -28,6 +29,13 @@ export function answeredNonsense(): Outcome {
 export function isAppSuccess(outcome: Outcome): boolean {
   if (outcome.type !== "response" || outcome.status < 200 || outcome.status >= 300) return false;
   return outcome.headers[VERSION_HEADER] !== undefined;
+}
+
+/** Whether the answer is that of an invocation which has been told to stop, because another one goes on for the same delivery. */
+export function isOfOther({ messageKey: key, message, hold }: Attempt, outcome: Outcome): boolean {
+  if (outcome.type !== "response") return false;
+  const holds = /\bholds=([\w.-]+)/.exec(outcome.headers["reprise-answer"]?.[0] ?? "")?.[1];
+  return holds !== undefined && holds !== `${messageId(key)}.${message?.leaseToken ?? hold}`;
 }
 
 /** Messages that the app has answered without going on, and that the server took for done. */

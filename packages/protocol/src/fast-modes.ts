@@ -36,6 +36,8 @@ export interface AnswerField {
   readonly kept: { readonly warm: string; readonly known: number } | null;
   /** The process does not hold what the part of the list continues. */
   readonly needsHistory: boolean;
+  /** The message for which the invocation speaks, and under which lease; absent when it does not say. */
+  readonly holds?: { readonly messageId: string; readonly hold: number };
 }
 
 const TOKEN_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
@@ -58,10 +60,16 @@ export function parseAnswerField(value: string | null): AnswerField | null {
     retries: retries === null ? null : Math.min(retries, RETRIES_MAX),
     kept: TOKEN_PATTERN.test(warm) && known !== null && known > 0 ? { warm, known } : null,
     needsHistory: parts.get("need") === "history",
+    ...readHolds(parts.get("holds")),
   };
 }
 
 const PLAIN_ANSWER: AnswerField = { retries: null, kept: null, needsHistory: false };
+
+function readHolds(text = ""): Pick<AnswerField, "holds"> {
+  const [, messageId, hold] = /^([\w-]{1,64})\.(\d{1,15})$/.exec(text) ?? [];
+  return messageId === undefined ? {} : { holds: { messageId, hold: Number(hold) } };
+}
 
 function count(text: string | undefined): number | null {
   return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : null;

@@ -2,7 +2,7 @@ import type { Outcome } from "@reprise/server";
 import type { Attempt, Checker, Fact, Scene } from "../facts.ts";
 import { programOf } from "../lineage.ts";
 import type { Commit } from "../mirror.ts";
-import { isAppSuccess } from "../stuck.ts";
+import { isAppSuccess, isOfOther } from "../stuck.ts";
 import { stepAtService } from "../third-party.ts";
 
 /** Retries that a client gets when it asks for no number. */
@@ -132,7 +132,9 @@ class AttemptsWatch {
   }
 }
 
-function isSuccess({ message }: Attempt, outcome: Outcome): boolean {
+function isSuccess(attempt: Attempt, outcome: Outcome): boolean {
+  const { message } = attempt;
+  if (isOfOther(attempt, outcome)) return false;
   if (message?.kind !== "call" && message?.kind !== "failureCall") return isAppSuccess(outcome);
   return outcome.type === "response" && outcome.status >= 200 && outcome.status < 300;
 }

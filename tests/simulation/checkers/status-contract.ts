@@ -1,3 +1,4 @@
+import { messageKey } from "@reprise/protocol";
 import type { RunRow, StepRow } from "@reprise/server";
 import type { Checker, Exchange } from "../facts.ts";
 import { isPlan, recordNamed } from "../lineage.ts";
@@ -45,13 +46,21 @@ export const statusContract: Checker = {
       for (const submission of submissionsOf(exchange)) checkEnded(submission, exchange, name);
     }
 
+    /** An invocation that goes on names the message that it holds, which belongs to one run alone. */
+    function meantRuns({ headers }: Exchange, runs: readonly RunRow[]): readonly RunRow[] {
+      const held = messageKey(headers["upstash-message-id"] ?? "");
+      const meant = runs.filter((run) => mirror.steps(run.key).some(({ key }) => key === held));
+      return meant.length === 0 ? runs : meant;
+    }
+
     function isForeignTo(submission: Submission): boolean {
       const run = mirror.runsById(submission.runId).at(-1);
       return run !== undefined && isForeign(submission, mirror.steps(run.key));
     }
 
-    function checkEnded(submission: EndedSubmission, { arrivedAt }: Exchange, name: string): void {
-      const runs = mirror.runsById(submission.runId);
+    function checkEnded(submission: EndedSubmission, exchange: Exchange, name: string): void {
+      const { arrivedAt } = exchange;
+      const runs = meantRuns(exchange, mirror.runsById(submission.runId));
       // The id may be that of a new run since the request arrived: it was not meant.
       const run = runs.findLast(({ createdAt }) => createdAt < arrivedAt) ?? runs.at(-1);
       if (run === undefined) return;

@@ -36,13 +36,16 @@ export interface AnswerFields {
   /** The process that keeps the function, and how many records it knows. */
   readonly warm?: { readonly process: string; readonly known: number } | undefined;
   readonly needsHistory?: boolean;
+  /** The message that the invocation holds, and its lease. */
+  readonly holds?: string | undefined;
 }
 
-export function answerHeader({ retries, warm, needsHistory }: AnswerFields): string {
+export function answerHeader({ retries, warm, needsHistory, holds }: AnswerFields): string {
   return [
     "v=1",
     ...(retries === undefined ? [] : [`retries=${retries}`]),
     ...(warm === undefined ? [] : [`warm=${warm.process}`, `known=${warm.known}`]),
     ...(needsHistory === true ? ["need=history"] : []),
+    ...(holds === undefined ? [] : [`holds=${holds}`]),
   ].join("; ");
 }

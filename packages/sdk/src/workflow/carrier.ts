@@ -9,6 +9,8 @@ export interface Carrier {
   submit(submission: Submission): Promise<Receipt>;
   /** What the answer to the delivery has to bring along; null when the delivery is answered as on the public wire. */
   readonly lines: readonly string[] | null;
+  /** The message that this invocation holds, and its lease, where others may be under way for the same delivery. */
+  readonly holds?: string;
 }
 
 /** `held`: the record is durable, and this invocation goes on. `done`: whatever is next comes with another delivery. */
@@ -108,6 +110,10 @@ export class ContinueCarrier implements Carrier {
   constructor(options: ContinueOptions) {
     this.#options = options;
     this.#hold = options.hold;
+  }
+
+  get holds(): string {
+    return `${this.#hold.messageId}.${this.#hold.hold}`;
   }
 
   async submit(submission: Submission): Promise<Receipt> {

@@ -217,7 +217,8 @@ class Visit {
   #done(): Answer {
     const { carrier, keep, run } = this.#room;
     if (carrier.lines === null) return doneAnswer(run.runId, "success");
-    return linesAnswer(carrier.lines, { warm: this.#isSpoiled ? undefined : keep() });
+    const warm = this.#isSpoiled ? undefined : keep();
+    return linesAnswer(carrier.lines, { warm, holds: carrier.holds });
   }
 
   async #fail(error: unknown): Promise<Answer> {

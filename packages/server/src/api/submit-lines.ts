@@ -50,6 +50,9 @@ export async function submitLines(
     throw new RepriseError("invalid_step", { message: "a submission must have a line" });
   }
   if (!isStepAnswer(last)) return STOP.others;
+  // Somebody else's result is recorded: this invocation works with one that the run does not have.
+  if (answers.some((answer) => isStepAnswer(answer) && answer.differs === true))
+    return STOP.recorded;
   const held = heldNow(last, hold, room);
   if (held !== null) return { type: "held", ...held };
   if (last.deduplicated) return STOP.recorded;

@@ -338,6 +338,8 @@ export interface StartRunAnswer extends RunAnswer {
 export interface SubmitStepAnswer {
   readonly messageKey: number;
   readonly deduplicated: boolean;
+  /** True when what has been recorded before is not what was submitted now. */
+  readonly differs?: boolean;
   /** The message that the invocation holds now, if it asked for one and got it. */
   readonly held?: MessageRow;
 }

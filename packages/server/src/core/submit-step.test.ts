@@ -135,7 +135,17 @@ describe("a slot that is taken", () => {
     expect(transition).toEqual({
       changes: [],
       effects: [],
-      answer: { messageKey: 77, deduplicated: true },
+      answer: { messageKey: 77, deduplicated: true, differs: true },
+    });
+  });
+
+  test("says when it is the very same that is sent again", () => {
+    const first = decide({ recorded }).answer;
+    const { body } = submitStep({});
+    expect(first.differs).toBe(true);
+    expect(decide({ recorded: { ...recorded, body } }).answer).toEqual({
+      messageKey: 77,
+      deduplicated: true,
     });
   });
 

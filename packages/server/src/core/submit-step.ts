@@ -43,7 +43,7 @@ export function decideSubmitStep(
   const { config, deadLetter, recorded, plan, wait } = state;
   const run = openRun(state, command.runId);
   if (config === null || (command.runKey ?? run.key) !== run.key) throw runEnded(command.runId);
-  if (recorded !== null) return unchanged({ messageKey: recorded.key, deduplicated: true });
+  if (recorded !== null) return unchanged(repeatedAnswer(recorded, command));
   // An answer that somebody waits for has been asked for before the run failed.
   const isLate = run.state !== "started" && plan === null && wait === null;
   if (isLate && hasSdkAnswered(deadLetter)) throw runEnded(command.runId);
@@ -59,6 +59,12 @@ export function decideSubmitStep(
   const settled = wait === null ? [] : settleWait(wait, "done", context);
   if (settled.length === 0) return transition;
   return { ...transition, changes: [...transition.changes, ...settled] };
+}
+
+/** Whoever goes on must know whether the list has its own result, or somebody else's. */
+function repeatedAnswer(recorded: StepRow, { body }: SubmitStep): SubmitStepAnswer {
+  const answer = { messageKey: recorded.key, deduplicated: true };
+  return Buffer.compare(recorded.body, body) === 0 ? answer : { ...answer, differs: true };
 }
 
 interface Submission extends SubmitStepState {

@@ -293,9 +293,10 @@ interface Ended {
 /** What the exchange has led to, for the message that it is about now. */
 function toEnded(
   { delivery, message, startedAt, before }: Exchange,
-  { outcome, headers }: Pick<EndDelivery, "outcome"> & Pick<Draft, "headers">,
+  { outcome: answered, headers }: Pick<EndDelivery, "outcome"> & Pick<Draft, "headers">,
   endedAt: number,
 ): Ended {
+  const outcome = isOfOther(answered, message) ? ofOther : answered;
   // The record of an attempt shows what a delivery of this very message would have said.
   const requestHeaders =
     before === null
@@ -320,6 +321,19 @@ function toEnded(
     delivery,
   };
 }
+
+/** A network may deliver a request twice: then the answer may be that of an invocation which was told to stop. */
+function isOfOther(outcome: Outcome, { key, leaseToken }: MessageRow): boolean {
+  const holds = isAnswer(outcome) ? answerFieldOf(outcome)?.holds : undefined;
+  if (holds === undefined) return false;
+  return holds.hold !== leaseToken || holds.messageId !== messageId(key);
+}
+
+const ofOther: Outcome = {
+  type: "error",
+  cause: "unknown",
+  message: "the answer came from an invocation that does not hold the message any more",
+};
 
 /** What an answer that submits something may hold: as much as a request that submits the same. */
 const ANSWER_BYTES_MAX = STORED_RESPONSE_BYTES_MAX;
