@@ -118,7 +118,7 @@ export const exclusions: readonly Exclusion[] = [
   },
   {
     reason:
-      "requests are made to the app, or answered by its own HTTP server: a connected app has no URL that others can reach",
+      "requests are made to the app, checked by its signatures, or looked up by its host: a connected app has a URL of its own kind, and no signatures",
     modes: ["connected"],
     tests: [
       "S20: a failure call that somebody forges does not reach the failure function",
@@ -127,6 +127,14 @@ export const exclusions: readonly Exclusion[] = [
       "a child that is not there fails after its own retries",
       "a server without a region cannot be heard by an app whose default region is another",
       "the client of the SDK reads the list",
+      "a trigger delivers the payload as the first item of the list, with the headers of a step",
+      "a forwarded header cannot take the place of one that the server owns",
+      "a request straight to the endpoint starts a run by itself",
+      "runs of all of them are found by the host, and each by its path",
+      "a signature has the claims that every receiver checks, and is good now and not for ever",
+      "a changed body, another URL and other keys are refused by the official receiver",
+      "a rotation makes the next key the current one; receivers with the old pair accept it and one more does not",
+      "S2: an app that refuses connections fails the attempt with the cause and no status",
       ...["resume", "restart"].flatMap((verb) =>
         ["one", "listed", "matching"].map(
           (form) => `S50-S56: without overrides every setting of the run is kept: ${verb} ${form}`,

@@ -19,9 +19,9 @@ describe.each(modes.filter((mode) => mode !== "connected"))("%s", (mode) => {
     const { receiver } = world.app;
     return world.app.on("/flow", official.serve(route, { qstashClient, receiver }).handler);
   };
-  // Each SDK takes the function with its own context type; what is used of it is the same in both.
-  const serveOwn = (route: Route) =>
-    serve("/flow", route as unknown as Parameters<typeof serve>[1]);
+  // Each SDK takes the function with its own type of context; what is used of it is the same in both.
+  const toOwn = (route: Route) => route as unknown as Parameters<typeof serve>[1];
+  const serveOwn = (route: Route) => serve("/flow", toOwn(route));
 
   const counts = { a: 0, b: 0, branch: 0, last: 0 };
   const route: Route = async (context) => {
