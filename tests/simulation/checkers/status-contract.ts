@@ -2,6 +2,7 @@ import { messageKey } from "@reprise/protocol";
 import type { RunRow, StepRow } from "@reprise/server";
 import type { Checker, Exchange } from "../facts.ts";
 import { isPlan, recordNamed } from "../lineage.ts";
+import type { Mirror } from "../mirror.ts";
 import { readSubmissions, type Submission } from "../submission.ts";
 
 /** A 400 or 404 makes the SDK end its run quietly, so it is given only when the run has durably ended. */
@@ -46,13 +47,6 @@ export const statusContract: Checker = {
       for (const submission of submissionsOf(exchange)) checkEnded(submission, exchange, name);
     }
 
-    /** An invocation that goes on names the message that it holds, which belongs to one run alone. */
-    function meantRuns({ headers }: Exchange, runs: readonly RunRow[]): readonly RunRow[] {
-      const held = messageKey(headers["upstash-message-id"] ?? "");
-      const meant = runs.filter((run) => mirror.steps(run.key).some(({ key }) => key === held));
-      return meant.length === 0 ? runs : meant;
-    }
-
     function isForeignTo(submission: Submission): boolean {
       const run = mirror.runsById(submission.runId).at(-1);
       return run !== undefined && isForeign(submission, mirror.steps(run.key));
@@ -60,7 +54,7 @@ export const statusContract: Checker = {
 
     function checkEnded(submission: EndedSubmission, exchange: Exchange, name: string): void {
       const { arrivedAt } = exchange;
-      const runs = meantRuns(exchange, mirror.runsById(submission.runId));
+      const runs = meantRuns(exchange, mirror, submission.runId);
       // The id may be that of a new run since the request arrived: it was not meant.
       const run = runs.findLast(({ createdAt }) => createdAt < arrivedAt) ?? runs.at(-1);
       if (run === undefined) return;
@@ -83,6 +77,14 @@ export const statusContract: Checker = {
     }
   },
 };
+
+/** An invocation that goes on names the message that it holds, which belongs to one run alone. */
+function meantRuns({ headers }: Exchange, mirror: Mirror, runId: string): readonly RunRow[] {
+  const runs = mirror.runsById(runId);
+  const held = messageKey(headers["upstash-message-id"] ?? "");
+  const meant = runs.filter((run) => mirror.steps(run.key).some(({ key }) => key === held));
+  return meant.length === 0 ? runs : meant;
+}
 
 type EndedSubmission = Pick<Submission, "runId" | "kind" | "step">;
 
