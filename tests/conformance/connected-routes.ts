@@ -40,7 +40,7 @@ export class ConnectedRoutes {
   readonly #server: ServerAddress;
   readonly #received: Received[];
   readonly #groups: Readonly<Record<string, RouteTarget>>[] = [];
-  readonly #connections: Connection[] = [];
+  readonly #connections = new Map<number, Connection>();
 
   /** @param received gets what arrives. */
   constructor(server: ServerAddress, received: Received[]) {
@@ -50,9 +50,18 @@ export class ConnectedRoutes {
 
   /** Serves these paths together; gives the origin of their URLs. */
   add(handles: Readonly<Record<string, HandleRequest>>): string {
-    const targets = Object.entries(handles).map(([path, handle]) => [path, this.#target(handle)]);
-    this.#groups.push(Object.fromEntries(targets));
-    return this.#connect(this.#groups.length - 1);
+    const entries = Object.entries(handles).map(([path, handle]) => [path, this.#target(handle)]);
+    // Workflows that invoke each other are siblings below one directory, and served by one app.
+    const directories = Object.keys(handles).map(directoryOf);
+    const beside = this.#groups.findIndex((group) =>
+      Object.keys(group).some(
+        (path) => path.lastIndexOf("/") > 0 && directories.includes(directoryOf(path)),
+      ),
+    );
+    const index = beside === -1 ? this.#groups.length : beside;
+    this.#groups[index] = { ...this.#groups[index], ...Object.fromEntries(entries) };
+    this.#connections.get(index)?.close();
+    return this.#connect(index);
   }
 
   start(): void {
@@ -60,13 +69,14 @@ export class ConnectedRoutes {
   }
 
   stop(): void {
-    for (const connection of this.#connections.splice(0)) connection.close();
+    for (const connection of this.#connections.values()) connection.close();
+    this.#connections.clear();
   }
 
   #connect(index: number): string {
     const app = `app-${index}`;
     const workflows = this.#groups[index] ?? {};
-    this.#connections.push(connect({ ...this.#server, app, workflows }));
+    this.#connections.set(index, connect({ ...this.#server, app, workflows }));
     return `http://${app}.connected.alt`;
   }
 
@@ -85,6 +95,10 @@ export class ConnectedRoutes {
     // All that is used of a handler behind a connection.
     return Object.assign(() => new Response(), { handleRequest }) as unknown as WebHandler;
   }
+}
+
+function directoryOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
 }
 
 function note({ url, headers }: Parameters<HandleRequest>[0], body: string): Received {

@@ -296,6 +296,7 @@ export class Engine {
     }
     for (const { heldKey, delivery } of outbox.holds) this.#goOn(heldKey, delivery);
     for (const runKey of outbox.endedRuns) this.#dropWaiting(runKey);
+    for (const runKey of outbox.closedRuns) this.#options.connected?.abort(runKey);
     for (const gate of outbox.openGates) this.#openGates.add(gate);
     for (const answer of outbox.answers) answer();
     this.#configs.trim();
@@ -318,7 +319,6 @@ export class Engine {
   #dropWaiting(runKey: number): void {
     this.history.forget(runKey);
     this.#warm.forget(runKey);
-    this.#options.connected?.abort(runKey);
     this.#takeBack(this.#dispatcher.drop(runKey));
   }
 

@@ -57,6 +57,8 @@ export interface Outbox {
   readonly endedAttempts: readonly EndDelivery[];
   readonly newConfigs: ReadonlyMap<number, RunConfig>;
   readonly endedRuns: readonly number[];
+  /** Those of them that take nothing more; a failed run still records the results of its branches, for a resume. */
+  readonly closedRuns: readonly number[];
   /** Earliest instant at which something becomes due, or null. */
   readonly wakeAt: number | null;
   readonly hasMoreDue: boolean;
@@ -294,10 +296,11 @@ function readEffects({
 
 function readChanges(
   changes: readonly Change[],
-): Pick<Outbox, "newSteps" | "endedMessages" | "endedRuns"> {
+): Pick<Outbox, "newSteps" | "endedMessages" | "endedRuns" | "closedRuns"> {
   const newSteps: StepRow[] = [];
   const endedMessages: number[] = [];
   const endedRuns: number[] = [];
+  const closedRuns: number[] = [];
   for (const change of changes) {
     if (change.type === "insert") {
       if (change.table === "steps") newSteps.push(change.row);
@@ -312,9 +315,10 @@ function readChanges(
       change.set.state !== undefined
     ) {
       endedRuns.push(change.key);
+      if (change.set.state !== "failed") closedRuns.push(change.key);
     }
   }
-  return { newSteps, endedMessages, endedRuns };
+  return { newSteps, endedMessages, endedRuns, closedRuns };
 }
 
 /** Null when a later command of the group has taken the message away again. */
