@@ -1,6 +1,5 @@
 import { messageKey } from "@reprise/protocol";
 import type { Attempt, Checker, Exchange, Fact, Scene, SentRequest } from "../facts.ts";
-import type { Commit } from "../mirror.ts";
 
 /** A message that an invocation holds is nobody else's: neither delivered under the same lease, nor given to another holder. */
 export const heldMessages: Checker = {
@@ -31,21 +30,9 @@ class HeldWatch {
   }
 
   see(fact: Fact): void {
-    if (fact.kind === "commit") this.#noteNudges(fact.commit);
     if (fact.kind === "attempt") this.#noteAttempt(fact.attempt);
     if (fact.kind === "arrival" && STEPS.test(fact.request.target)) this.#noteArrival(fact.request);
     if (fact.kind === "answer" && STEPS.test(fact.exchange.target)) this.#check(fact.exchange);
-  }
-
-  /** The message of a stuck run comes back as a new one: its leases begin again. */
-  #noteNudges({ changes }: Commit): void {
-    for (const { table, before, after } of changes) {
-      if (table !== "messages" || before !== null || after === null) continue;
-      if (!this.#leases.delete(after.key)) continue;
-      for (const name of this.#heldUnder.keys()) {
-        if (name.startsWith(`${after.key} `)) this.#heldUnder.delete(name);
-      }
-    }
   }
 
   #noteAttempt({ number, messageKey: key, hold }: Attempt): void {

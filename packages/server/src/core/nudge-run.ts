@@ -91,7 +91,8 @@ function again(
     { flowControl: flowControlOf(config, own), timeoutMs, book },
     context,
   );
-  return { ...message, retried: attempts };
+  // The row had gone, and its leases with it: no late invocation may hold one of the new ones, so they go on above all of the old.
+  return { ...message, retried: attempts, leaseToken: message.leaseToken + context.now };
 }
 
 function usedUp(run: RunRow): RepriseError {
