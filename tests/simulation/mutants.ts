@@ -84,7 +84,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         module: "core/submit-step.js",
-        find: "return unchanged({ messageKey: recorded.key, deduplicated: true });",
+        find: "return unchanged(repeatedAnswer(recorded, command));",
         replace: `return { changes: [{ type: "update", table: "steps", key: recorded.key, set: { body: command.body } }],
           effects: [], answer: { messageKey: recorded.key, deduplicated: true } };`,
       },

@@ -1,6 +1,6 @@
 import type { DeadLetterRow } from "@reprise/server";
 import type { Checker, Execution, Fact, Scene } from "../facts.ts";
-import { inheritedSteps } from "../lineage.ts";
+import { inheritedSteps, recordNamed } from "../lineage.ts";
 import type { Commit, Mirror } from "../mirror.ts";
 import { parseStep } from "../step-list.ts";
 import { isWaiting, type WaitRow } from "../waits.ts";
@@ -130,6 +130,11 @@ function waitFaults(entry: DeadLetterRow, { changes }: Commit, mirror: Mirror): 
     const was = before.get(wait.key) ?? wait;
     const copy = taken.find(({ stepId }) => stepId === was.stepId);
     const name = `the ${was.kind} ${was.state} of step ${was.stepId} of run ${entry.runKey}`;
+    // Its result was recorded in the very transaction, before the resume, which has kept it.
+    const { nextRunKey } = entry;
+    const isKept =
+      nextRunKey !== null && recordNamed(mirror.steps(nextRunKey), `result ${was.stepId}`) !== null;
+    if (isWaiting(was) && wait.state === "done" && isKept) return [];
     if (isWaiting(was) && wait.state !== "moved")
       return [`${name} is ${wait.state} after a resume`];
     return copy !== undefined && isSameWait(was, copy)
