@@ -32,7 +32,7 @@ export class Recorder {
       const body = Buffer.concat(chunks);
       const answer = await fetch(this.#target + target, {
         method,
-        headers: pick(headers, ["authorization", "content-type", "upstash-workflow-init"]),
+        headers: pick(headers, FORWARDED),
         ...(body.byteLength === 0 ? {} : { body }),
       });
       const text = await answer.text();
@@ -54,6 +54,15 @@ export class Recorder {
     });
   }
 }
+
+/** What the server reads of the requests of an app. */
+const FORWARDED = [
+  "authorization",
+  "content-type",
+  "upstash-workflow-init",
+  "upstash-message-id",
+  "reprise-hold",
+];
 
 function pick(
   headers: Readonly<Record<string, string | string[] | undefined>>,

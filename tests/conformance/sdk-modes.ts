@@ -86,6 +86,11 @@ export const exclusions: readonly Exclusion[] = [
       "flow control of one delivery at a time holds for every kind of step without a deadlock, and a step that waits holds no place",
       "a record that is submitted twice is recorded once, the first one wins, and nothing more is delivered",
       "a workflow can notify another one, and sees whom it has woken",
+      "a run that has finished shows its steps in groups, each with its result",
+      "a trigger over REST answers with a new run id and its creation, and needs no extra delivery",
+      "for a caller who does not know the SDK one delivery more finds it out, and the run keeps its id and settings",
+      "run id, label, headers and retries of a trigger over REST hold for the whole run",
+      "S34: a resume goes on from exactly the failed step; finished steps are not executed again",
       ...["EU-CENTRAL-1", "US-EAST-1"].map(
         (region) =>
           `a server in ${region} says so with every delivery, so that the app answers it and not its default region`,
@@ -170,6 +175,7 @@ export function patternOf(mode: SdkMode): RegExp {
   return names.length === 0 ? /^/ : new RegExp(`^(?!\\s*(?:${names.join("|")})$)`);
 }
 
+/** Reports join describes and tests with ` > `, which the table leaves out. */
 function escaped(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&").replaceAll(" ", "(?: > | )");
 }
