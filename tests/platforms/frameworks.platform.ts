@@ -3,7 +3,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
-import { adapterSuite } from "../sdk/adapters/adapter.suite.ts";
+import { type AdapterTraits, adapterSuite } from "../sdk/adapters/adapter.suite.ts";
 import type { AppEnvironment } from "../sdk/adapters/routes.ts";
 import type { Listening } from "../sdk/adapters/world.ts";
 import { runIn } from "../sdk/package/packed.ts";
@@ -15,6 +15,8 @@ interface Framework {
   readonly build: readonly string[];
   /** What has been built. */
   readonly server: string;
+  /** The program that runs it, with its arguments; else it runs itself. */
+  readonly runner?: readonly string[];
   /** What the server is told besides its port. */
   readonly settings: (url: string) => Readonly<Record<string, string>>;
 }
@@ -60,18 +62,37 @@ const nitro: Framework = {
   settings: () => ({}),
 };
 
-function frameworkSuite(name: string, framework: Framework, readsForwarded = false): void {
-  adapterSuite(name, ({ env }) => startFramework(name, framework, env), { readsForwarded });
+const reactRouter: Framework = {
+  files: {
+    // It looks here for the platform that it builds for.
+    "package.json": `{ "name": "app", "private": true, "type": "module",
+      "dependencies": { "@react-router/node": "*", "isbot": "*" } }`,
+    "vite.config.js": `import { reactRouter } from "@react-router/dev/vite";
+      export default { plugins: [reactRouter()] };`,
+    "app/root.jsx": `import { Outlet } from "react-router";
+      export default Outlet;`,
+    "app/routes.js": `import { route } from "@react-router/dev/routes";
+      export default [route("*", "any.js")];`,
+    "app/any.js": `export { action } from "../app.mjs";`,
+  },
+  build: [installed("@react-router/dev/bin.js"), "build"],
+  server: "build/server/index.js",
+  runner: [installed("@react-router/serve/bin.js")],
+  settings: () => ({}),
+};
+
+function frameworkSuite(name: string, framework: Framework, traits: AdapterTraits = {}): void {
+  adapterSuite(name, ({ env }) => startFramework(name, framework, env), traits);
 }
 
 async function startFramework(
   name: string,
-  { files, build, server, settings }: Framework,
+  { files, build, server, runner = [], settings }: Framework,
   env: AppEnvironment,
 ): Promise<Listening> {
   const directory = join(platformsHome("frameworks"), "apps", name);
   rmSync(directory, { recursive: true, force: true });
-  const all = { ...files, "package.json": `{ "name": "app", "private": true, "type": "module" }` };
+  const all = { "package.json": `{ "name": "app", "private": true, "type": "module" }`, ...files };
   for (const [file, text] of Object.entries(all)) {
     mkdirSync(dirname(join(directory, file)), { recursive: true });
     writeFileSync(join(directory, file), text);
@@ -85,7 +106,7 @@ async function startFramework(
   const told = { HOST: "127.0.0.1", PORT: String(port), ...settings(url) };
   return startProgram({
     command: process.execPath,
-    args: [join(directory, server)],
+    args: [...runner, join(directory, server)],
     env,
     told,
     url,
@@ -106,4 +127,5 @@ function findFreePort(): Promise<number> {
 
 frameworkSuite("sveltekit", sveltekit);
 frameworkSuite("astro", astro);
-frameworkSuite("nitro", nitro, true);
+frameworkSuite("nitro", nitro, { readsForwarded: true });
+frameworkSuite("react-router", reactRouter, { otherMethods: [400] });

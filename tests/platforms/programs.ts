@@ -53,6 +53,7 @@ export async function bundleProgram(
 
 const readyPattern = /running at (http:\S+) /;
 const readyMsMax = 60_000;
+const saidCharsMax = 16_384;
 
 interface Start {
   readonly command: string;
@@ -75,12 +76,28 @@ export async function startProgram(start: Start): Promise<Listening> {
   });
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
   const url = start.url ?? (await addressOf(child));
-  if (start.url !== undefined) await until(`an answer of ${url}`, () => fetch(url), readyMsMax);
+  if (start.url !== undefined) {
+    const answer = until(`an answer of ${url}`, () => fetch(url), readyMsMax);
+    await Promise.race([answer, untimelyEnd(child)]);
+  }
   const close = async (): Promise<void> => {
     child.kill("SIGTERM");
     await ended;
   };
   return { url, close };
+}
+
+/** Rejects when the program ends, with what it has said; that is also read for it not to wait for a reader. */
+function untimelyEnd(child: ChildProcess): Promise<never> {
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (part: string) => {
+      text = (text + part).slice(-saidCharsMax);
+    });
+  }
+  return new Promise((_resolve, reject) => {
+    child.once("close", () => reject(new Error(`the program ended before it answered:\n${text}`)));
+  });
 }
 
 function addressOf(child: ChildProcess): Promise<string> {

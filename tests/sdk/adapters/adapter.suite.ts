@@ -13,6 +13,8 @@ export type StartApp = (parts: AppParts) => Promise<Listening>;
 export interface AdapterTraits {
   /** The adapter makes the address itself, of headers that proxies add; elsewhere the framework does. */
   readonly readsForwarded?: boolean;
+  /** How the framework answers methods that a route does not have; 404 or 405 when not given. */
+  readonly otherMethods?: readonly number[];
 }
 
 const texts = {
@@ -103,7 +105,7 @@ export function adapterSuite(name: string, startApp: StartApp, traits: AdapterTr
     afterAll(() => bench.stop(), 30_000);
     testRuns(bench);
     testStarts(bench, traits);
-    testRequests(bench);
+    testRequests(bench, traits);
     testMessages(bench);
   });
 }
@@ -210,7 +212,7 @@ function testStarts(bench: Bench, { readsForwarded = false }: AdapterTraits): vo
   });
 }
 
-function testRequests(bench: Bench): void {
+function testRequests(bench: Bench, { otherMethods = [404, 405] }: AdapterTraits): void {
   const post = (path: string, headers: Record<string, string> = {}): Promise<Response> => {
     const type = { "content-type": "application/json" };
     return fetch(bench.url(path), { method: "POST", headers: { ...type, ...headers }, body: "{}" });
@@ -237,7 +239,7 @@ function testRequests(bench: Bench): void {
     for (const path of ["/open", "/many/mirror"]) {
       const response = await fetch(bench.url(path), { method });
       const text = await response.text();
-      expect([404, 405], `${path}: ${response.status} ${text}`).toContain(response.status);
+      expect(otherMethods, `${path}: ${response.status} ${text}`).toContain(response.status);
     }
     expect((await bench.client.logs({})).runs).toHaveLength(before.runs.length);
   });
