@@ -60,7 +60,7 @@ export interface EndOfDelivery {
 }
 
 /** How many lines the server takes behind one message. */
-const LINES_MAX = 1_100;
+const LINES_MAX = 2_100;
 
 /** The answer to a delivery; its body goes as lines, which need no escapes, unless there are too many of them. */
 export function endText(delivery: number, { status, headers, body }: EndOfDelivery): string {

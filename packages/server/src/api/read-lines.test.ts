@@ -118,10 +118,10 @@ describe("what is refused", () => {
   });
 
   test("more lines than may be", () => {
-    expect(read(Array.from({ length: 1_100 }, () => record))).toHaveLength(1_100);
-    expect(refusalOf(Array.from({ length: 1_101 }, () => record))).toEqual({
+    expect(read(Array.from({ length: 2_100 }, () => record))).toHaveLength(2_100);
+    expect(refusalOf(Array.from({ length: 2_101 }, () => record))).toEqual({
       status: 412,
-      message: "a submission must have at most 1100 lines",
+      message: "a submission must have at most 2100 lines",
     });
   });
 

@@ -24,8 +24,8 @@ export interface AppEnd {
   readonly body: Uint8Array;
 }
 
-/** Lines that belong to one message. */
-const LINES_MAX = 1_100;
+/** Lines that belong to one message: a whole submission, see `LINES_MAX` of read-lines. */
+const LINES_MAX = 2_100;
 
 const LINE_BREAK = 10;
 
