@@ -81,6 +81,26 @@ const reactRouter: Framework = {
   settings: () => ({}),
 };
 
+const tanstack: Framework = {
+  files: {
+    "vite.config.js": `import { tanstackStart } from "@tanstack/react-start/plugin/vite";
+      export default { plugins: [tanstackStart()] };`,
+    "src/router.jsx": `import { createRouter } from "@tanstack/react-router";
+      import { routeTree } from "./routeTree.gen";
+      export const getRouter = () => createRouter({ routeTree });`,
+    "src/routes/__root.jsx": `import { createRootRoute, Outlet, Scripts } from "@tanstack/react-router";
+      const component = () => <html><body><Outlet /><Scripts /></body></html>;
+      export const Route = createRootRoute({ component });`,
+    "src/routes/$.js": `import { createFileRoute } from "@tanstack/react-router";
+      import { POST } from "../../app.mjs";
+      export const Route = createFileRoute("/$")({ server: { handlers: { POST } } });`,
+  },
+  build: [installed("vite/bin/vite.js"), "build"],
+  server: "dist/server/server.js",
+  runner: [installed("srvx/bin/srvx.mjs"), "serve", "--prod", "--entry"],
+  settings: () => ({}),
+};
+
 function frameworkSuite(name: string, framework: Framework, traits: AdapterTraits = {}): void {
   adapterSuite(name, ({ env }) => startFramework(name, framework, env), traits);
 }
@@ -129,3 +149,5 @@ frameworkSuite("sveltekit", sveltekit);
 frameworkSuite("astro", astro);
 frameworkSuite("nitro", nitro, { readsForwarded: true });
 frameworkSuite("react-router", reactRouter, { otherMethods: [400] });
+// It renders the pages there, which are empty.
+frameworkSuite("tanstack", tanstack, { otherMethods: [200] });
