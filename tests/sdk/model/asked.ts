@@ -60,7 +60,7 @@ export function parseOr(text: string): unknown {
 function withoutCase(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   const entries = Object.entries(value).map(([name, one]) => {
-    if (name !== "timeoutHeaders") return [name, one];
+    if (name !== "timeoutHeaders" && name !== "headers") return [name, one];
     const lists = Object.entries(one as Record<string, string[]>); // As a wait must have it.
     return [
       name,

@@ -11,49 +11,23 @@ import {
   type Told,
   without,
 } from "./asked.ts";
+import {
+  type Due,
+  demand,
+  demandStep,
+  failureOf,
+  keyOfRecord,
+  lasting,
+  Refusal,
+  type Run,
+  type Waiter,
+  withPrefix,
+} from "./model-run.ts";
+import { hookEvent, Waits } from "./model-waits.ts";
 
 type Deliver = (request: Request) => Promise<Response>;
 
-interface Run {
-  readonly runId: string;
-  readonly url: string;
-  readonly list: { readonly messageId: string; readonly body: string; readonly callType: string }[];
-  /** What is accepted already: plans by their target, results by their id. */
-  readonly known: Set<string>;
-  isOver: boolean;
-}
-
-interface Due {
-  readonly run: Run;
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-  readonly retriesLeft: number;
-  readonly retried: number;
-}
-
-interface Waiter {
-  readonly run: Run;
-  readonly step: Readonly<Record<string, unknown>>;
-}
-
-const TOKEN = "model-token";
-
-const STEP_TYPES: ReadonlySet<unknown> = new Set(
-  ["Run", "SleepFor", "SleepUntil", "Call", "Wait", "Notify", "Invoke"].concat([
-    "CreateWebhook",
-    "WaitForWebhook",
-  ]),
-);
-
-class Refusal extends Error {
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
+const TOKEN = base64(JSON.stringify({ UserID: "user", Password: "model" }));
 
 /**
  * A server of the public wire and of nothing else: it delivers one message after the other, offers nothing, lets no time pass, and refuses
@@ -64,8 +38,11 @@ export class ModelServer {
   readonly told: Told[] = [];
   readonly #apps = new Map<string, Deliver>();
   readonly #runs = new Map<string, Run>();
-  readonly #waiters = new Map<string, Waiter[]>();
-  readonly #invoked = new Map<string, { readonly waiter: Waiter }>();
+  readonly #invoked = new Map<string, Waiter>();
+  readonly #waits = new Waits({
+    runOf: (runId) => this.#runs.get(runId),
+    record: (run, text) => this.#record(run, text),
+  });
   readonly #due: Due[] = [];
   #server: Server | null = null;
   #count = 0;
@@ -73,6 +50,8 @@ export class ModelServer {
   readonly token = TOKEN;
   /** Everything that was refused; a good client is refused nothing. */
   readonly refusals: string[] = [];
+  /** Deliveries have an empty body: the app fetches the list. */
+  isLazy = false;
 
   async open(): Promise<void> {
     const server = createServer(async (incoming, outgoing) => {
@@ -101,22 +80,24 @@ export class ModelServer {
   /** Forgets everything but the apps. */
   reset(): void {
     for (const list of [this.asked, this.told, this.refusals, this.#due]) list.splice(0);
-    for (const map of [this.#runs, this.#waiters, this.#invoked]) map.clear();
+    for (const map of [this.#runs, this.#invoked]) map.clear();
+    this.#waits.clear();
     this.#count = 0;
   }
 
-  /** Delivers until nothing is due any more. */
+  /** Delivers until nothing is due any more; then the time of those who wait is up. */
   async drain(): Promise<void> {
     for (let count = 0; count < 1_000; count++) {
       const due = this.#due.shift();
-      if (due === undefined) return;
-      if (!due.run.isOver) await this.#deliver(due);
+      if (due === undefined) {
+        if (!this.#waits.timeOut()) return;
+      } else if (!due.run.isOver || isFailureCall(due)) await this.#deliver(due);
     }
     throw new Error("deliveries have no end");
   }
 
   async #deliver(due: Due): Promise<void> {
-    const { url, run } = due;
+    const { url } = due;
     const retried = String(due.retried);
     const headers: Record<string, string> = { ...due.headers, "upstash-retried": retried };
     const request = new Request(url, { method: "POST", headers, body: due.body });
@@ -137,18 +118,34 @@ export class ModelServer {
     const isFinal = response.headers.get("upstash-nonretryable-error") === "true";
     if (!isFinal && due.retriesLeft > 0) {
       this.#due.push({ ...due, retriesLeft: due.retriesLeft - 1, retried: due.retried + 1 });
-    } else run.isOver = true;
+    } else if (!isFailureCall(due)) this.#fail(due, response, text);
+  }
+
+  #fail({ run, retried, headers }: Due, response: Response, text: string): void {
+    run.isOver = true;
+    this.#endInvoked(run.runId, { isFailed: true, isCanceled: false });
+    if (run.failure === null) return;
+    const [first] = run.list;
+    const report = {
+      ...{ status: response.status, header: headerLists(response.headers), body: base64(text) },
+      ...{ retried, maxRetries: retried, dlqId: "dlq_1", url: run.url, method: "POST" },
+      ...{ sourceMessageId: headers["upstash-message-id"], sourceHeader: {} },
+      ...{ sourceBody: first?.body ?? "", workflowRunId: run.runId },
+      workflowCreatedAt: 1_700_000_000_000,
+    };
+    this.#due.push({
+      ...{ run, ...run.failure, retried: 0, body: JSON.stringify(report) },
+      headers: {
+        ...run.failure.headers,
+        ...{ "content-type": "application/json", "upstash-message-id": this.#id() },
+        "upstash-workflow-runid": run.runId,
+      },
+    });
   }
 
   /** The answer of a service goes to the workflow that has called it. */
   #callBack({ run, headers }: Due, response: Response, text: string): void {
-    const prefix = "upstash-callback-forward-";
-    const forwarded = Object.entries(headers).flatMap(([name, value]) =>
-      name.startsWith(prefix) ? [[name.slice(prefix.length), value] as const] : [],
-    );
-    const header = Object.fromEntries(
-      [...response.headers].map(([name, value]) => [canonical(name), [value]]),
-    );
+    const header = headerLists(response.headers);
     const body = JSON.stringify({
       ...{ status: response.status, header, body: base64(text), retried: 0, maxRetries: 0 },
       ...{
@@ -164,7 +161,8 @@ export class ModelServer {
       headers: {
         ...{ "content-type": "application/json", "upstash-message-id": this.#id() },
         "upstash-workflow-runid": run.runId,
-        ...Object.fromEntries(forwarded),
+        ...run.forwarded,
+        ...withPrefix(headers, "upstash-callback-forward-"),
       },
     });
   }
@@ -181,6 +179,13 @@ export class ModelServer {
       headers: without(headers, "authorization"),
       body: readable(url, text),
     });
+    const [, hook] = /^\/v2\/workflows\/hooks\/user\/([^?]+)/.exec(url) ?? [];
+    if (hook !== undefined) {
+      // Anybody may call it.
+      const [runId = "", eventId = ""] = hook.split("/");
+      const event = hookEvent({ method, url, headers: incoming.headers, text });
+      return { status: 200, body: this.#waits.tell(runId, eventId, event) };
+    }
     try {
       if (headers.authorization !== `Bearer ${TOKEN}`) throw new Refusal(401, "unauthorized");
       for (const name of Object.keys(headers)) {
@@ -214,9 +219,11 @@ export class ModelServer {
       case "POST publish":
         return this.#publish({ destination: name, headers, body: text });
       case "POST wait":
-        return this.#wait(name, JSON.parse(text));
+        return this.#waits.wait(name, JSON.parse(text));
       case "POST notify":
-        return this.#notify(name, text);
+        return this.#waits.notify(name, text);
+      case "GET workflows":
+        return this.#list(path);
       case "DELETE workflows":
         return this.#end(path, text);
       default:
@@ -267,36 +274,30 @@ export class ModelServer {
     demandStep(headers);
     const run: Run = {
       ...{ runId, url: destination, list: [], known: new Set<string>(), isOver: false },
+      forwarded: lasting(headers),
+      retries: Number(headers["upstash-retries"] ?? 3),
+      failure: failureOf(headers),
     };
     this.#runs.set(runId, run);
-    const retries = Number(headers["upstash-retries"] ?? 3);
-    return { messageId: this.#append(run, body, retries), workflowRunId: runId };
+    return { messageId: this.#append(run, body), workflowRunId: runId };
   }
 
   #record(run: Run, text: string): string {
-    const step = JSON.parse(text) as Readonly<Record<string, unknown>>; // Each field is checked.
-    const { stepId, stepName, stepType, concurrent, targetStep, out } = step;
-    const isPlan = stepId === 0;
-    const isSound =
-      Number.isInteger(stepId) &&
-      typeof stepName === "string" &&
-      STEP_TYPES.has(stepType) &&
-      Number(concurrent) >= 1 &&
-      (isPlan ? Number(targetStep) > 0 : targetStep === undefined) &&
-      (out === undefined || typeof out === "string");
-    if (!isSound) throw new Refusal(412, `no step record: ${text}`);
-    const key = `${isPlan} ${isPlan ? targetStep : stepId}`;
+    if (run.isOver) return "";
+    const key = keyOfRecord(text);
     if (run.known.has(key)) return "msg_known";
     run.known.add(key);
-    return this.#append(run, text, 3);
+    return this.#append(run, text);
   }
 
-  #append(run: Run, text: string, retriesLeft: number): string {
+  #append(run: Run, text: string): string {
     const messageId = this.#id();
     run.list.push({ messageId, body: base64(text), callType: "step" });
     this.#due.push({
-      ...{ run, url: run.url, retriesLeft, retried: 0, body: JSON.stringify(run.list) },
+      ...{ run, url: run.url, retriesLeft: run.retries, retried: 0 },
+      body: this.isLazy ? "" : JSON.stringify(run.list),
       headers: {
+        ...run.forwarded,
         ...{ "content-type": "application/json", "upstash-message-id": messageId },
         ...{ "upstash-workflow-runid": run.runId, "upstash-workflow-init": "false" },
         ...{ "upstash-workflow-url": run.url, "upstash-workflow-sdk-version": "1" },
@@ -306,32 +307,6 @@ export class ModelServer {
     return messageId;
   }
 
-  #wait(eventId: string, body: Readonly<Record<string, unknown>>): unknown {
-    const { url, timeout, timeoutUrl, timeoutHeaders, step } = body;
-    // Names differ in case alone, and may be there twice.
-    const entries = Object.entries((timeoutHeaders ?? {}) as Record<string, string[]>);
-    const runId = entries.find(([name]) => name.toLowerCase() === "upstash-workflow-runid")?.[1][0];
-    const run = this.#runs.get(String(runId));
-    if (run === undefined) throw new Refusal(400, "the run has ended");
-    const isSound =
-      url === run.url && timeoutUrl === run.url && /^\d+[smhd]$/.test(String(timeout));
-    if (!isSound || typeof step !== "object" || step === null) throw new Refusal(412, "no wait");
-    const waiter = { run, step: step as Waiter["step"] }; // An object, see above.
-    this.#waiters.set(eventId, [...(this.#waiters.get(eventId) ?? []), waiter]);
-    return { messageId: this.#id() };
-  }
-
-  #notify(eventId: string, data: string): unknown {
-    const waiters = this.#waiters.get(eventId) ?? [];
-    this.#waiters.delete(eventId);
-    return waiters.map(({ run, step }) => {
-      const out = base64(data);
-      return {
-        messageId: this.#record(run, JSON.stringify({ ...step, out, waitEventId: eventId })),
-      };
-    });
-  }
-
   #invoke({ destination, headers, body = "" }: Item): { messageId: string; workflowRunId: string } {
     const envelope = JSON.parse(body) as Readonly<Record<string, unknown>>; // Each field is checked.
     const run = this.#runs.get(String(envelope.workflowRunId));
@@ -339,7 +314,7 @@ export class ModelServer {
     const { step, workflowUrl } = envelope;
     if (workflowUrl !== run.url || typeof step !== "object") throw new Refusal(412, "no invoke");
     const runId = demand(headers, "upstash-workflow-runid");
-    this.#invoked.set(runId, { waiter: { run, step: step as Waiter["step"] } }); // An object, see above.
+    this.#invoked.set(runId, { run, step: step as Waiter["step"] }); // An object, see above.
     const payload = envelope.body === undefined ? "" : String(envelope.body);
     return this.#start({ destination, headers, body: payload }, runId);
   }
@@ -350,12 +325,25 @@ export class ModelServer {
     const run = this.#runs.get(runId);
     if (run === undefined || run.isOver) throw new Refusal(400, "the run has ended");
     run.isOver = true;
-    const invoked = this.#invoked.get(runId);
-    if (invoked !== undefined) {
-      const out = JSON.stringify({ body: text, isCanceled: cancel === "true", isFailed: false });
-      this.#record(invoked.waiter.run, JSON.stringify({ ...invoked.waiter.step, out }));
-    }
+    const isCanceled = cancel === "true";
+    const body = isCanceled || text === "" ? {} : { body: text };
+    this.#endInvoked(runId, { ...body, isCanceled, isFailed: false });
     return {};
+  }
+
+  /** Whoever has invoked the run goes on. */
+  #endInvoked(runId: string, end: object): void {
+    const invoked = this.#invoked.get(runId);
+    if (invoked === undefined) return;
+    this.#record(invoked.run, JSON.stringify({ ...invoked.step, out: JSON.stringify(end) }));
+  }
+
+  /** The whole list of a run, for apps that were sent none. */
+  #list(path: string): unknown {
+    const [, runId = ""] = /^\/v2\/workflows\/runs\/([^/?]+)$/.exec(path) ?? [];
+    const run = this.#runs.get(runId);
+    if (run === undefined || run.isOver) throw new Refusal(404, `no run ${runId}`);
+    return run.list;
   }
 
   #id(): string {
@@ -364,19 +352,10 @@ export class ModelServer {
   }
 }
 
-function demand(headers: Readonly<Record<string, string>>, name: string): string {
-  const value = headers[name];
-  if (value === undefined) throw new Refusal(412, `header ${name} is missing`);
-  return value;
+function isFailureCall({ headers }: Due): boolean {
+  return headers["upstash-workflow-is-failure"] === "true";
 }
 
-/** What every message to a workflow has. */
-function demandStep(headers: Readonly<Record<string, string>>): void {
-  demand(headers, "upstash-feature-set");
-  for (const name of [
-    "upstash-workflow-sdk-version",
-    "upstash-forward-upstash-workflow-sdk-version",
-  ]) {
-    if (demand(headers, name) !== "1") throw new Refusal(412, `header ${name} must be 1`);
-  }
+function headerLists(headers: Headers): Record<string, readonly string[]> {
+  return Object.fromEntries([...headers].map(([name, value]) => [canonical(name), [value]]));
 }

@@ -7,13 +7,11 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { quietSdk } from "../../conformance/quiet-sdk.ts";
 import type { Asked, Told } from "./asked.ts";
 import { ModelServer } from "./model-server.ts";
+import { asOwn, type Route, SERVICE } from "./traces.ts";
 
 quietSdk();
 
-type Route = official.RouteFunction<unknown>;
-
 const APP = "http://app.test/flow";
-const SERVICE = "http://service.test/echo";
 
 let flaky = 0;
 
@@ -144,27 +142,6 @@ async function traceOf(sdk: keyof typeof SDKS, route: Route): Promise<Trace> {
   await client.trigger({ url: APP, body: { hello: "you" }, workflowRunId: "1", retries: 1 });
   await model.drain();
   return { asked: [...model.asked], told: [...model.told], refusals: [...model.refusals] };
-}
-
-/** What ours says in other words, with the reason. */
-function asOwn(asked: Asked): Asked {
-  const { method, path, headers, body } = asked;
-  const [, destination] = /^\/v2\/publish\/(.*)$/.exec(path) ?? [];
-  // The answer of a call is a record like any other, so it goes the way of all of them: a batch of one.
-  if (destination === undefined || "upstash-workflow-invoke" in headers) return asked;
-  const { "content-type": contentType = "", ...own } = headers;
-  return {
-    method,
-    path: "/v2/batch",
-    headers: { "content-type": contentType },
-    body: [
-      {
-        destination,
-        headers: { ...own, "content-type": contentType, "upstash-method": "POST" },
-        body,
-      },
-    ],
-  };
 }
 
 describe.each(["classic", "auto"] as const)("%s", (mode) => {

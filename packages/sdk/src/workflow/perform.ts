@@ -111,7 +111,7 @@ function toJson(name: string, value: unknown): string | undefined {
 }
 
 /** What the error asks for, else what the step does; undefined leaves it to the server. */
-function pauseOf(
+export function pauseOf(
   cause: unknown,
   retried: number,
   limits: StepLimits | undefined,

@@ -5,7 +5,7 @@ import type { WorkflowContext } from "./context.ts";
 import type { Execution, Member } from "./execution.ts";
 import type { Watchers } from "./middleware.ts";
 import { nextMove } from "./next-move.ts";
-import { attemptStep, retriesOf } from "./perform.ts";
+import { attemptStep, pauseOf, retriesOf } from "./perform.ts";
 import type { StepRecord } from "./records.ts";
 import type { LocalWork } from "./step-call.ts";
 import {
@@ -224,7 +224,9 @@ class Visit {
   async #fail(error: unknown): Promise<Answer> {
     // More attempts would find the same code.
     const isDiverged = error instanceof DivergenceError;
-    return this.#error(error, isDiverged ? { retries: this.#retried } : {});
+    // Between the steps an error may ask for a pause as well.
+    const retryAfterMs = pauseOf(error, this.#retried, undefined);
+    return this.#error(error, isDiverged ? { retries: this.#retried } : { retryAfterMs });
   }
 
   async #error(
