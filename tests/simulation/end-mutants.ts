@@ -170,6 +170,7 @@ export const endMutants: readonly Mutant[] = [
   },
   {
     name: "page-taken-for-the-app",
+    from: 401,
     checker: "no stuck run",
     edits: [
       edit(

@@ -36,19 +36,6 @@ export const fastMutants: readonly Mutant[] = [
     ],
   },
   {
-    name: "hold-given-to-whoever-repeats",
-    checker: "held messages",
-    sdk: "continued",
-    from: 290,
-    edits: [
-      edit(
-        "api/submit-lines.js",
-        "const isHeld = deduplicated ? isSame :",
-        "const isHeld = deduplicated ? true :",
-      ),
-    ],
-  },
-  {
     name: "incomplete-group-silent",
     checker: "no stuck run",
     sdk: "answered",
