@@ -32,9 +32,8 @@ export interface RatelimitNumbers {
   readonly reset: string | null;
 }
 
-/** 429: too many requests in this second. */
-export class QstashRatelimitError extends QstashError {
-  override readonly name: string = "QstashRatelimitError";
+/** What both kinds of a 429 say. */
+class LimitError extends QstashError {
   readonly limit: string | null;
   readonly remaining: string | null;
   readonly reset: string | null;
@@ -47,19 +46,14 @@ export class QstashRatelimitError extends QstashError {
   }
 }
 
-/** 429: too many requests today. Not a kind of {@link QstashRatelimitError}, whose pauses are seconds. */
-export class QstashDailyRatelimitError extends QstashError {
-  override readonly name: string = "QstashDailyRatelimitError";
-  readonly limit: string | null;
-  readonly remaining: string | null;
-  readonly reset: string | null;
+/** 429: too many requests in this second. */
+export class QstashRatelimitError extends LimitError {
+  override readonly name: string = "QstashRatelimitError";
+}
 
-  constructor(message: string, numbers: RatelimitNumbers) {
-    super(message, 429);
-    this.limit = numbers.limit;
-    this.remaining = numbers.remaining;
-    this.reset = numbers.reset;
-  }
+/** 429: too many requests today. Not a kind of {@link QstashRatelimitError}, whose pauses are seconds. */
+export class QstashDailyRatelimitError extends LimitError {
+  override readonly name: string = "QstashDailyRatelimitError";
 }
 
 /** A list of ids or of values is empty, and a server could take it for "all". Nothing was sent. */

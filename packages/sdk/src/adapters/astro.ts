@@ -11,7 +11,7 @@ import {
   toManyHandle,
   type Workflows,
 } from "./handle.ts";
-import { guardWeb, toGuard, type VerifySignatureConfig } from "./signature.ts";
+import { guardEvents, type VerifySignatureConfig } from "./signature.ts";
 
 export type { VerifySignatureConfig };
 export { createWorkflow };
@@ -70,6 +70,5 @@ export function verifySignature<Context extends AstroContext>(
   endpoint: (context: Context) => Response | Promise<Response>,
   config?: VerifySignatureConfig,
 ): (context: Context) => Promise<Response> {
-  const guard = toGuard(config);
-  return async (context) => (await guardWeb(guard, context.request)) ?? endpoint(context);
+  return guardEvents(endpoint, config);
 }

@@ -11,7 +11,7 @@ import {
   toManyHandle,
   type Workflows,
 } from "./handle.ts";
-import { guardWeb, toGuard, type VerifySignatureConfig } from "./signature.ts";
+import { guardEvents, type VerifySignatureConfig } from "./signature.ts";
 
 export type { VerifySignatureConfig };
 export { createWorkflow };
@@ -47,6 +47,5 @@ export function verifySignature<Context extends ElysiaContext, Result>(
   handler: (context: Context) => Result | Promise<Result>,
   config?: VerifySignatureConfig,
 ): (context: Context) => Promise<Result | Response> {
-  const guard = toGuard(config);
-  return async (context) => (await guardWeb(guard, context.request)) ?? handler(context);
+  return guardEvents(handler, config);
 }

@@ -14,7 +14,8 @@ import {
 } from "./handle.ts";
 import type { NodeRequest } from "./node-request.ts";
 import { type NodeResponse, sendAnswer } from "./node-response.ts";
-import { guardNode, guardWeb, toGuard, type VerifySignatureConfig } from "./signature.ts";
+import { guardNode, toGuard, type VerifySignatureConfig } from "./signature.ts";
+import { verifySignatureWeb } from "./web.ts";
 
 export type { VerifySignatureConfig };
 export { createWorkflow, createWorkflow as createWorkflowPagesRouter };
@@ -79,8 +80,7 @@ export function verifySignatureAppRouter<
   handler: (request: Incoming, ...rest: Rest) => Response | Promise<Response>,
   config?: VerifySignatureConfig,
 ): (request: Incoming, ...rest: Rest) => Promise<Response> {
-  const guard = toGuard(config);
-  return async (request, ...rest) => (await guardWeb(guard, request)) ?? handler(request, ...rest);
+  return verifySignatureWeb(handler, config);
 }
 
 /** Lets signed requests alone through to a handler at the edge. */

@@ -10,7 +10,7 @@ import {
   toManyHandle,
   type Workflows,
 } from "./handle.ts";
-import { guardWeb, toGuard, type VerifySignatureConfig } from "./signature.ts";
+import { guardEvents, type VerifySignatureConfig } from "./signature.ts";
 
 export type { VerifySignatureConfig };
 export { createWorkflow };
@@ -43,6 +43,5 @@ export function verifySignature<Arguments extends ActionArguments, Result>(
   action: (args: Arguments) => Result | Promise<Result>,
   config?: VerifySignatureConfig,
 ): (args: Arguments) => Promise<Result | Response> {
-  const guard = toGuard(config);
-  return async (args) => (await guardWeb(guard, args.request)) ?? action(args);
+  return guardEvents(action, config);
 }

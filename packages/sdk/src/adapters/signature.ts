@@ -1,6 +1,7 @@
 /** What the `verifySignature` of all adapters share: which requests are let through, and what the others are answered. */
 
 import { Receiver } from "../messages/receiver.ts";
+import { jsonOrText } from "../wire/json.ts";
 import type { Answer } from "../workflow/answer.ts";
 import { toResponse } from "../workflow/serve.ts";
 import {
@@ -63,6 +64,15 @@ export async function guardWeb(guard: Guard, request: Request): Promise<Response
   return refusal === null ? null : toResponse(refusal);
 }
 
+/** A handler of events that hold a Web request, for signed ones alone; it reads the body as if nobody had. */
+export function guardEvents<Event extends { readonly request: Request }, Result>(
+  handler: (event: Event) => Result | Promise<Result>,
+  config: VerifySignatureConfig | undefined,
+): (event: Event) => Promise<Result | Response> {
+  const guard = toGuard(config);
+  return async (event) => (await guardWeb(guard, event.request)) ?? handler(event);
+}
+
 /** The answer to a request of Node that must not be let through, or null; then `rawBody` and `body` are set. */
 export async function guardNode(guard: Guard, request: NodeRequest): Promise<Answer | null> {
   try {
@@ -87,11 +97,6 @@ function keepBody(request: NodeRequest, rawBody: RawBody): void {
 /** JSON as what it says, everything else as text. */
 export function parse(rawBody: RawBody, contentType: NodeHeaders[string]): unknown {
   const text = textOf(rawBody);
-  if (!String(contentType).includes("json")) return text;
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Its sender lies about the type; what arrived is still worth having.
-    return text;
-  }
+  // Where its sender lies about the type, what arrived is still worth having.
+  return String(contentType).includes("json") ? jsonOrText(text) : text;
 }

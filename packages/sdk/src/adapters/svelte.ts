@@ -12,7 +12,7 @@ import {
   toManyHandle,
   type Workflows,
 } from "./handle.ts";
-import { guardWeb, toGuard, type VerifySignatureConfig } from "./signature.ts";
+import { guardEvents, type VerifySignatureConfig } from "./signature.ts";
 
 export type { VerifySignatureConfig };
 export { createWorkflow };
@@ -52,6 +52,5 @@ export function verifySignatureSvelte<Event extends SvelteEvent, Result>(
   handler: (event: Event) => Result | Promise<Result>,
   config?: VerifySignatureConfig,
 ): (event: Event) => Promise<Result | Response> {
-  const guard = toGuard(config);
-  return async (event) => (await guardWeb(guard, event.request)) ?? handler(event);
+  return guardEvents(handler, config);
 }

@@ -11,7 +11,7 @@ import {
   toManyHandle,
   type Workflows,
 } from "./handle.ts";
-import { guardWeb, toGuard, type VerifySignatureConfig } from "./signature.ts";
+import { guardEvents, type VerifySignatureConfig } from "./signature.ts";
 
 export type { VerifySignatureConfig };
 export { createWorkflow };
@@ -49,6 +49,5 @@ export function verifySignature<Event extends TanstackContext, Result>(
   handler: (event: Event) => Result | Promise<Result>,
   config?: VerifySignatureConfig,
 ): (event: Event) => Promise<Result | Response> {
-  const guard = toGuard(config);
-  return async (event) => (await guardWeb(guard, event.request)) ?? handler(event);
+  return guardEvents(handler, config);
 }

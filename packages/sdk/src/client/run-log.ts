@@ -1,18 +1,7 @@
 import type { HeaderLists, HTTPMethods } from "../wire/options.ts";
+import type { StepType } from "../workflow/records.ts";
 
 /** Runs as the logs of the server show them. */
-
-export type StepType =
-  | "Initial"
-  | "Run"
-  | "SleepFor"
-  | "SleepUntil"
-  | "Call"
-  | "Wait"
-  | "Notify"
-  | "Invoke"
-  | "CreateWebhook"
-  | "WaitForWebhook";
 
 /** How far a run has come. */
 export type RunState = "RUN_STARTED" | "RUN_SUCCESS" | "RUN_FAILED" | "RUN_CANCELED";

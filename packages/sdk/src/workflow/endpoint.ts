@@ -60,6 +60,10 @@ export interface Read {
   readonly url: string;
   readonly socket: Socket | undefined;
   readonly bench: Bench | undefined;
+  /** What the server offers with a delivery; null when it is the public wire alone. */
+  readonly offer: Offer | null;
+  /** Whether the offer is made use of. */
+  readonly isFast: boolean;
 }
 
 /** A workflow behind a URL: everything that the server, or somebody who starts a run, may send there. */
@@ -84,12 +88,13 @@ export class Endpoint<Payload, Result> {
     const { socket, bench } = around;
     const known = this.#settingsFor(around.env, request.headers.get(HEADER.region));
     const settings = bench === undefined ? known : { ...known, ...bench.settings };
-    const isFast = this.#isFast(request, settings, socket);
+    const offer = parseOffer(request.headers.get(HEADER.delivery));
+    const isFast = offer !== null && (socket !== undefined || settings.mode !== "classic");
     try {
       const url = workflowUrl(request.url, settings);
       const body = await request.text();
       if (socket === undefined) await verify(request, body, settings);
-      return await this.#dispatch({ request, body, settings, url, socket, bench });
+      return await this.#dispatch({ request, body, settings, url, socket, bench, offer, isFast });
     } catch (error) {
       const shown = error instanceof Error ? error : new Error(String(error), { cause: error });
       await settings.watchers.tell("onError", { error: shown });
@@ -122,15 +127,9 @@ export class Endpoint<Payload, Result> {
     return this.#settings;
   }
 
-  #isFast({ headers }: RequestLike, { mode }: Settings, socket: Socket | undefined): boolean {
-    return (socket !== undefined || mode !== "classic") && headers.get(HEADER.delivery) !== null;
-  }
-
   async #takeSteps(read: Read): Promise<Answer> {
-    const { request, settings, socket } = read;
+    const { request, settings, offer, isFast } = read;
     const runId = runIdOf(request.headers);
-    const offer = parseOffer(request.headers.get(HEADER.delivery));
-    const isFast = offer !== null && (socket !== undefined || settings.mode !== "classic");
     const run = runFacts(read, runId);
     const warmKey = `${runId} ${run.createdAt}`;
     const kept = offer === null || offer.from === 0 ? null : this.#takeWarm(warmKey, offer, read);
@@ -228,9 +227,7 @@ export class Endpoint<Payload, Result> {
     const payload = JSON.parse(body) as Payload;
     const { execution } = this.#begin({ read, run, history: new History(), payload });
     if (!(await isAuthorized(execution))) return notAuthorized(run.runId);
-    const offer = parseOffer(request.headers.get(HEADER.delivery));
-    const isFast = offer !== null && (read.socket !== undefined || settings.mode !== "classic");
-    const carrier = isFast ? new AnswerCarrier() : new ClassicCarrier(settings.http, run);
+    const carrier = read.isFast ? new AnswerCarrier() : new ClassicCarrier(settings.http, run);
     return submitCallResult({ read, run, carrier });
   }
 

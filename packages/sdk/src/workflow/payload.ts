@@ -1,4 +1,5 @@
 import { WorkflowNonRetryableError } from "../errors.ts";
+import { jsonOrText } from "../wire/json.ts";
 import type { SchemaIssue, StandardSchema } from "./workflow.ts";
 
 export interface PayloadReader<Payload> {
@@ -15,7 +16,7 @@ export async function readPayload<Payload>(
   { schema, initialPayloadParser }: PayloadReader<Payload>,
 ): Promise<Payload> {
   if (initialPayloadParser !== undefined) return initialPayloadParser(text);
-  const value = text === "" ? undefined : parseOr(text);
+  const value = text === "" ? undefined : jsonOrText(text);
   // Without a schema the author's word for it counts.
   if (schema === undefined) return value as Payload;
   const result = await schema["~standard"].validate(value);
@@ -23,14 +24,6 @@ export async function readPayload<Payload>(
   throw new WorkflowNonRetryableError(
     `the payload does not fit the schema of this workflow: ${result.issues.map(shown).join("; ")}`,
   );
-}
-
-function parseOr(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }
 
 function shown({ path = [], message }: SchemaIssue): string {

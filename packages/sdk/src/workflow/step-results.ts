@@ -1,4 +1,5 @@
-import { textFromBase64, textFromBytesOfLatin1 } from "../wire/base64.ts";
+import { bytesFromBase64, textFromBase64, textFromBytesOfLatin1 } from "../wire/base64.ts";
+import { jsonOrText } from "../wire/json.ts";
 import type { StepRecord } from "./records.ts";
 import type { CallResponse, InvokeResponse, WaitResponse, WebhookResponse } from "./step-types.ts";
 
@@ -9,16 +10,7 @@ export function readNothing(): void {}
 /** What the step gave, after its way through JSON. */
 export function readJson<T>({ out }: StepRecord): T {
   // The author's own type: what the step returned, as far as JSON carries it.
-  return (out === undefined ? undefined : parseOr(out)) as T;
-}
-
-/** Results of older SDKs may be plain texts. */
-function parseOr(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
+  return (out === undefined ? undefined : jsonOrText(out)) as T;
 }
 
 export function readCall<Body>({ out }: StepRecord): CallResponse<Body> {
@@ -31,14 +23,14 @@ export function readCall<Body>({ out }: StepRecord): CallResponse<Body> {
       contentType,
     );
   // The author says what the service answers.
-  return { status, body: parseOr(isText ? text : (body ?? "")) as Body, header };
+  return { status, body: jsonOrText(isText ? text : (body ?? "")) as Body, header };
 }
 
 export function readWait<Data>({ out, waitTimeout }: StepRecord): WaitResponse<Data> {
   if (waitTimeout === true) return { eventData: undefined, timeout: true };
   const text = out === undefined || out === "" ? undefined : textFromBase64(out);
   // The author says what the event brings.
-  return { eventData: (text === undefined ? undefined : parseOr(text)) as Data, timeout: false };
+  return { eventData: (text === undefined ? undefined : jsonOrText(text)) as Data, timeout: false };
 }
 
 /** The request as the server has kept it. */
@@ -64,13 +56,9 @@ export function readWebhook({ out, waitTimeout }: StepRecord): WebhookResponse {
   const request = new Request(`${kept.proto}://${kept.host}${kept.url}`, {
     method: kept.method,
     headers,
-    ...(hasBody ? { body: bytesOf(kept.body) } : {}),
+    ...(hasBody ? { body: bytesFromBase64(kept.body) } : {}),
   });
   return { timeout: false, request };
-}
-
-function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }
 
 interface KeptEnd {
@@ -83,5 +71,6 @@ export function readInvoke<Result>({ out }: StepRecord): InvokeResponse<Result> 
   // Written by the server when the invoked run ended.
   const { body, isFailed = false, isCanceled = false } = JSON.parse(out ?? "{}") as KeptEnd;
   // The invoked workflow says what it returns.
-  return { body: (body === undefined ? undefined : parseOr(body)) as Result, isFailed, isCanceled };
+  const result = (body === undefined ? undefined : jsonOrText(body)) as Result;
+  return { body: result, isFailed, isCanceled };
 }

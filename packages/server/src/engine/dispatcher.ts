@@ -3,7 +3,7 @@ import type { EndDelivery } from "../core/commands.ts";
 import { connectedApp } from "../core/connected-name.ts";
 import { type DeliverySource, isOffered, offerOf } from "../core/delivery.ts";
 import { originOf } from "../core/gates.ts";
-import { answerFieldOf, isAnswer, type Outcome } from "../core/outcome.ts";
+import { answerFieldOf, isAnswer, isSuccess, type Outcome } from "../core/outcome.ts";
 import type { EnvelopeRow, MessageRow } from "../core/rows.ts";
 import type { Host, OutgoingRequest } from "../host/host.ts";
 import type { Reader } from "../store/store.ts";
@@ -324,7 +324,7 @@ function toEnded(
 
 /** A network may deliver a request twice: then the answer may be that of an invocation which was told to stop. */
 function isOfOther(outcome: Outcome, { key, leaseToken }: MessageRow): boolean {
-  const holds = isAnswer(outcome) ? answerFieldOf(outcome)?.holds : undefined;
+  const holds = isSuccess(outcome) ? answerFieldOf(outcome)?.holds : undefined;
   if (holds === undefined) return false;
   return holds.hold !== leaseToken || holds.messageId !== messageId(key);
 }
