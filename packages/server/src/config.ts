@@ -162,7 +162,7 @@ function readTokens(reader: EnvironmentReader, faults: string[]) {
 }
 
 function readToken(reader: EnvironmentReader, name: string, faults: string[]): string | null {
-  const token = reader.text(name);
+  const token = reader.secret(name);
   if (token === null) return null;
   const fault = tokenFault(token);
   if (fault !== null) faults.push(`${name} ${fault}`);
@@ -170,8 +170,8 @@ function readToken(reader: EnvironmentReader, name: string, faults: string[]): s
 }
 
 function readSigningKeys(reader: EnvironmentReader, faults: string[]): SigningKeys | null {
-  const current = reader.text("REPRISE_CURRENT_SIGNING_KEY");
-  const next = reader.text("REPRISE_NEXT_SIGNING_KEY");
+  const current = reader.secret("REPRISE_CURRENT_SIGNING_KEY");
+  const next = reader.secret("REPRISE_NEXT_SIGNING_KEY");
   if (current === null && next === null) return null;
   if (current === null || next === null) {
     faults.push("REPRISE_CURRENT_SIGNING_KEY and REPRISE_NEXT_SIGNING_KEY must be given together");

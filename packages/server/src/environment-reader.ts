@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { parseDurationMs } from "@reprise/protocol";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -13,6 +14,8 @@ export class EnvironmentReader {
   readonly #env: Environment;
   readonly #faults: string[];
   readonly #known = new Set<string>();
+  /** Names that give the path of a file in place of a value. */
+  readonly #files = new Set<string>();
 
   constructor(env: Environment, faults: string[]) {
     this.#env = env;
@@ -23,6 +26,28 @@ export class EnvironmentReader {
     this.#known.add(name);
     const value = this.#env[name]?.trim();
     return value === undefined || value === "" ? null : value;
+  }
+
+  /** A value that should not stand in an environment: `NAME_FILE` may name a file that holds it, as secrets of containers do. */
+  secret(name: string): string | null {
+    const value = this.text(name);
+    const fileName = `${name}_FILE`;
+    this.#files.add(fileName);
+    const path = this.#env[fileName]?.trim() ?? "";
+    if (path === "") return value;
+    if (value !== null) {
+      this.#faults.push(`${name} and ${fileName} must not be given together`);
+      return value;
+    }
+    try {
+      const content = readFileSync(path, "utf8").trim();
+      if (content === "") this.#faults.push(`${fileName} names ${path}, which is empty`);
+      return content === "" ? null : content;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#faults.push(`${fileName} names a file that cannot be read: ${reason}`);
+      return null;
+    }
   }
 
   list(name: string): readonly string[] {
@@ -71,7 +96,8 @@ export class EnvironmentReader {
   /** A misspelt setting would silently keep its default. */
   refuseUnknown(): void {
     for (const name of Object.keys(this.#env)) {
-      if (name.startsWith("REPRISE_") && !this.#known.has(name)) {
+      const isSetting = this.#known.has(name) || this.#files.has(name);
+      if (name.startsWith("REPRISE_") && !isSetting) {
         this.#faults.push(`${name} is not a setting; known are ${[...this.#known].join(", ")}`);
       }
     }
