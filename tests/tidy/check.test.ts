@@ -169,6 +169,7 @@ test("a lock file without a platform or with an address is found", () => {
 
 test("a version range in a manifest is found", () => {
   expect(checkManifest("package.json", { dependencies: { a: "1.2.3" } })).toEqual([]);
+  expect(checkManifest("package.json", { dependencies: { a: "1.2.3-beta.4" } })).toEqual([]);
   const ranged = { dependencies: { a: "^1.2.3" }, devDependencies: { b: "latest" } };
   expect(checkManifest("package.json", ranged)).toHaveLength(2);
 });

@@ -50,6 +50,8 @@ export function checkLockFile(lock: LockFile): readonly Violation[] {
   return violations;
 }
 
+const EXACT_VERSION = /^(?:npm:(?:@[\w.-]+\/)?[\w.-]+@)?\d+\.\d+\.\d+(?:-[\w.]+)?$/;
+
 /** Versions are exact, so that a fresh install is the one that was tested. */
 export function checkManifest(path: string, manifest: Manifest): readonly Violation[] {
   const all = {
@@ -58,7 +60,7 @@ export function checkManifest(path: string, manifest: Manifest): readonly Violat
     ...manifest.optionalDependencies,
   };
   return Object.entries(all)
-    .filter(([, version]) => !/^(?:npm:(?:@[\w.-]+\/)?[\w.-]+@)?\d+\.\d+\.\d+$/.test(version))
+    .filter(([, version]) => !EXACT_VERSION.test(version))
     .map(([name, version]) => {
       return { rule: "pin", path, line: 1, message: `${name} is not pinned: ${version}` };
     });
