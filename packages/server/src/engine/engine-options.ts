@@ -4,6 +4,7 @@ import type { Host } from "../host/host.ts";
 import type { Store } from "../store/store.ts";
 import type { ConnectedApps } from "./connected-apps.ts";
 import type { DispatcherLimits, RunDelivery } from "./dispatcher.ts";
+import type { Observer } from "./observer.ts";
 import type { SigningKeys } from "./signer.ts";
 
 export interface EngineOptions {
@@ -14,6 +15,8 @@ export interface EngineOptions {
   readonly region?: string | null;
   /** Apps that are reached over connections of their own; none when not given. */
   readonly connected?: ConnectedApps;
+  /** Counts what happens; nobody when not given. */
+  readonly observer?: Observer;
   /** Looks at commands from outside before they are executed, and throws to refuse them. */
   readonly admit?: (commands: readonly Command[]) => void;
   /**

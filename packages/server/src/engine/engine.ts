@@ -22,6 +22,7 @@ import {
 import { History } from "./history.ts";
 import { Inbox, type Request } from "./inbox.ts";
 import { KeyRange } from "./key-range.ts";
+import { noObserver } from "./observer.ts";
 import { WarmProcesses } from "./warm-processes.ts";
 
 /** Turns of the event loop that a group may wait for more requests. */
@@ -162,6 +163,7 @@ export class Engine {
     const { host, limits } = this.#options;
     const { ticketKey, flowControlKey } = delivery.message;
     if (this.#isClosed) return;
+    this.#options.observer?.attemptEnded(command, delivery.message);
     if (delivery.kind === "run") this.#warm.note(delivery.run.key, command.outcome);
     const isAnswering = this.#takeAnswer(command, delivery);
     if (!isAnswering) this.#inbox.addQuiet([command]);
@@ -265,6 +267,7 @@ export class Engine {
       configs: this.#configs,
       keyRange: this.#keyRange,
       inFlight: this.#inFlight,
+      observer: this.#options.observer ?? noObserver,
       claimMax: limits.claimMax,
       retryAt: host.now() + limits.storeRetryMs,
       onFault: (error) => host.log("error", "decision_failed", { cause: String(error) }),
@@ -326,10 +329,7 @@ export class Engine {
   #recall(recall: Recall): void {
     // A message that was cancelled before its delivery was handed over has nobody else who ends it.
     const isUnknown = recall.type === "recall" && !this.#inFlight.has(recall.messageKey);
-    if (isUnknown) {
-      this.#restart(recall.messageKey);
-      return;
-    }
+    if (isUnknown) return this.#restart(recall.messageKey);
     const recalled = this.#dispatcher.recall((message) => isRecalled(recall, message));
     this.#takeBack(recalled.map((delivery) => takenBack(recall, delivery)));
   }

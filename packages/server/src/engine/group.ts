@@ -17,6 +17,7 @@ import type { AnyAnswer, Request } from "./inbox.ts";
 import type { KeyRange } from "./key-range.ts";
 import { callWaiting } from "./lines.ts";
 import { loadFor } from "./load.ts";
+import type { Observer } from "./observer.ts";
 import { WorkingSet } from "./working-set.ts";
 
 /** What one transaction does. */
@@ -40,6 +41,7 @@ export interface GroupRoom {
   /** When to look again at what is due and could not be taken. */
   readonly retryAt: number;
   readonly context: Context;
+  readonly observer: Observer;
   /** Told of a request that failed for a reason that is not the caller's. */
   readonly onFault: (error: unknown) => void;
 }
@@ -182,6 +184,7 @@ function decideRequest(request: Request, deciding: Deciding): () => void {
   const mark = work.mark();
   const effectsBefore = effects.length;
   const answers: AnyAnswer[] = [];
+  let fencedCount = 0;
   try {
     for (const command of request.commands) {
       if (isBegunAnew(command, { work, room })) continue;
@@ -189,9 +192,15 @@ function decideRequest(request: Request, deciding: Deciding): () => void {
       work.apply(transition.changes);
       effects.push(...transition.effects);
       answers.push(transition.answer);
+      // Whatever an outcome leads to, it changes its message; one that comes too late changes nothing.
+      if (command.type === "endDelivery" && transition.changes.length === 0) fencedCount++;
     }
     endedAttempts.push(...endingsOf(request));
-    return () => request.resolve(answers);
+    return () => {
+      room.observer.answered(answers);
+      if (fencedCount > 0) room.observer.fenced(fencedCount);
+      request.resolve(answers);
+    };
   } catch (error) {
     work.takeBack(mark);
     effects.length = effectsBefore;

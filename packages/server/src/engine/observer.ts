@@ -1,0 +1,23 @@
+import type { Answers, Command, EndDelivery } from "../core/commands.ts";
+import type { MessageRow } from "../core/rows.ts";
+
+/** Hears what the engine does, to count it. It is called on the way of every message: it may neither wait nor throw. */
+export interface Observer {
+  /** An attempt has ended, whatever it led to. */
+  readonly attemptEnded: (command: EndDelivery, message: MessageRow) => void;
+  /** Commands have been accepted and are on disk. */
+  readonly answered: (answers: readonly Answers[Command["type"]][]) => void;
+  /** Outcomes came too late: their lease tokens are not those of their messages any more, and nothing of them was taken. */
+  readonly fenced: (count: number) => void;
+  /** Messages of a node whose lease is over have been taken over. */
+  readonly tookOver: (count: number) => void;
+}
+
+export const noObserver: Observer = {
+  attemptEnded: ignore,
+  answered: ignore,
+  fenced: ignore,
+  tookOver: ignore,
+};
+
+function ignore(): void {}
