@@ -313,9 +313,7 @@ export class Engine {
     if (this.#dispatcher.goOn(heldKey, delivery)) {
       this.#inFlight.set(key, leaseToken);
       this.#wakeBy(dueAt);
-    } else {
-      this.#restart(key);
-    }
+    } else this.#restart(key);
   }
 
   /** Deliveries of an ended run that had not begun: their messages go with the next transaction. */
@@ -329,9 +327,11 @@ export class Engine {
   #recall(recall: Recall): void {
     // A message that was cancelled before its delivery was handed over has nobody else who ends it.
     const isUnknown = recall.type === "recall" && !this.#inFlight.has(recall.messageKey);
-    if (isUnknown) return this.#restart(recall.messageKey);
-    const recalled = this.#dispatcher.recall((message) => isRecalled(recall, message));
-    this.#takeBack(recalled.map((delivery) => takenBack(recall, delivery)));
+    if (isUnknown) this.#restart(recall.messageKey);
+    else {
+      const recalled = this.#dispatcher.recall((message) => isRecalled(recall, message));
+      this.#takeBack(recalled.map((delivery) => takenBack(recall, delivery)));
+    }
   }
 
   #takeBack(deliveries: readonly Delivery[]): void {
