@@ -13,7 +13,10 @@ export function withTransaction(
     find: (table, lookup, values) => store.find(table, lookup, values),
     list: (table, query) => store.list(table, query),
     count: (table, where) => store.count(table, where),
-    nextDueAt: () => store.nextDueAt(),
+    isShared: store.isShared,
+    hints: store.hints,
+    now: () => store.now(),
+    nextDueAt: (holder) => store.nextDueAt(holder),
     waitingGates: () => store.waitingGates(),
     get counters() {
       return store.counters;
@@ -29,10 +32,11 @@ export function passOn(transaction: Transaction): Transaction {
     find: (table, lookup, values) => transaction.find(table, lookup, values),
     list: (table, query) => transaction.list(table, query),
     count: (table, where) => transaction.count(table, where),
-    nextDueAt: () => transaction.nextDueAt(),
+    now: () => transaction.now(),
+    nextDueAt: (holder) => transaction.nextDueAt(holder),
     waitingGates: () => transaction.waitingGates(),
     write: (changes) => transaction.write(changes),
-    claimDue: (table, now, limit) => transaction.claimDue(table, now, limit),
+    claimDue: (table, now, limit, holder) => transaction.claimDue(table, now, limit, holder),
     claimWaiting: (gate, limit) => transaction.claimWaiting(gate, limit),
     reserveKeys: (count) => transaction.reserveKeys(count),
   };

@@ -28,7 +28,8 @@ export async function plantLike(
   while (runKeys.length < count) {
     const size = Math.min(CHUNK, count - runKeys.length);
     await store.transaction(async (transaction) => {
-      const first = await transaction.reserveKeys(size * KEYS_PER_ENTRY);
+      const [span] = await transaction.reserveKeys(size * KEYS_PER_ENTRY);
+      const first = span?.first ?? 0;
       const changes: Change[] = [];
       for (let index = 0; index < size; index += 1) {
         const runKey = first + index * KEYS_PER_ENTRY;

@@ -18,9 +18,10 @@ async function run(shouldFail: (call: StoreCall) => Fault): Promise<StoreCall[]>
     return shouldFail(call);
   });
   await faulty.transaction(async (transaction) => {
-    const key = await transaction.reserveKeys(1);
+    const [span] = await transaction.reserveKeys(1);
+    const key = span?.first ?? 0;
     await transaction.find("settings", "byName", [["a"]]);
-    await transaction.claimDue("messages", 0, 1);
+    await transaction.claimDue("messages", 0, 1, null);
     await transaction.claimWaiting("queue:a", 1);
     await transaction.count("messages", []);
     await transaction.waitingGates();

@@ -6,6 +6,7 @@ export type StoreMethod =
   | "find"
   | "list"
   | "count"
+  | "now"
   | "nextDueAt"
   | "waitingGates"
   | "begin"
@@ -41,6 +42,8 @@ export function withFaults(store: Store, shouldFail: (call: StoreCall) => Fault)
   };
   return {
     ...faultyReader(store, attempt),
+    isShared: store.isShared,
+    hints: store.hints,
     transaction: (work) => transact(store, attempt, work),
     get counters() {
       return store.counters;
@@ -57,7 +60,8 @@ function faultyReader(reader: Reader, attempt: Attempt): Reader {
     find: (table, lookup, values) => attempt("find", () => reader.find(table, lookup, values)),
     list: (table, query) => attempt("list", () => reader.list(table, query)),
     count: (table, where) => attempt("count", () => reader.count(table, where)),
-    nextDueAt: () => attempt("nextDueAt", () => reader.nextDueAt()),
+    now: () => attempt("now", () => reader.now()),
+    nextDueAt: (holder) => attempt("nextDueAt", () => reader.nextDueAt(holder)),
     waitingGates: () => attempt("waitingGates", () => reader.waitingGates()),
   };
 }
@@ -66,8 +70,8 @@ function faultyTransaction(transaction: Transaction, attempt: Attempt): Transact
   return {
     ...faultyReader(transaction, attempt),
     write: (changes) => attempt("write", () => transaction.write(changes)),
-    claimDue: (table, now, limit) =>
-      attempt("claimDue", () => transaction.claimDue(table, now, limit)),
+    claimDue: (table, now, limit, holder) =>
+      attempt("claimDue", () => transaction.claimDue(table, now, limit, holder)),
     claimWaiting: (gate, limit) =>
       attempt("claimWaiting", () => transaction.claimWaiting(gate, limit)),
     reserveKeys: (keys) => attempt("reserveKeys", () => transaction.reserveKeys(keys)),

@@ -21,6 +21,8 @@ export function crashableStore(store: Store, point: StorePoint): CrashableStore 
     kill: () => life.end(),
     store: {
       ...mortalReader(store, life),
+      isShared: store.isShared,
+      hints: store.hints,
       transaction: (work) => transact(store, work, life),
       get counters() {
         return store.counters;
@@ -76,7 +78,8 @@ function mortalReader(reader: Reader, life: Life): Reader {
       call(`find ${table}`, life, () => reader.find(table, lookup, values)),
     list: (table, query) => call(`list ${table}`, life, () => reader.list(table, query)),
     count: (table, where) => call("count", life, () => reader.count(table, where)),
-    nextDueAt: () => call("nextDueAt", life, () => reader.nextDueAt()),
+    now: () => call("now", life, () => reader.now()),
+    nextDueAt: (holder) => call("nextDueAt", life, () => reader.nextDueAt(holder)),
     waitingGates: () => call("waitingGates", life, () => reader.waitingGates()),
   };
 }
@@ -85,8 +88,8 @@ function mortalTransaction(transaction: Transaction, life: Life): Transaction {
   return {
     ...mortalReader(transaction, life),
     write: (changes) => call("write", life, () => transaction.write(changes)),
-    claimDue: (table, now, limit) =>
-      call("claimDue", life, () => transaction.claimDue(table, now, limit)),
+    claimDue: (table, now, limit, holder) =>
+      call("claimDue", life, () => transaction.claimDue(table, now, limit, holder)),
     claimWaiting: (gate, limit) =>
       call("claimWaiting", life, () => transaction.claimWaiting(gate, limit)),
     reserveKeys: (count) => call("reserveKeys", life, () => transaction.reserveKeys(count)),

@@ -41,6 +41,7 @@ export class Mirror {
     bulkActions: new Map(),
     waits: new Map(),
     events: new Map(),
+    nodes: new Map(),
   };
   readonly #stepsOfRun = new Map<number, StepRow[]>();
   readonly #openMessages = new Map<number, Set<number>>();
@@ -180,7 +181,10 @@ export function withWitness(store: Store, onCommit: (changes: readonly Change[])
     find: (table, lookup, values) => store.find(table, lookup, values),
     list: (table, query) => store.list(table, query),
     count: (table, where) => store.count(table, where),
-    nextDueAt: () => store.nextDueAt(),
+    isShared: store.isShared,
+    hints: store.hints,
+    now: () => store.now(),
+    nextDueAt: (holder) => store.nextDueAt(holder),
     waitingGates: () => store.waitingGates(),
     transaction: async (work) => {
       const written: Change[] = [];
@@ -203,13 +207,14 @@ function witnessed(transaction: Transaction, written: Change[]): Transaction {
     find: (table, lookup, values) => transaction.find(table, lookup, values),
     list: (table, query) => transaction.list(table, query),
     count: (table, where) => transaction.count(table, where),
-    nextDueAt: () => transaction.nextDueAt(),
+    now: () => transaction.now(),
+    nextDueAt: (holder) => transaction.nextDueAt(holder),
     waitingGates: () => transaction.waitingGates(),
     write: async (changes) => {
       await transaction.write(changes);
       written.push(...changes);
     },
-    claimDue: (table, now, limit) => transaction.claimDue(table, now, limit),
+    claimDue: (table, now, limit, holder) => transaction.claimDue(table, now, limit, holder),
     claimWaiting: (gate, limit) => transaction.claimWaiting(gate, limit),
     reserveKeys: (count) => transaction.reserveKeys(count),
   };

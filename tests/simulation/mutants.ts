@@ -279,8 +279,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         module: "engine/claims.js",
-        find: 'transaction.claimDue("messages", now, room.claimMax)',
-        replace: 'transaction.claimDue("messages", now + 1000, room.claimMax)',
+        find: 'transaction.claimDue("messages", now, room.claimMax, nodeKey)',
+        replace: 'transaction.claimDue("messages", now + 1000, room.claimMax, nodeKey)',
       },
       {
         module: "core/start-delivery.js",

@@ -8,8 +8,8 @@ export const waitMutants: readonly Mutant[] = [
     edits: [
       edit(
         "engine/claims.js",
-        'transaction.claimDue("waits", now, room.claimMax)',
-        'transaction.claimDue("waits", now + 1000, room.claimMax)',
+        'transaction.claimDue("waits", now, room.claimMax, nodeKey)',
+        'transaction.claimDue("waits", now + 1000, room.claimMax, nodeKey)',
       ),
       edit(
         "core/answer-wait.js",

@@ -73,6 +73,7 @@ export async function startServer(
   const path = config.dataDir === ":memory:" ? ":memory:" : join(config.dataDir, "reprise.db");
   const store = await openSqliteStore({
     path,
+    now: () => host.now(),
     ...(surroundings.onBroken === undefined ? {} : { onBroken: surroundings.onBroken }),
   });
   try {

@@ -50,8 +50,8 @@ export function inMemory(counter: "inFlightCount" | "rateCount"): (store: Store)
             const rows = await transaction.find(table, lookup, values);
             return table === "flowControls" ? mapRows(rows, recall) : rows;
           },
-          claimDue: async (table, now, limit) => {
-            const rows = await transaction.claimDue(table, now, limit);
+          claimDue: async (table, now, limit, holder) => {
+            const rows = await transaction.claimDue(table, now, limit, holder);
             return table === "flowControls" ? mapRows(rows, recall) : rows;
           },
           write: (changes) => transaction.write(changes.map(remember)),

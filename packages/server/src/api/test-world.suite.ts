@@ -227,7 +227,10 @@ function onDisk(store: Store, disk: Disk): Store {
     find: (table, lookup, values) => store.find(table, lookup, values),
     list: (table, query) => store.list(table, query),
     count: (table, where) => store.count(table, where),
-    nextDueAt: () => store.nextDueAt(),
+    isShared: store.isShared,
+    hints: store.hints,
+    now: () => store.now(),
+    nextDueAt: (holder) => store.nextDueAt(holder),
     waitingGates: () => store.waitingGates(),
     close: () => store.close(),
     transaction: (work) =>

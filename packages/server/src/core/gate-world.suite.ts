@@ -46,6 +46,7 @@ export class GateWorld {
   get #context(): Context {
     return {
       now: this.now,
+      nodeKey: null,
       newKey: () => this.#key++,
       attemptTimeoutMs: 60_000,
       isOriginFull: () => this.isFull,

@@ -75,7 +75,11 @@ export function enter(message: MessageRow, gates: Gates, context: Context): Entr
  */
 export function reenter(message: MessageRow, gates: Gates, context: Context): Entry {
   const free = holdsFlow(message) ? leaveFlow(gates) : gates;
-  return enter({ ...message, state: "scheduled", waitOrder: message.key }, free, context);
+  return enter(
+    { ...message, state: "scheduled", nodeKey: null, waitOrder: message.key },
+    free,
+    context,
+  );
 }
 
 function isClosedQueue(queue: QueueRow, message: MessageRow): boolean {
@@ -115,7 +119,7 @@ function start(entry: Entry, context: Context): Entry {
   const { message, gates } = stepOut(entry);
   const { flow } = gates;
   return {
-    message: startAttempt(message, context.now, context.attemptTimeoutMs),
+    message: startAttempt(message, context),
     gates: flow === null ? gates : { ...gates, flow: withWake(flow) },
   };
 }

@@ -9,25 +9,31 @@ import {
   scheduleRetry,
   startAttempt,
 } from "./message.ts";
-import { messageRow, NOW } from "./rows.suite.ts";
+import { contextAt, messageRow, NOW } from "./rows.suite.ts";
 
 const { state: _state, leaseToken: _token, retried: _retried, ...fields } = messageRow();
 const fresh = (more: Partial<NewMessage>): NewMessage => ({ ...fields, createdAt: NOW, ...more });
 
 describe("a new message", () => {
   test.each([0, 1, 3_600_000])("that is due since %d ms is in its first attempt", (ago) => {
-    expect(createMessage(fresh({ dueAt: NOW - ago }), 5_000)).toMatchObject({
+    expect(
+      createMessage(fresh({ dueAt: NOW - ago }), { nodeKey: 7, attemptTimeoutMs: 5_000 }),
+    ).toMatchObject({
       state: "active",
       leaseToken: 1,
+      nodeKey: 7,
       retried: 0,
       dueAt: NOW + 5_000 + 60_000,
     });
   });
 
   test("that is due later waits for its time", () => {
-    expect(createMessage(fresh({ dueAt: NOW + 1 }), 5_000)).toMatchObject({
+    expect(
+      createMessage(fresh({ dueAt: NOW + 1 }), { nodeKey: 7, attemptTimeoutMs: 5_000 }),
+    ).toMatchObject({
       state: "scheduled",
       leaseToken: 0,
+      nodeKey: null,
       retried: 0,
       dueAt: NOW + 1,
     });
@@ -35,17 +41,18 @@ describe("a new message", () => {
 });
 
 test("a retry is one failed attempt richer and waits, under the token of that attempt", () => {
-  const active = messageRow({ retried: 1, leaseToken: 4 });
+  const active = messageRow({ retried: 1, leaseToken: 4, nodeKey: 7 });
   expect(scheduleRetry(active, NOW + 9)).toEqual({
     ...active,
     state: "scheduled",
+    nodeKey: null,
     retried: 2,
     dueAt: NOW + 9,
   });
 });
 
 test("a failed message is kept as it was", () => {
-  expect(failMessage(messageRow({ retried: 3 }))).toEqual(
+  expect(failMessage(messageRow({ retried: 3, nodeKey: 7 }))).toEqual(
     messageRow({ retried: 3, state: "failed" }),
   );
 });
@@ -62,12 +69,13 @@ const anyMoves = fc.array(fc.constantFrom("start", "retry"), { maxLength: 200 })
 test("whatever happens to a message, only its latest attempt speaks for it and no two share a key", () =>
   fc.assert(
     fc.property(anyMoves, (moves) => {
-      let message = createMessage(fresh({ dueAt: NOW }), 1_000);
+      const context = { ...contextAt(), nodeKey: 7, attemptTimeoutMs: 1_000 };
+      let message = createMessage(fresh({ dueAt: NOW }), context);
       const keys = new Set<number>();
       for (const move of moves) {
         const before = message;
         if (move === "start") {
-          message = startAttempt(message, NOW, 1_000);
+          message = startAttempt(message, context);
           expect(isCurrentAttempt(message, before.leaseToken)).toBe(false);
           expect(isCurrentAttempt(message, message.leaseToken)).toBe(true);
           expect(message.retried).toBe(before.retried);

@@ -1,5 +1,6 @@
 import type { MessageRow } from "./rows.ts";
 import { ATTEMPTS_PER_MESSAGE_MAX } from "./rows.ts";
+import type { Context } from "./transition.ts";
 
 /**
  * The lifecycle of a message: `scheduled` -> `active` -> gone (delivered), back to `scheduled` (retry) or `failed`.
@@ -22,6 +23,7 @@ export const noPlaces = {
   scheduleId: null,
   callerIp: null,
   waitKey: null,
+  nodeKey: null,
 } as const satisfies Partial<MessageRow>;
 
 export type NewMessage = Omit<
@@ -30,7 +32,10 @@ export type NewMessage = Omit<
 >;
 
 /** A new message: `active` when it is due at once, so that no second transaction has to find it; else `scheduled`. */
-export function createMessage(fields: NewMessage, attemptTimeoutMs: number): MessageRow {
+export function createMessage(
+  fields: NewMessage,
+  { nodeKey, attemptTimeoutMs }: Pick<Context, "nodeKey" | "attemptTimeoutMs">,
+): MessageRow {
   const message: MessageRow = {
     ...fields,
     ...noPlaces,
@@ -39,20 +44,20 @@ export function createMessage(fields: NewMessage, attemptTimeoutMs: number): Mes
     retried: 0,
   };
   return fields.dueAt <= fields.createdAt
-    ? startAttempt(message, fields.createdAt, attemptTimeoutMs)
+    ? startAttempt(message, { now: fields.createdAt, nodeKey, attemptTimeoutMs })
     : message;
 }
 
 /** Takes the message for one attempt. The lease token fences every outcome of an earlier attempt. */
 export function startAttempt(
   message: MessageRow,
-  now: number,
-  attemptTimeoutMs: number,
+  { now, nodeKey, attemptTimeoutMs }: Pick<Context, "now" | "nodeKey" | "attemptTimeoutMs">,
 ): MessageRow {
   return {
     ...message,
     state: "active",
     leaseToken: message.leaseToken + 1,
+    nodeKey,
     dueAt: now + attemptTimeoutMs + LEASE_MARGIN_MS,
   };
 }
@@ -70,12 +75,12 @@ export function isCurrentAttempt(message: MessageRow | null, leaseToken: number)
 
 /** Puts the message back until `dueAt`, one failed attempt richer. */
 export function scheduleRetry(message: MessageRow, dueAt: number): MessageRow {
-  return { ...message, state: "scheduled", retried: message.retried + 1, dueAt };
+  return { ...message, state: "scheduled", nodeKey: null, retried: message.retried + 1, dueAt };
 }
 
 /** Keeps the message for the dead letter that refers to it. */
 export function failMessage(message: MessageRow): MessageRow {
-  return { ...message, state: "failed" };
+  return { ...message, state: "failed", nodeKey: null };
 }
 
 /** Key of the attempt that `message` is in; attempts of one message are neighbours. */

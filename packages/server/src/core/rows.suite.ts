@@ -25,6 +25,7 @@ export function contextAt(now = NOW): Context {
   let key = 1_000;
   return {
     now,
+    nodeKey: null,
     newKey: () => key++,
     attemptTimeoutMs: 60_000,
     isOriginFull: () => false,

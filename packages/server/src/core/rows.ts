@@ -1,4 +1,9 @@
+import type { FlowControlRow, QueueRow, UrlGroupRow } from "./gate-rows.ts";
+import type { NodeRow, SettingRow } from "./node-rows.ts";
 import type { EventRow, WaitRow } from "./wait-rows.ts";
+
+export type { FlowControlRow, QueueRow, UrlGroupRow } from "./gate-rows.ts";
+export type { NodeRow, SettingRow } from "./node-rows.ts";
 
 /** What the core decides about and the store keeps. Keys are integers; public ids encode them. Instants are epoch ms; null is absent. */
 
@@ -114,6 +119,8 @@ export interface MessageRow {
   readonly callerIp: string | null;
   /** Of a `call` and its `callResult`: the wait that they serve. */
   readonly waitKey: number | null;
+  /** The node that makes the attempt in flight; null when none is, and when there is one node alone. */
+  readonly nodeKey: number | null;
 }
 
 /** The unchanging part of a message without a run, under the same key. It outlives the message: logs and dead letters refer to it. */
@@ -204,53 +211,6 @@ export interface DedupRow {
   readonly id: string;
   readonly messageKey: number;
   readonly expiresAt: number;
-}
-
-export interface QueueRow {
-  readonly key: number;
-  readonly name: string;
-  readonly createdAt: number;
-  readonly updatedAt: number;
-  /** Messages that may be open at once: from the first attempt until they and their callbacks are done. */
-  readonly parallelism: number;
-  readonly isPaused: 0 | 1;
-  /** Places taken. */
-  readonly openCount: number;
-  /** Messages in its line. */
-  readonly waitingCount: number;
-}
-
-export interface UrlGroupRow {
-  readonly key: number;
-  readonly name: string;
-  readonly createdAt: number;
-  readonly updatedAt: number;
-  /** JSON of `{ name?, url }[]`, in order. */
-  readonly endpoints: string;
-  /** JSON of the default headers (lower-case names), or null. */
-  readonly headers: string | null;
-}
-
-/** One key of flow control: what is allowed, what is taken, and who waits. */
-export interface FlowControlRow {
-  readonly key: number;
-  readonly name: string;
-  readonly updatedAt: number;
-  /** Attempts at once; null is no limit. */
-  readonly parallelism: number | null;
-  /** Attempts that may start in one period; null is no limit. */
-  readonly rate: number | null;
-  readonly periodMs: number;
-  readonly isPaused: 0 | 1;
-  readonly isPinnedParallelism: 0 | 1;
-  readonly isPinnedRate: 0 | 1;
-  readonly inFlightCount: number;
-  /** Starts in the period that began at `periodStartAt`. */
-  readonly rateCount: number;
-  readonly periodStartAt: number;
-  readonly waitingCount: number;
-  /** When somebody waits for the next period: its begin. */
-  readonly dueAt: number | null;
 }
 
 export interface ScheduleRow {
@@ -353,13 +313,6 @@ export interface DeadLetterRow {
   readonly callbackResponseBody: Uint8Array | null;
 }
 
-/** Keys, tokens and marks of this installation. */
-export interface SettingRow {
-  readonly key: number;
-  readonly name: string;
-  readonly value: string;
-}
-
 export interface Tables {
   readonly runs: RunRow;
   readonly runConfigs: RunConfigRow;
@@ -379,6 +332,7 @@ export interface Tables {
   readonly bulkActions: BulkActionRow;
   readonly waits: WaitRow;
   readonly events: EventRow;
+  readonly nodes: NodeRow;
 }
 
 export type TableName = keyof Tables;

@@ -39,7 +39,7 @@ export function admitMessage(
   context: Context,
 ): MessageRow {
   if (flowControl === null && !isHeldUp(fields.url, context)) {
-    return createMessage(fields, timeoutMs);
+    return createMessage(fields, { ...context, attemptTimeoutMs: timeoutMs });
   }
   const message: MessageRow = {
     ...fields,

@@ -50,7 +50,7 @@ export function decideStartDelivery(
     const counted = { ...context, attemptTimeoutMs: timeoutMs };
     return startAtGates({ ...state, message }, command, counted);
   }
-  const active = startAttempt(message, context.now, timeoutMs);
+  const active = startAttempt(message, { ...context, attemptTimeoutMs: timeoutMs });
   return {
     changes: [update("messages", message, active)],
     effects: [{ type: "deliver", messageKey: active.key, leaseToken: active.leaseToken }],

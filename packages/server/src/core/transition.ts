@@ -40,6 +40,8 @@ export type Effect =
 export interface Context {
   /** Epoch milliseconds. */
   readonly now: number;
+  /** The node that decides, and makes the attempts that it starts; null when it is alone. */
+  readonly nodeKey: number | null;
   /** Draws the next unused key; keys rise. */
   readonly newKey: () => number;
   /** Limit of one attempt for messages that set none. */

@@ -36,16 +36,16 @@ export async function takeDue(group: Group, taking: Taking): Promise<Taken> {
   }
   if (!group.isClaiming) return { requests, gates, hasMore: false };
   const { transaction, room } = taking;
-  const { now } = room.context;
-  const due = await transaction.claimDue("messages", now, room.claimMax);
+  const { now, nodeKey } = room.context;
+  const due = await transaction.claimDue("messages", now, room.claimMax, nodeKey);
   for (const message of due) takeOne(message, taking, requests);
   const ticksMax = Math.min(TICKS_MAX, room.claimMax);
-  const ticks = await transaction.claimDue("schedules", now, ticksMax);
+  const ticks = await transaction.claimDue("schedules", now, ticksMax, nodeKey);
   for (const { id } of ticks) requests.push(quietly({ type: "tickSchedule", scheduleId: id }));
-  const waits = await transaction.claimDue("waits", now, room.claimMax);
+  const waits = await transaction.claimDue("waits", now, room.claimMax, nodeKey);
   taking.work.addLoaded("waits", [], waits);
   for (const { key } of waits) requests.push(quietly({ type: "endWait", waitKey: key }));
-  const flows = await transaction.claimDue("flowControls", now, room.claimMax);
+  const flows = await transaction.claimDue("flowControls", now, room.claimMax, nodeKey);
   for (const flow of flows) {
     taking.work.addNamed("flowControls", [], [flow]);
     const rolled = withWake(rollPeriod(flow, now));
@@ -71,7 +71,7 @@ export async function findNextDue(
   transaction: Transaction,
   room: GroupRoom,
 ): Promise<number | null> {
-  const dueAt = await transaction.nextDueAt();
+  const dueAt = await transaction.nextDueAt(room.context.nodeKey);
   return dueAt !== null && dueAt <= room.context.now ? room.retryAt : dueAt;
 }
 
@@ -82,8 +82,7 @@ function takeOne(message: MessageRow, { work, room }: Taking, requests: Request[
     requests.push(startRequest(message.key, message.state !== "scheduled"));
     return;
   }
-  const { now, attemptTimeoutMs } = room.context;
-  const { dueAt } = startAttempt(message, now, attemptTimeoutMs);
+  const { dueAt } = startAttempt(message, room.context);
   work.apply([update("messages", message, { ...message, dueAt })]);
 }
 

@@ -273,6 +273,7 @@ export class Engine {
       onFault: (error) => host.log("error", "decision_failed", { cause: String(error) }),
       context: {
         now: host.now(),
+        nodeKey: null,
         newKey: () => this.#keyRange.next(),
         attemptTimeoutMs: limits.attemptTimeoutMs,
         sha256: (bytes) => hash("sha256", bytes, "base64url"),

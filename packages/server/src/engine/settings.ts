@@ -1,5 +1,6 @@
 import type { Change, SettingRow } from "../core/rows.ts";
 import type { Store, Transaction } from "../store/store.ts";
+import { KeyRange } from "./key-range.ts";
 
 /** Texts that an installation keeps under a name: signing keys, secrets, tokens. */
 
@@ -36,10 +37,16 @@ export async function writeSetting(
       ? {
           type: "insert",
           table: "settings",
-          row: { key: await transaction.reserveKeys(1), name, value },
+          row: { key: await newKey(transaction), name, value },
         }
       : { type: "update", table: "settings", key: row.key, set: { value } };
   await transaction.write([change]);
+}
+
+async function newKey(transaction: Transaction): Promise<number> {
+  const keys = new KeyRange(true);
+  await keys.reserve(1, transaction);
+  return keys.next();
 }
 
 export async function deleteSetting(transaction: Transaction, name: string): Promise<void> {

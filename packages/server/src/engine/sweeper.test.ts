@@ -39,7 +39,10 @@ function watched(real: Store): Store {
     find: (table, lookup, values) => real.find(table, lookup, values),
     list: (table, query) => real.list(table, query),
     count: (table, where) => real.count(table, where),
-    nextDueAt: () => real.nextDueAt(),
+    isShared: real.isShared,
+    hints: real.hints,
+    now: () => real.now(),
+    nextDueAt: (holder) => real.nextDueAt(holder),
     waitingGates: () => real.waitingGates(),
     close: () => real.close(),
     transaction: (work) =>

@@ -54,6 +54,7 @@ export class WorkingSet {
     bulkActions: new Map(),
     waits: new Map(),
     events: new Map(),
+    nodes: new Map(),
   };
   readonly #liveRuns = new Map<string, number | null>();
   readonly #newestRuns = new Map<string, number>();

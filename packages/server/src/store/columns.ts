@@ -67,6 +67,7 @@ export const columnTypes: {
     scheduleId: "TEXT",
     callerIp: "TEXT",
     waitKey: "INTEGER",
+    nodeKey: "INTEGER",
   },
   attempts: {
     key: "INTEGER",
@@ -246,6 +247,7 @@ export const columnTypes: {
     bytes: "INTEGER",
     body: "BLOB",
   },
+  nodes: { key: "INTEGER", id: "TEXT", startedAt: "INTEGER", leaseUntil: "INTEGER" },
 };
 
 /** The type of one column, or null when the table has no such column. Names from outside are checked here. */

@@ -29,6 +29,7 @@ export const fullRows: { readonly [T in TableName]: Tables[T] } = {
     scheduleId: "scd_1",
     callerIp: "127.0.0.1",
     waitKey: 6,
+    nodeKey: 7,
   }),
   attempts: attemptRow(1024, {
     error: "no",
@@ -189,4 +190,5 @@ export const fullRows: { readonly [T in TableName]: Tables[T] } = {
     bytes: 1,
     body: new Uint8Array([115]),
   },
+  nodes: { key: 1, id: "nod_1", startedAt: 1, leaseUntil: 2 },
 };

@@ -8,6 +8,7 @@ import {
   type Condition,
   DUE_TABLES,
   type DueTable,
+  type KeySpan,
   type LookupValue,
   type Query,
 } from "./store.ts";
@@ -19,11 +20,16 @@ const LIST_STATEMENTS_MAX = 100;
 /** The same words as in the partial index, or SQLite would not use it. */
 const IS_PENDING_MESSAGE = "state IN ('scheduled', 'active', 'canceling')";
 
+/** Attempts of others are not for this holder. */
+const IS_HELD = "(nodeKey IS NULL OR nodeKey = :holder)";
+
 /** The parts of each table whose rows become due; an index has each of them in order of `dueAt`. */
 const PENDING_PARTS: Readonly<Record<DueTable, readonly string[]>> = {
-  messages: ["scheduled", "active", "canceling"].map(
-    (state) => `${IS_PENDING_MESSAGE} AND state = '${state}'`,
-  ),
+  messages: [
+    `${IS_PENDING_MESSAGE} AND state = 'scheduled'`,
+    `${IS_PENDING_MESSAGE} AND state = 'active' AND ${IS_HELD}`,
+    `${IS_PENDING_MESSAGE} AND state = 'canceling' AND ${IS_HELD}`,
+  ],
   schedules: ["dueAt IS NOT NULL"],
   flowControls: ["dueAt IS NOT NULL"],
   waits: ["dueAt IS NOT NULL"],
@@ -59,9 +65,16 @@ export const NEXT_DUE_AT = `SELECT min(dueAt) FROM (${DUE_TABLES.flatMap((table)
 export function claimDueText(table: DueTable): string {
   const columns = columnList(table);
   const parts = PENDING_PARTS[table].map(
-    (part) => `SELECT ${columns} FROM ${table} WHERE ${part} AND dueAt <= ?1`,
+    (part) => `SELECT ${columns} FROM ${table} WHERE ${part} AND dueAt <= :now`,
   );
-  return `${parts.join(" UNION ALL ")} ORDER BY dueAt, key LIMIT ?2`;
+  return `${parts.join(" UNION ALL ")} ORDER BY dueAt, key LIMIT :limit`;
+}
+
+/** What a claim may take, at most. */
+export interface DueClaim {
+  readonly now: number;
+  readonly limit: number;
+  readonly holder: number | null;
 }
 
 export interface MutableCounters {
@@ -86,6 +99,7 @@ export class SqliteStatements {
   readonly #counters: MutableCounters;
   readonly #tables: Readonly<Record<TableName, TableStatements>>;
   readonly #lists = new Map<string, StatementSync>();
+  readonly #now: StatementSync;
   readonly #nextDueAt: StatementSync;
   readonly #claimDue: Readonly<Record<DueTable, StatementSync>>;
   readonly #claimWaiting: StatementSync;
@@ -114,7 +128,9 @@ export class SqliteStatements {
       bulkActions: prepareTable(database, "bulkActions"),
       waits: prepareTable(database, "waits"),
       events: prepareTable(database, "events"),
+      nodes: prepareTable(database, "nodes"),
     };
+    this.#now = prepare(database, "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)");
     this.#nextDueAt = prepare(database, NEXT_DUE_AT);
     this.#claimDue = {
       messages: prepareClaim(database, "messages"),
@@ -173,9 +189,15 @@ export class SqliteStatements {
     return this.#rows<T>(table, statement.all(...parameters));
   }
 
-  nextDueAt(): number | null {
+  now(): number {
+    // One row with one whole number, as an array.
+    const values = this.#now.get() as unknown as readonly [number];
+    return values[0];
+  }
+
+  nextDueAt(holder: number | null): number | null {
     // An array of one whole number or null, because the statement returns arrays and an aggregate has one row.
-    const values = this.#nextDueAt.get() as unknown as readonly [number | null];
+    const values = this.#nextDueAt.get({ holder }) as unknown as readonly [number | null];
     return values[0];
   }
 
@@ -187,8 +209,10 @@ export class SqliteStatements {
     return values[0];
   }
 
-  claimDue<T extends DueTable>(table: T, now: number, limit: number): Tables[T][] {
-    return this.#rows<T>(table, this.#claimDue[table].all(now, limit));
+  claimDue<T extends DueTable>(table: T, { holder, ...due }: DueClaim): Tables[T][] {
+    // A statement takes no name that it does not know.
+    const named = table === "messages" ? { ...due, holder } : due;
+    return this.#rows<T>(table, this.#claimDue[table].all(named));
   }
 
   claimWaiting(gate: string, limit: number): Tables["messages"][] {
@@ -201,12 +225,12 @@ export class SqliteStatements {
     return found.map(([gate]) => gate);
   }
 
-  reserveKeys(count: number): number {
+  reserveKeys(count: number): readonly KeySpan[] {
     assert(Number.isSafeInteger(count) && count >= 0, "a count of keys is a whole number from 0");
     // The table has exactly one row, and RETURNING gives its only number.
     const values = this.#reserveKeys.get(count) as unknown as readonly [number] | undefined;
     assert(values !== undefined, "the sequence has its one row since the first migration");
-    return values[0] - count;
+    return [{ first: values[0] - count, end: values[0] }];
   }
 
   write(changes: readonly Change[]): void {

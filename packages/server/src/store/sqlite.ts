@@ -28,6 +28,8 @@ export interface SqliteStoreOptions {
    * process has to end and start again, so that the database is read from the disk and not from caches.
    */
   readonly onBroken?: (error: RepriseError) => void;
+  /** The clock of the process, epoch ms. Default: SQLite's, which is the system's. */
+  readonly now?: () => number;
 }
 
 /** Write-ahead log pages that start a checkpoint: more make commits rarer but slower, see docs/decisions/0003-store.md. */
@@ -55,7 +57,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     migrate(opened.writer, path);
     // A database in memory belongs to its one connection, so reads share the writer and wait for it.
     if (!isMemory) opened.reader = openReader(path);
-    return new SqliteStore({ ...opened, writer: opened.writer, onBroken: options.onBroken });
+    const { onBroken, now } = options;
+    return new SqliteStore({ ...opened, writer: opened.writer, onBroken, now });
   } catch (error) {
     closeAll(opened);
     throw toStoreError(error, `open ${path}`);
@@ -67,6 +70,7 @@ interface SqliteParts {
   readonly writer: DatabaseSync;
   readonly reader?: DatabaseSync;
   readonly onBroken: ((error: RepriseError) => void) | undefined;
+  readonly now: (() => number) | undefined;
 }
 
 /** The reader goes first: the last connection to close moves the write-ahead log into the database. */
@@ -77,6 +81,9 @@ function closeAll(parts: Partial<SqliteParts>): void {
 }
 
 class SqliteStore implements Store {
+  /** The lock of the directory keeps everybody else out. */
+  readonly isShared = false;
+  readonly hints = null;
   readonly counters: StoreCounters;
   readonly #parts: SqliteParts;
   readonly #counters: MutableCounters = { rowsRead: 0, rowsWritten: 0, commits: 0 };
@@ -130,8 +137,12 @@ class SqliteStore implements Store {
     return this.#read((statements) => statements.count(table, where));
   }
 
-  nextDueAt(): Promise<number | null> {
-    return this.#read((statements) => statements.nextDueAt());
+  now(): Promise<number> {
+    return this.#read((statements) => this.#parts.now?.() ?? statements.now());
+  }
+
+  nextDueAt(holder: number | null): Promise<number | null> {
+    return this.#read((statements) => statements.nextDueAt(holder));
   }
 
   waitingGates(): Promise<readonly string[]> {
@@ -170,7 +181,7 @@ class SqliteStore implements Store {
 
   async #run<R>(work: (transaction: Transaction) => Promise<R>): Promise<R> {
     this.#beginTransaction();
-    const transaction = new SqliteTransaction(this.#writes);
+    const transaction = new SqliteTransaction(this.#writes, this.#parts.now);
     let result: R;
     try {
       result = await work(transaction);
@@ -244,11 +255,13 @@ class SqliteStore implements Store {
 /** Valid while its transaction runs. An error of any call dooms it: what follows could otherwise commit a half batch. */
 class SqliteTransaction implements Transaction {
   readonly #statements: SqliteStatements;
+  readonly #now: (() => number) | undefined;
   #failure: { readonly error: unknown } | null = null;
   #isOver = false;
 
-  constructor(statements: SqliteStatements) {
+  constructor(statements: SqliteStatements, now: (() => number) | undefined) {
     this.#statements = statements;
+    this.#now = now;
   }
 
   async get<T extends TableName>(table: T, keys: readonly number[]) {
@@ -267,8 +280,12 @@ class SqliteTransaction implements Transaction {
     return this.#call("be read", (statements) => statements.count(table, where));
   }
 
-  async nextDueAt() {
-    return this.#call("be read", (statements) => statements.nextDueAt());
+  async now() {
+    return this.#call("be read", (statements) => this.#now?.() ?? statements.now());
+  }
+
+  async nextDueAt(holder: number | null) {
+    return this.#call("be read", (statements) => statements.nextDueAt(holder));
   }
 
   async waitingGates() {
@@ -279,8 +296,9 @@ class SqliteTransaction implements Transaction {
     this.#call("be written", (statements) => statements.write(changes));
   }
 
-  async claimDue<T extends DueTable>(table: T, now: number, limit: number) {
-    return this.#call("be read", (statements) => statements.claimDue(table, now, limit));
+  async claimDue<T extends DueTable>(table: T, now: number, limit: number, holder: number | null) {
+    const due = { now, limit, holder };
+    return this.#call("be read", (statements) => statements.claimDue(table, due));
   }
 
   async claimWaiting(gate: string, limit: number) {

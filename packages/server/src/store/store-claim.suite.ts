@@ -26,7 +26,7 @@ function dueSuite(open: OpenStore): void {
 
   function claim(now: number, limit: number, table: DueTable = "messages"): Promise<number[]> {
     return opened().transaction(async (transaction) =>
-      keysOf(await transaction.claimDue(table, now, limit)),
+      keysOf(await transaction.claimDue(table, now, limit, null)),
     );
   }
 
@@ -47,16 +47,16 @@ function dueSuite(open: OpenStore): void {
   });
 
   test("the next due time is the earliest of what waits or is under way", async () => {
-    expect(await opened().nextDueAt()).toBe(null);
+    expect(await opened().nextDueAt(null)).toBe(null);
     await write(opened(), insert("messages", messageRow(1, { dueAt: 5, state: "failed" })));
-    expect(await opened().nextDueAt()).toBe(null);
+    expect(await opened().nextDueAt(null)).toBe(null);
     await write(opened(), insert("messages", messageRow(2, { dueAt: 9, state: "active" })));
     await write(opened(), insert("messages", messageRow(3, { dueAt: 7 })));
-    expect(await opened().nextDueAt()).toBe(7);
+    expect(await opened().nextDueAt(null)).toBe(7);
     await write(opened(), update("messages", 3, { state: "failed" }));
-    expect(await opened().nextDueAt()).toBe(9);
+    expect(await opened().nextDueAt(null)).toBe(9);
     await write(opened(), remove("messages", 2));
-    expect(await opened().nextDueAt()).toBe(null);
+    expect(await opened().nextDueAt(null)).toBe(null);
   });
 
   test("a message that waits, or has failed, is not due; one that is being cancelled is", async () => {
@@ -67,10 +67,29 @@ function dueSuite(open: OpenStore): void {
       update("messages", 2, { dueAt: 2 }),
     );
     expect(await claim(9, 10)).toEqual([]);
-    expect(await opened().nextDueAt()).toBe(null);
+    expect(await opened().nextDueAt(null)).toBe(null);
     await write(opened(), insert("messages", messageRow(3, { dueAt: 3, state: "canceling" })));
     expect(await claim(9, 10)).toEqual([3]);
-    expect(await opened().nextDueAt()).toBe(3);
+    expect(await opened().nextDueAt(null)).toBe(3);
+  });
+
+  test("attempts of another node are never claimed, those of nobody and one's own are", async () => {
+    const rows = [
+      messageRow(1, { dueAt: 1, state: "active", nodeKey: 7 }),
+      messageRow(2, { dueAt: 2, state: "canceling", nodeKey: 8 }),
+      messageRow(3, { dueAt: 3, state: "active" }),
+      messageRow(4, { dueAt: 4, state: "scheduled" }),
+    ];
+    await write(opened(), ...rows.map((row) => insert("messages", row)));
+    const claimFor = (holder: number | null) =>
+      opened().transaction(async (transaction) =>
+        keysOf(await transaction.claimDue("messages", 9, 9, holder)),
+      );
+    expect(await claimFor(7)).toEqual([1, 3, 4]);
+    expect(await claimFor(8)).toEqual([2, 3, 4]);
+    expect(await claimFor(null)).toEqual([3, 4]);
+    const nextFor = [7, 8, null].map((holder) => opened().nextDueAt(holder));
+    expect(await Promise.all(nextFor)).toEqual([1, 2, 3]);
   });
 
   test("messages in different states are claimed together, in the order of their times", async () => {
@@ -80,7 +99,7 @@ function dueSuite(open: OpenStore): void {
     expect(await claim(50, 10)).toEqual([5, 4, 3, 2, 1]);
     expect(await claim(50, 3)).toEqual([5, 4, 3]);
     expect(await claim(48, 10)).toEqual([5, 4, 3]);
-    expect(await opened().nextDueAt()).toBe(46);
+    expect(await opened().nextDueAt(null)).toBe(46);
     const begun = await opened().find("messages", "pendingByState", [["active"], ["canceling"]]);
     expect(sortedKeysOf(begun)).toEqual([1, 3, 5]);
   });
@@ -100,17 +119,17 @@ function dueSuite(open: OpenStore): void {
 
   test("the next due time is the earliest of messages, schedules and flow controls", async () => {
     await write(opened(), schedule(1, null), flowControl(2, null));
-    expect(await opened().nextDueAt()).toBe(null);
+    expect(await opened().nextDueAt(null)).toBe(null);
     await write(opened(), flowControl(3, 30));
-    expect(await opened().nextDueAt()).toBe(30);
+    expect(await opened().nextDueAt(null)).toBe(30);
     await write(opened(), schedule(4, 20));
-    expect(await opened().nextDueAt()).toBe(20);
+    expect(await opened().nextDueAt(null)).toBe(20);
     await write(opened(), insert("messages", messageRow(5, { dueAt: 10 })));
-    expect(await opened().nextDueAt()).toBe(10);
+    expect(await opened().nextDueAt(null)).toBe(10);
     await write(opened(), remove("messages", 5), update("schedules", 4, { dueAt: null }));
-    expect(await opened().nextDueAt()).toBe(30);
+    expect(await opened().nextDueAt(null)).toBe(30);
     await write(opened(), update("flowControls", 3, { dueAt: 0 }));
-    expect(await opened().nextDueAt()).toBe(0);
+    expect(await opened().nextDueAt(null)).toBe(0);
   });
 }
 

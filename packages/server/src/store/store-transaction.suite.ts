@@ -27,7 +27,7 @@ export function transactionSuite(open: OpenStore): void {
       await expect(failing).rejects.toThrow("the work failed");
       expect(await runKeys()).toEqual([1, 2]);
       expect(await opened().get("runs", [1])).toEqual([runRow(1)]);
-      expect(await opened().nextDueAt()).toBe(null);
+      expect(await opened().nextDueAt(null)).toBe(null);
       await write(opened(), insert("runs", runRow(3)));
       expect(await runKeys()).toEqual([1, 2, 3]);
     });
@@ -45,8 +45,8 @@ export function transactionSuite(open: OpenStore): void {
     test("a transaction sees its own writes", async () => {
       await opened().transaction(async (transaction) => {
         await transaction.write([insert("messages", messageRow(1, { dueAt: 5 }))]);
-        expect(await transaction.nextDueAt()).toBe(5);
-        expect(await transaction.claimDue("messages", 5, 1)).toHaveLength(1);
+        expect(await transaction.nextDueAt(null)).toBe(5);
+        expect(await transaction.claimDue("messages", 5, 1, null)).toHaveLength(1);
         expect(await transaction.find("messages", "byRun", [[1]])).toHaveLength(1);
         const query = { where: [], order: "ascending", limit: 10 } as const;
         expect(await transaction.list("messages", query)).toHaveLength(1);
@@ -111,27 +111,34 @@ export function transactionSuite(open: OpenStore): void {
       const first = await reserve(3);
       const second = await reserve(1);
       const third = await reserve(1000);
-      expect(first).toBeGreaterThan(0);
-      expect(second).toBeGreaterThanOrEqual(first + 3);
-      expect(third).toBeGreaterThanOrEqual(second + 1);
       const [fourth, fifth] = await opened().transaction(async (transaction) => [
         await transaction.reserveKeys(5),
         await transaction.reserveKeys(5),
       ]);
-      expect(fourth).toBeGreaterThanOrEqual(third + 1000);
-      expect(fifth).toBeGreaterThanOrEqual((fourth ?? 0) + 5);
+      const given = [first, second, third, fourth ?? [], fifth ?? []];
+      const sizes = given.map((spans) =>
+        spans.reduce((sum, span) => sum + span.end - span.first, 0),
+      );
+      for (const [index, least] of [3, 1, 1000, 5, 5].entries())
+        expect(sizes[index]).toBeGreaterThanOrEqual(least);
+      let before = 1;
+      for (const { first: from, end } of given.flat()) {
+        expect(from).toBeGreaterThanOrEqual(before);
+        expect(end).toBeGreaterThan(from);
+        before = end;
+      }
     });
 
     test("keys of a transaction that was undone may come again, for nothing was kept under them", async () => {
-      const before = await opened().transaction((transaction) => transaction.reserveKeys(1));
+      const before = await opened().transaction((transaction) => newKey(transaction));
       const undone = opened().transaction(async (transaction) => {
-        const key = await transaction.reserveKeys(10);
+        const key = await newKey(transaction);
         await transaction.write([insert("runs", runRow(key))]);
         throw new Error("undone");
       });
       await expect(undone).rejects.toThrow("undone");
       const after = await opened().transaction(async (transaction) => {
-        const key = await transaction.reserveKeys(1);
+        const key = await newKey(transaction);
         await transaction.write([insert("runs", runRow(key))]);
         return key;
       });
@@ -146,11 +153,16 @@ export function transactionSuite(open: OpenStore): void {
       await opened().close();
       for (const call of [
         () => opened().get("runs", [1]),
-        () => opened().nextDueAt(),
+        () => opened().nextDueAt(null),
         () => write(opened(), insert("runs", runRow(2))),
       ]) {
         await expect(call()).rejects.toMatchObject({ code: "storage_unavailable" });
       }
     });
   });
+}
+
+async function newKey(transaction: Transaction): Promise<number> {
+  const [span] = await transaction.reserveKeys(1);
+  return span?.first ?? Number.NaN;
 }

@@ -8,13 +8,25 @@ import type { LookupName } from "./tables.ts";
 export interface Store extends Reader {
   /**
    * Runs `work` in one transaction. Everything written is on disk before the promise resolves; when `work` throws, nothing is.
-   * Transactions of one store run one after the other, in the order of the calls.
+   * Transactions of one store run one after the other, in the order of the calls. One that has lost a race with another process
+   * runs `work` again from its beginning: nothing in it may reach the outside.
    * @throws RepriseError `storage_unavailable` when the database cannot be read or written; then nothing was kept.
    */
   transaction<R>(work: (transaction: Transaction) => Promise<R>): Promise<R>;
+  /** Whether other processes use the same database: what was read before a transaction may have changed, and keys of others lie between one's own. */
+  readonly isShared: boolean;
+  /** How processes that share the database wake one another; null when nobody else is there. */
+  readonly hints: Hints | null;
   /** Rows read and written since the store was opened; tests assert that a step's cost does not grow. */
   readonly counters: StoreCounters;
   close(): Promise<void>;
+}
+
+/** Short texts to all processes that share a database, sent at once and kept nowhere. One may be lost: what it says is found by polling, too. */
+export interface Hints {
+  send(hint: string): void;
+  /** The sender hears its own hints as well. Returns what ends the watch. */
+  watch(listener: (hint: string) => void): () => void;
 }
 
 export interface StoreCounters {
@@ -23,8 +35,13 @@ export interface StoreCounters {
   readonly commits: number;
 }
 
-/** Reads outside a transaction see the last committed state. */
+/**
+ * Reads outside a transaction see the last committed state. Those inside one lock the rows of `lockedTables` that they return until
+ * it is over, in order of their keys, so that what was read holds until the commit.
+ */
 export interface Reader {
+  /** The clock of the database, epoch ms: one for all processes that share it. */
+  now(): Promise<number>;
   /** Rows by key, in no promised order; unknown keys are left out. */
   get<T extends TableName>(table: T, keys: readonly number[]): Promise<readonly Tables[T][]>;
   /** Rows whose lookup columns equal one of `values`; each value is an array with one entry a column. */
@@ -37,8 +54,8 @@ export interface Reader {
   list<T extends TableName>(table: T, query: Query<T>): Promise<readonly Tables[T][]>;
   /** How many rows meet every condition. */
   count<T extends TableName>(table: T, where: readonly Condition<T>[]): Promise<number>;
-  /** The earliest `dueAt` of any row that `claimDue` would ever return, or null. */
-  nextDueAt(): Promise<number | null>;
+  /** The earliest `dueAt` of any row that `claimDue` would ever return to `holder`, or null. */
+  nextDueAt(holder: number | null): Promise<number | null>;
   /** The gates that messages wait at, each once. */
   waitingGates(): Promise<readonly string[]>;
 }
@@ -48,13 +65,24 @@ export interface Transaction extends Reader {
   write(changes: readonly Change[]): Promise<void>;
   /**
    * At most `limit` rows with `dueAt <= now`, earliest first, locked against other claimants. Of messages only those that are
-   * `scheduled`, `active` or `canceling`.
+   * `scheduled`, `active` or `canceling`; attempts of other nodes than `holder` are theirs.
    */
-  claimDue<T extends DueTable>(table: T, now: number, limit: number): Promise<readonly Tables[T][]>;
+  claimDue<T extends DueTable>(
+    table: T,
+    now: number,
+    limit: number,
+    holder: number | null,
+  ): Promise<readonly Tables[T][]>;
   /** At most `limit` messages that wait at `gate`, by `waitOrder`, locked against other claimants. Sees what was written. */
   claimWaiting(gate: string, limit: number): Promise<readonly Tables["messages"][]>;
-  /** Reserves `count` keys for ever and returns the first. Keys are unique over all tables and rise. */
-  reserveKeys(count: number): Promise<number>;
+  /** Reserves `count` keys or a few more for ever, in spans that rise. Keys are unique over all tables; a later reservation gets higher ones. */
+  reserveKeys(count: number): Promise<readonly KeySpan[]>;
+}
+
+/** Keys without a gap; `end` is not among them. */
+export interface KeySpan {
+  readonly first: number;
+  readonly end: number;
 }
 
 /** The tables whose rows become due. */

@@ -5,7 +5,12 @@ export const lookups = {
   runs: { byId: ["id"], liveById: ["id"] },
   runConfigs: {},
   steps: { byRun: ["runKey"], bySlot: ["runKey", "slot"] },
-  messages: { byRun: ["runKey"], byTicket: ["ticketKey"], pendingByState: ["state"] },
+  messages: {
+    byRun: ["runKey"],
+    byTicket: ["ticketKey"],
+    pendingByState: ["state"],
+    byNode: ["nodeKey"],
+  },
   attempts: {},
   deadLetters: { byRun: ["runKey"] },
   settings: { byName: ["name"] },
@@ -26,6 +31,7 @@ export const lookups = {
     openByChild: ["childRunKey"],
   },
   events: { byRun: ["runKey"], byEvent: ["runKey", "eventId"] },
+  nodes: { byId: ["id"] },
 } as const satisfies {
   readonly [T in TableName]: Readonly<Record<string, readonly (keyof Tables[T])[]>>;
 };
@@ -52,4 +58,26 @@ export const uniqueColumns: Readonly<Record<TableName, readonly string[]>> = {
   bulkActions: [],
   waits: ["runKey", "stepId"],
   events: [],
+  nodes: ["id"],
 };
+
+/**
+ * Tables whose rows change after they were written: a transaction locks what it reads of them. Rows of the others are written once,
+ * and deleted long after anybody asks for them.
+ */
+export const lockedTables: ReadonlySet<TableName> = new Set([
+  "runs",
+  "messages",
+  "deadLetters",
+  "settings",
+  "deadMessages",
+  "dedups",
+  "queues",
+  "urlGroups",
+  "flowControls",
+  "schedules",
+  "bulkActions",
+  "waits",
+  "events",
+  "nodes",
+]);

@@ -96,6 +96,7 @@ const newMessageColumns = {
   scheduleId: null,
   callerIp: null,
   waitKey: null,
+  nodeKey: null,
 };
 
 test("a database of the first schema keeps every row", async () => {
@@ -131,7 +132,7 @@ test("a migrated database has the schema of a new one", () => {
 test("what was due before a migration is due after it", async () => {
   makeFirst();
   const store = await openSqliteStore({ path });
-  const due = await store.transaction((current) => current.claimDue("messages", 1e9, 10));
+  const due = await store.transaction((current) => current.claimDue("messages", 1e9, 10, null));
   expect(due.map(({ key, state }) => [key, state])).toEqual([
     [3, "scheduled"],
     [4, "active"],
