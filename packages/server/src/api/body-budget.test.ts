@@ -17,6 +17,7 @@ function attempt(bytes: number | null): AttemptRow {
     responseBody: bytes === null ? null : new Uint8Array(bytes),
     isTruncated: 0,
     move: "moved on",
+    runKey: null,
   };
 }
 

@@ -21,5 +21,7 @@ export function toAttempt(message: MessageRow, command: EndDelivery, verdict: Ve
     responseBody: response?.body ?? null,
     isTruncated: response?.isTruncated === true ? 1 : 0,
     move: verdict.move,
+    // A step has the key of its record, so its attempts are found without a word about the run.
+    runKey: message.kind === "step" ? null : message.runKey,
   };
 }

@@ -240,6 +240,7 @@ describe("attempts", () => {
         responseBody: new Uint8Array([1, 2, 3]),
         isTruncated: 1,
         move: "retry 3 of 3 in 7s, as Retry-After asks",
+        runKey: null,
       },
     ]);
     expect(updateOf(transition, "messages")).toEqual({

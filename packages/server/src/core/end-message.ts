@@ -142,6 +142,7 @@ function toDeadMessage(
     isTruncated: response?.isTruncated === true ? 1 : 0,
     reason: end.error ?? end.move,
     cause: outcome.type === "error" ? outcome.cause : null,
+    isHeld: 0,
   };
 }
 

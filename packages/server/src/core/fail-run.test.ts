@@ -126,6 +126,7 @@ describe("the dead letter", () => {
       callbackResponseStatus: null,
       callbackResponseHeaders: null,
       callbackResponseBody: null,
+      isHeld: 0,
     });
   });
 

@@ -102,5 +102,6 @@ function toDeadLetter(
     callbackResponseStatus: null,
     callbackResponseHeaders: null,
     callbackResponseBody: null,
+    isHeld: 0,
   };
 }

@@ -46,6 +46,7 @@ function attemptRow(fields: Partial<AttemptRow>): AttemptRow {
     responseBody: null,
     isTruncated: 0,
     move: "retry",
+    runKey: null,
     ...fields,
   };
 }

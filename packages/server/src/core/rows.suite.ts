@@ -146,6 +146,7 @@ export function deadLetterRow(fields: Partial<DeadLetterRow> = {}): DeadLetterRo
     callbackResponseStatus: null,
     callbackResponseHeaders: null,
     callbackResponseBody: null,
+    isHeld: 0,
     ...fields,
   };
 }
@@ -203,6 +204,7 @@ export function deadMessageRow(fields: Partial<DeadMessageRow> = {}): DeadMessag
     isTruncated: 0,
     reason: "500 Internal Server Error",
     cause: null,
+    isHeld: 0,
     ...fields,
   };
 }

@@ -179,7 +179,7 @@ export interface LogRow {
 /** What is left of a message without a run whose retries are used up. Handled entries stay, closed, until retention passes. */
 export interface DeadMessageRow {
   readonly key: number;
-  readonly state: "open" | "retried" | "deleted";
+  readonly state: "open" | "retried" | "deleted" | "expired";
   /** Its envelope and its log. */
   readonly messageKey: number;
   readonly createdAt: number;
@@ -202,6 +202,8 @@ export interface DeadMessageRow {
   readonly reason: string;
   /** Machine-readable cause when no response arrived. */
   readonly cause: string | null;
+  /** 1 when it is kept until somebody releases, retries or deletes it, however old it gets. */
+  readonly isHeld: 0 | 1;
 }
 
 /** The claim of a deduplication id on one message. */
@@ -271,9 +273,11 @@ export interface AttemptRow {
   readonly isTruncated: 0 | 1;
   /** What the engine did next, and why, in one sentence. */
   readonly move: string;
+  /** Of messages without a record: calls, their results and failure calls. Null for all others, which are found by their records. */
+  readonly runKey: number | null;
 }
 
-export type DeadLetterState = "open" | "resumed" | "restarted" | "deleted";
+export type DeadLetterState = "open" | "resumed" | "restarted" | "deleted" | "expired";
 
 /** The wire's names, stored as they are sent. */
 export type CallbackState =
@@ -311,6 +315,8 @@ export interface DeadLetterRow {
   readonly callbackResponseStatus: number | null;
   readonly callbackResponseHeaders: string | null;
   readonly callbackResponseBody: Uint8Array | null;
+  /** 1 when it is kept until somebody releases, resumes, restarts or deletes it, however old it gets. */
+  readonly isHeld: 0 | 1;
 }
 
 export interface Tables {

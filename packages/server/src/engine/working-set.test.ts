@@ -40,6 +40,7 @@ function attempt(number: number): AttemptRow {
     responseBody: null,
     isTruncated: 0,
     move: "delivered",
+    runKey: null,
   };
 }
 

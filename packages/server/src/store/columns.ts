@@ -83,6 +83,7 @@ export const columnTypes: {
     responseBody: "BLOB",
     isTruncated: "INTEGER",
     move: "TEXT",
+    runKey: "INTEGER",
   },
   deadLetters: {
     key: "INTEGER",
@@ -109,6 +110,7 @@ export const columnTypes: {
     callbackResponseStatus: "INTEGER",
     callbackResponseHeaders: "TEXT",
     callbackResponseBody: "BLOB",
+    isHeld: "INTEGER",
   },
   settings: { key: "INTEGER", name: "TEXT", value: "TEXT" },
   envelopes: {
@@ -155,6 +157,7 @@ export const columnTypes: {
     isTruncated: "INTEGER",
     reason: "TEXT",
     cause: "TEXT",
+    isHeld: "INTEGER",
   },
   dedups: {
     key: "INTEGER",

@@ -38,6 +38,7 @@ export const fullRows: { readonly [T in TableName]: Tables[T] } = {
     responseHeaders: "{}",
     responseBody: new Uint8Array([3]),
     isTruncated: 1,
+    runKey: 4,
   }),
   deadLetters: deadLetterRow(1, {
     closedAt: 1,
@@ -52,6 +53,7 @@ export const fullRows: { readonly [T in TableName]: Tables[T] } = {
     callbackResponseStatus: 200,
     callbackResponseHeaders: "{}",
     callbackResponseBody: new Uint8Array([5]),
+    isHeld: 1,
   }),
   settings: { key: 1, name: "token", value: "secret" },
   envelopes: {
@@ -98,6 +100,7 @@ export const fullRows: { readonly [T in TableName]: Tables[T] } = {
     isTruncated: 1,
     reason: "reason",
     cause: "cause",
+    isHeld: 1,
   },
   dedups: {
     key: 1,

@@ -85,6 +85,7 @@ export function attemptRow(key: number, more: Partial<AttemptRow> = {}): Attempt
     responseBody: null,
     isTruncated: 0,
     move: "The run goes on.",
+    runKey: null,
     ...more,
   };
 }
@@ -115,6 +116,7 @@ export function deadLetterRow(key: number, more: Partial<DeadLetterRow> = {}): D
     callbackResponseStatus: null,
     callbackResponseHeaders: null,
     callbackResponseBody: null,
+    isHeld: 0,
     ...more,
   };
 }

@@ -11,7 +11,7 @@ export const lookups = {
     pendingByState: ["state"],
     byNode: ["nodeKey"],
   },
-  attempts: {},
+  attempts: { byRun: ["runKey"] },
   deadLetters: { byRun: ["runKey"] },
   settings: { byName: ["name"] },
   envelopes: {},

@@ -55,6 +55,7 @@ const attempt = (messageKey: number, number: number, error: string | null) => ({
   responseBody: null,
   isTruncated: 0 as const,
   move: "moved on",
+  runKey: null,
 });
 
 function source(wait: WaitRow, fields: Partial<RunSource> = {}): RunSource {

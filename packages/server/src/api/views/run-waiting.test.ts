@@ -127,6 +127,7 @@ describe("one delivery", () => {
       responseBody: null,
       isTruncated: 0 as const,
       move: "",
+      runKey: null,
     };
     const failures = new Map([[3, attempt]]);
     expect(say(outlook([retrying], { failures }))).toBe(

@@ -87,6 +87,7 @@ function attempt(messageKey: number, number: number, error: string | null): Atte
     responseBody: null,
     isTruncated: 0,
     move: "moved on",
+    runKey: null,
   };
 }
 
@@ -115,6 +116,7 @@ const deadLetter: DeadLetterRow = {
   callbackResponseStatus: null,
   callbackResponseHeaders: null,
   callbackResponseBody: null,
+  isHeld: 0,
 };
 
 function source(fields: Partial<RunSource> = {}): RunSource {

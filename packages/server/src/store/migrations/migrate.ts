@@ -4,9 +4,16 @@ import { firstTables } from "./0001-first-tables.ts";
 import { messageTables } from "./0002-messages.ts";
 import { waitTables } from "./0003-waits.ts";
 import { nodeTables } from "./0004-nodes.ts";
+import { retentionColumns } from "./0005-retention.ts";
 
 /** Forward only; a released migration is never edited. The position in this list, from 1, is the schema version. */
-export const migrations: readonly string[] = [firstTables, messageTables, waitTables, nodeTables];
+export const migrations: readonly string[] = [
+  firstTables,
+  messageTables,
+  waitTables,
+  nodeTables,
+  retentionColumns,
+];
 
 /** Stands in the file's header and says whose database it is ("REPR"). */
 const APPLICATION_ID = 0x52455052;
