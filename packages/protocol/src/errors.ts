@@ -43,6 +43,7 @@ export type ErrorCode =
   | "callback_not_in_progress"
   | "not_a_workflow"
   | "storage_unavailable"
+  | "storage_damaged"
   | "shutting_down"
   | "internal";
 
@@ -118,6 +119,10 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorEntry>> = {
   storage_unavailable: {
     status: 503,
     summary: "The storage cannot be written now; nothing was changed.",
+  },
+  storage_damaged: {
+    status: 500,
+    summary: "A stored value is damaged, or was changed by somebody else; it is not used.",
   },
   shutting_down: { status: 503, summary: "The server is stopping; nothing was changed." },
   internal: { status: 500, summary: "The server has a fault." },

@@ -1,4 +1,4 @@
-import { HEADER, type WarmPart } from "@reprise/protocol";
+import { HEADER, isRepriseError, type WarmPart } from "@reprise/protocol";
 import { assert } from "../core/assert.ts";
 import { deliveryHeaders } from "../core/delivery.ts";
 import { parseEnvelope } from "../core/envelope.ts";
@@ -32,9 +32,24 @@ type DraftRoom = Pick<DispatcherOptions, "history" | "store" | "warm"> & {
   readonly limits: Pick<DispatcherLimits, "inlineCharsMax" | "attemptTimeoutMs">;
 };
 
-export function draftOf(delivery: Delivery, room: DraftRoom): Promise<Draft> {
-  return delivery.kind === "run" ? draftRun(delivery, room) : draftPlain(delivery, room);
+export async function draftOf(delivery: Delivery, room: DraftRoom): Promise<Draft> {
+  try {
+    return await (delivery.kind === "run" ? draftRun(delivery, room) : draftPlain(delivery, room));
+  } catch (error) {
+    if (isRepriseError(error) && error.code === "storage_damaged") return damagedDraft;
+    throw error;
+  }
 }
+
+/** Of a message whose rows cannot be decrypted. */
+const damagedDraft: Draft = {
+  method: "POST",
+  headers: {},
+  body: "",
+  bodySha256: () => "",
+  isDamaged: true,
+  timeoutMs: 0,
+};
 
 async function draftRun(delivery: RunDelivery, room: DraftRoom): Promise<Draft> {
   const part = await findPart(delivery, room);
