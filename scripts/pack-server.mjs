@@ -121,11 +121,12 @@ function findModule(name, directory) {
   }
 }
 
-/** Types, maps and pages are left out, licenses are not. Nested packages that are needed have a path of their own. */
+/** Types, maps, tests and pages are left out, licenses are not. Nested packages that are needed have a path of their own. */
 function isRunnable(path) {
   const name = basename(path);
   return (
-    !/\.(?:d\.[cm]?ts|map)$|^(?:readme|changelog|history)\b/i.test(name) && name !== "node_modules"
+    !/\.(?:d\.[cm]?ts|map|test\.[cm]?[jt]s)$|^(?:readme|changelog|history)\b/i.test(name) &&
+    name !== "node_modules"
   );
 }
 
