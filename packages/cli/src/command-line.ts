@@ -3,6 +3,7 @@ import { isRepriseError } from "@reprise/protocol";
 import { Command, CommanderError } from "commander";
 import { addBulkActionCommands } from "./bulk-action-commands.ts";
 import { addDeadLetterCommands } from "./dead-letter-commands.ts";
+import { addDoctorCommand } from "./doctor.ts";
 import { addEventCommands } from "./event-commands.ts";
 import { EXIT_FAILED, EXIT_OK, EXIT_USAGE } from "./fault.ts";
 import { addFlowControlCommands } from "./flow-control-commands.ts";
@@ -55,10 +56,11 @@ const groups = [
   addBulkActionCommands,
   addKeyCommands,
   addTokenCommands,
+  addDoctorCommand,
 ] as const;
 
 const environmentHelp = `
-All but dev and start talk to the server at QSTASH_URL with QSTASH_TOKEN
+All but dev, start and doctor talk to the server at QSTASH_URL with QSTASH_TOKEN
 (default: the development server at http://127.0.0.1:8080).
 Lists and bulk actions take the same filters everywhere; see reprise <command> --help.
 Exit codes: 0 done, 1 failed, 2 used wrongly.`;

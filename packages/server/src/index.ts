@@ -16,5 +16,14 @@ export { DEFAULT_LIMITS } from "./engine/limits.ts";
 export { Watchdog } from "./engine/watchdog.ts";
 export type { Host, OutgoingRequest, Timer } from "./host/host.ts";
 export { type RunningServer, startServer } from "./main.ts";
+export {
+  type AuditOptions,
+  type AuditProgress,
+  type AuditReport,
+  auditChecks,
+  auditDatabase,
+  type Finding,
+} from "./operate/audit.ts";
+export type { DatabasePlace } from "./operate/database.ts";
 export { openSqliteStore, type SqliteStoreOptions } from "./store/sqlite.ts";
 export type { Reader, Store, Transaction } from "./store/store.ts";

@@ -1,0 +1,37 @@
+// Which database the tools of operators work on: as named on the command line, or as `reprise start` would use it.
+
+import type { DatabasePlace } from "@reprise/server";
+import type { Command } from "commander";
+import { usageFault } from "./fault.ts";
+import type { Terminal } from "./terminal.ts";
+
+export interface PlaceOptions {
+  readonly dataDir?: string;
+  readonly databaseUrl?: string;
+}
+
+const DATA_DIR = ".reprise/data";
+
+export function addPlaceOptions(command: Command): Command {
+  return command
+    .option(
+      "--data-dir <directory>",
+      "the data directory of a server (default: REPRISE_DATA_DIR, or .reprise/data)",
+    )
+    .option("--database-url <url>", "a PostgreSQL database (default: REPRISE_DATABASE_URL)");
+}
+
+/** What is named on the command line counts more than the environment, and there is one database. */
+export function readPlace(
+  { dataDir, databaseUrl }: PlaceOptions,
+  terminal: Terminal,
+): DatabasePlace {
+  if (dataDir !== undefined && databaseUrl !== undefined) {
+    throw usageFault("there is one database: name --data-dir or --database-url");
+  }
+  const { REPRISE_DATABASE_URL = "", REPRISE_DATA_DIR = "" } = terminal.env;
+  if (databaseUrl !== undefined) return { databaseUrl };
+  if (dataDir !== undefined) return { dataDir };
+  if (REPRISE_DATABASE_URL !== "") return { databaseUrl: REPRISE_DATABASE_URL };
+  return { dataDir: REPRISE_DATA_DIR === "" ? DATA_DIR : REPRISE_DATA_DIR };
+}

@@ -1,0 +1,147 @@
+import { hash } from "node:crypto";
+import { messageId } from "@reprise/protocol";
+import type { TableName } from "../core/rows.ts";
+import type { Finding } from "./audit.ts";
+import type { Database } from "./database.ts";
+
+/** What no query sees: pages that the disk has changed, bodies that are not what was accepted, texts that are no JSON. */
+
+/** Bodies that are compared without `--deep`: the newest. */
+const SAMPLE_ROWS = 500;
+
+/** Bodies that are read together, at most, unless a single one is longer. */
+const BATCH_BYTES_MAX = 8 * 1024 * 1024;
+const BATCH_ROWS_MAX = 500;
+
+const EXAMPLES_MAX = 10;
+
+export interface Damage {
+  readonly checked: readonly string[];
+  readonly findings: readonly Finding[];
+}
+
+export async function findDamage(database: Database, isDeep: boolean): Promise<Damage> {
+  const findings = [
+    await checkPages(database, isDeep),
+    await checkBodies(database, isDeep),
+    ...(isDeep ? [await checkTexts(database)] : []),
+  ];
+  const checked = [
+    ...(database.kind === "sqlite" ? ["damaged-file"] : []),
+    "damaged-body",
+    ...(isDeep ? ["damaged-text"] : []),
+  ];
+  return { checked, findings: findings.filter((finding) => finding !== null) };
+}
+
+/** SQLite can compare its pages and indexes; PostgreSQL has tools of its own for that. */
+async function checkPages(database: Database, isDeep: boolean): Promise<Finding | null> {
+  if (database.kind !== "sqlite") return null;
+  const pragma = isDeep ? "integrity_check" : "quick_check";
+  const rows = await database.all(`PRAGMA ${pragma}(100)`);
+  const faults = rows.map((row) => String(row[pragma])).filter((text) => text !== "ok");
+  if (faults.length === 0) return null;
+  return {
+    name: "damaged-file",
+    rule: "the database file is whole",
+    meaning: "the disk, or another program, has changed the file; what was stored may be lost",
+    advice: "stop the server, keep a copy of the directory, check the disk, and restore a backup",
+    count: faults.length,
+    examples: faults.slice(0, EXAMPLES_MAX),
+  };
+}
+
+async function checkBodies(database: Database, isDeep: boolean): Promise<Finding | null> {
+  const faults: string[] = [];
+  for await (const keys of batchesOf(database, isDeep)) {
+    const rows = await database.all(
+      `SELECT key, "bodyHash" AS hash, body FROM envelopes WHERE key IN (${keys.join(",")}) ORDER BY key`,
+    );
+    for (const { key, hash: wanted, body } of rows) {
+      const isWhole = body instanceof Uint8Array && hash("sha256", body, "base64url") === wanted;
+      if (!isWhole) faults.push(`message ${messageId(Number(key))}`);
+    }
+  }
+  if (faults.length === 0) return null;
+  return {
+    name: "damaged-body",
+    rule: "the body of every message is what was accepted",
+    meaning: "the body has changed in the database; the server refuses to deliver it",
+    advice: "restore a backup, or publish the message anew",
+    count: faults.length,
+    examples: faults.slice(0, EXAMPLES_MAX),
+  };
+}
+
+/** Keys of envelopes, as many at a time as may be in memory together. */
+async function* batchesOf(database: Database, isDeep: boolean): AsyncGenerator<readonly number[]> {
+  let below = Number.MAX_SAFE_INTEGER;
+  let left = isDeep ? Number.POSITIVE_INFINITY : SAMPLE_ROWS;
+  while (left > 0) {
+    const rows = await database.all(
+      `SELECT key, length(body) AS bytes FROM envelopes WHERE key < ${below} ORDER BY key DESC LIMIT ${Math.min(left, BATCH_ROWS_MAX)}`,
+    );
+    if (rows.length === 0) return;
+    left -= rows.length;
+    below = Number(rows.at(-1)?.key);
+    let batch: number[] = [];
+    let bytes = 0;
+    for (const row of rows) {
+      if (batch.length > 0 && bytes + Number(row.bytes) > BATCH_BYTES_MAX) {
+        yield batch;
+        batch = [];
+        bytes = 0;
+      }
+      batch.push(Number(row.key));
+      bytes += Number(row.bytes);
+    }
+    yield batch;
+  }
+}
+
+/** Columns that the server reads as JSON. */
+const JSON_COLUMNS: readonly (readonly [table: TableName, column: string])[] = [
+  ["runConfigs", "config"],
+  ["steps", "config"],
+  ["messages", "config"],
+  ["envelopes", "config"],
+  ["waits", "config"],
+  ["schedules", "config"],
+  ["urlGroups", "endpoints"],
+];
+
+async function checkTexts(database: Database): Promise<Finding | null> {
+  const faults: string[] = [];
+  for (const [table, column] of JSON_COLUMNS) {
+    let after = -1;
+    for (;;) {
+      const rows = await database.all(
+        `SELECT key, ${column} AS text FROM "${table}" WHERE key > ${after} ORDER BY key LIMIT ${BATCH_ROWS_MAX}`,
+      );
+      if (rows.length === 0) break;
+      after = Number(rows.at(-1)?.key);
+      for (const { key, text } of rows) {
+        if (text !== null && !isJson(String(text)))
+          faults.push(`${table} ${String(key)}: ${column}`);
+      }
+    }
+  }
+  if (faults.length === 0) return null;
+  return {
+    name: "damaged-text",
+    rule: "settings are kept as JSON",
+    meaning: "the run, message or schedule cannot be read any more",
+    advice: "restore a backup, or make it anew",
+    count: faults.length,
+    examples: faults.slice(0, EXAMPLES_MAX),
+  };
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
