@@ -48,6 +48,7 @@ describe("production", () => {
       trustedProxies: [],
       publicUrl: null,
       region: null,
+      encryption: null,
       egress: { mode: "public-only", allow: [] },
       bodyBytesMax: BODY_BYTES_MAX,
       batchBytesMax: 100 * 1024 * 1024,
@@ -131,10 +132,19 @@ describe("production", () => {
       REPRISE_DISK_PERCENT_MAX: "80",
       REPRISE_LOG_RETENTION: "1d",
       REPRISE_CLOSED_RETENTION: "12h",
+      REPRISE_ENCRYPTION_KEYS: `new:${"A".repeat(43)}=,old:${"B".repeat(42)}A=`,
+      REPRISE_ENCRYPT_PAYLOADS: "true",
       REPRISE_DRAIN_TIMEOUT: "5",
     };
     expect(parseServerConfig(env)).toEqual({
       mode: "production",
+      encryption: {
+        keys: [
+          { name: "new", bytes: Buffer.alloc(32) },
+          { name: "old", bytes: Buffer.from(`${"B".repeat(42)}A=`, "base64") },
+        ],
+        hasPayloads: true,
+      },
       host: "0.0.0.0",
       port: 0,
       dataDir: "data",
@@ -246,6 +256,15 @@ describe("production", () => {
     expect(faultsOf({ REPRISE_EGRESS: "allow-list", REPRISE_EGRESS_ALLOW: "," })).toEqual([
       "REPRISE_EGRESS_ALLOW must name a destination when REPRISE_EGRESS is allow-list",
     ]);
+  });
+
+  test("names what is wrong with the encryption, and no key", () => {
+    expect(faultsOf({ REPRISE_ENCRYPT_PAYLOADS: "true" })).toEqual([
+      "REPRISE_ENCRYPT_PAYLOADS needs a key in REPRISE_ENCRYPTION_KEYS",
+    ]);
+    const faults = faultsOf({ REPRISE_ENCRYPTION_KEYS: "a:s3cret" });
+    expect(faults).toEqual([expect.stringMatching(/key 1, a, must be the base64 of 32 bytes/)]);
+    expect(faults.join()).not.toContain("s3cret");
   });
 
   test("leaves variables of others alone", () => {

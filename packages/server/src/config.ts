@@ -6,6 +6,7 @@ import { type Environment, EnvironmentReader } from "./environment-reader.ts";
 import { EGRESS_MODES, type EgressPolicy, parseAllowEntry } from "./host/egress-policy.ts";
 import type { LogLevel } from "./host/host.ts";
 import { readLimits } from "./limit-settings.ts";
+import { type EncryptionSettings, parseEncryptionKeys } from "./store/encrypted-keys.ts";
 
 export type { Environment } from "./environment-reader.ts";
 
@@ -35,6 +36,8 @@ export interface ServerConfig extends Limits {
   readonly region: string | null;
   /** Where deliveries may go. */
   readonly egress: EgressPolicy;
+  /** What is encrypted in the database, and with which keys. Null: nothing. */
+  readonly encryption: EncryptionSettings | null;
   /** Time that attempts in flight get to end when the server stops. */
   readonly drainMs: number;
 }
@@ -66,6 +69,7 @@ const DEFAULTS = {
   trustedProxies: [],
   publicUrl: null,
   region: null,
+  encryption: null,
   drainMs: 30_000,
 } as const;
 
@@ -126,6 +130,7 @@ export function parseServerConfig(env: Environment): ServerConfig {
     publicUrl: readPublicUrl(reader, faults),
     region: reader.choice("REPRISE_REGION", ["EU-CENTRAL-1", "US-EAST-1"]) ?? null,
     egress: readEgress(reader, faults),
+    encryption: readEncryption(reader, faults),
     ...readLimits(reader, faults),
     drainMs: reader.duration("REPRISE_DRAIN_TIMEOUT", 3_600_000) ?? DEFAULTS.drainMs,
   };
@@ -186,6 +191,18 @@ function readSigningKeys(reader: EnvironmentReader, faults: string[]): SigningKe
   }
   if (current === next) faults.push("REPRISE_NEXT_SIGNING_KEY must differ from the current key");
   return { current, next };
+}
+
+function readEncryption(reader: EnvironmentReader, faults: string[]): EncryptionSettings | null {
+  const name = "REPRISE_ENCRYPTION_KEYS";
+  const text = reader.secret(name);
+  const hasPayloads = reader.choice("REPRISE_ENCRYPT_PAYLOADS", ["true", "false"]) === "true";
+  if (text === null) {
+    if (hasPayloads) faults.push(`REPRISE_ENCRYPT_PAYLOADS needs a key in ${name}`);
+    return null;
+  }
+  const [first, ...others] = parseEncryptionKeys(text, name, faults);
+  return first === undefined ? null : { keys: [first, ...others], hasPayloads };
 }
 
 function readEgress(reader: EnvironmentReader, faults: string[]): EgressPolicy {

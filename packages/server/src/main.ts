@@ -20,6 +20,7 @@ import { createEgress, destinationCheck } from "./host/egress.ts";
 import type { Host } from "./host/host.ts";
 import type { Resolve } from "./host/system-dial.ts";
 import { createSystemHost } from "./host/system-host.ts";
+import { openEncrypted } from "./store/encrypted.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
 import { closeServer, createHttpServer, listen, TRANSPORT_LIMITS } from "./transport.ts";
@@ -83,7 +84,10 @@ export async function startServer(
     return await serve({
       config,
       host,
-      store: wrapStore(store),
+      ...(await openEncrypted(wrapStore(store), {
+        settings: config.encryption,
+        randomBytes: host.randomBytes,
+      })),
       limits,
       connectedLimits,
       readDisk,
@@ -107,13 +111,15 @@ interface Parts {
   readonly config: ServerConfig;
   readonly host: Host & { close(): Promise<void> };
   readonly store: Store;
+  /** For those who only look: a damaged row does not hide the others. */
+  readonly shown: Store;
   readonly limits: Partial<EngineLimits>;
   readonly connectedLimits: Partial<ConnectedLimits>;
   readonly readDisk: ReadDisk;
 }
 
 async function serve(parts: Parts): Promise<RunningServer> {
-  const { config, host, store } = parts;
+  const { config, host, store, shown } = parts;
   const credentials = await openCredentials(config, store, host);
   const diskWatch = createDiskWatch(parts);
   const admit = (commands: readonly Command[]) => diskWatch?.admit(commands);
@@ -123,7 +129,7 @@ async function serve(parts: Parts): Promise<RunningServer> {
   const ends = { admit, readAnswer, connected: connected.apps };
   const engine = createEngine({ ...parts, ...ends }, credentials.signingKeys);
   const bulkRunner = createBulkRunner({ engine, store, host });
-  const room: ApiRoom = { engine, bulkRunner, store, host, credentials, settings };
+  const room: ApiRoom = { engine, bulkRunner, store: shown, host, credentials, settings };
   const api = createApi(room);
   const openServer = () => {
     const server = createHttpServer(api, host, {

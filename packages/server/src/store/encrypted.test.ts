@@ -100,6 +100,18 @@ test("nothing that is looked up, unique or a number is encrypted, and all bytes 
   }
 });
 
+test("the page of the documentation lists exactly what is encrypted", () => {
+  const page = readFileSync(new URL("../../../../docs/encryption.md", import.meta.url), "utf8");
+  const listed = page.split("\n").filter((line) => line.startsWith("| `"));
+  const names = listed.flatMap((line) =>
+    [...line.matchAll(/`(\w+\.\w+)`/g)].map(([, name]) => name),
+  );
+  const encrypted = TABLES.filter((table) => table !== "settings").flatMap((table) =>
+    protectedColumns(table, true).map(({ name }) => `${table}.${name}`),
+  );
+  expect(names.toSorted()).toEqual(encrypted.toSorted());
+});
+
 test("a condition on an encrypted column is a bug", async () => {
   const { store } = await open(payloads);
   const where: Condition<"messages">[] = [{ type: "in", column: "config", values: ["{}"] }];
