@@ -7,7 +7,7 @@ import type { Report, Rule, Source } from "./source.ts";
 const serverRoot = "packages/server/src/";
 
 /** Floors of the server from the bottom up; what lies directly in `src` composes the parts and is above all. */
-const floors = ["core", "host", "store", "engine", "api", "operate"];
+const floors = ["core", "host", "store", "engine", "observe", "api", "operate"];
 
 /** Which packages of the workspace a package may import. */
 const allowedPackages: Readonly<Record<string, readonly string[]>> = {

@@ -37,7 +37,8 @@ afterEach(async () => {
 function start(args: readonly string[], settings: Readonly<Record<string, string>> = {}): Command {
   const foreign = /^(?:REPRISE_|QSTASH_|NODE_ENV$|VITEST)/;
   const kept = Object.entries(process.env).filter(([name]) => !foreign.test(name));
-  const env = { ...Object.fromEntries(kept), ...settings };
+  const own = args[0] === "start" ? { REPRISE_PRE_STOP: "0" } : {};
+  const env = { ...Object.fromEntries(kept), ...own, ...settings };
   const nodeArgs = ["--conditions=source", main, ...args];
   const stdio = ["ignore", "pipe", "pipe"] as const;
   const child = spawn(process.execPath, nodeArgs, { cwd: directory, env, stdio: [...stdio] });
@@ -91,7 +92,9 @@ test("dev prints the settings of an app and then where it runs, without colours"
   expect(existsSync(join(directory, ".reprise", "dev"))).toBe(true);
   command.child.kill("SIGTERM");
   expect(await command.exitCode).toBe(0);
-  expect(command.err()).toMatch(/Stopped\.\n$/);
+  expect(command.err()).toMatch(
+    /Stopped within \d+\.\d s: 0 deliveries in flight have ended, 0 were handed back\.\n$/,
+  );
 });
 
 test("a port in use is one line and exit code 1", async () => {

@@ -121,8 +121,11 @@ async function serve(
     };
   });
   const ignoreSignals = terminal.onStopSignal(countSignal);
+  const stopping = new AbortController();
+  void firstSignal.then(() => stopping.abort());
   try {
     const server = await startServer(config, {
+      stopSignal: stopping.signal,
       onBroken: (error) => {
         // Nothing that is answered after this would be durable, so even a drain is too long.
         note(terminal, `reprise: the storage failed, the server ends: ${error.message}`);
@@ -132,13 +135,34 @@ async function serve(
     announce(server);
     const signal = await firstSignal;
     note(terminal, `${signal}: waiting for deliveries in flight; a second signal ends at once.`);
-    await server.close();
-    note(terminal, "Stopped.");
+    endInTime(config, terminal);
+    const { endedCount, handedBackCount, tookMs } = await server.stop();
+    const seconds = (tookMs / 1000).toFixed(1);
+    note(
+      terminal,
+      `Stopped within ${seconds} s: ${endedCount} deliveries in flight have ended, ${handedBackCount} were handed back.`,
+    );
   } catch (error) {
-    throw explainStartError(error, config);
+    if (!stopping.signal.aborted || !isRepriseError(error) || error.code !== "shutting_down") {
+      throw explainStartError(error, config);
+    }
+    note(terminal, "Stopped before the start was over.");
   } finally {
     ignoreSignals();
   }
+}
+
+/** What a stop takes beside the waits that are set: flushes, goodbyes, and requests under way. */
+const STOP_MARGIN_MS = 15_000;
+
+/** A storage that hangs must not keep the process: whoever supervises it would kill it, and nobody would know why. */
+function endInTime({ preStopMs, drainMs }: ServerConfig, terminal: Terminal): void {
+  const limitMs = preStopMs + drainMs + STOP_MARGIN_MS;
+  const timer = setTimeout(() => {
+    note(terminal, `The stop took longer than ${limitMs / 1000} s; what is left is given up.`);
+    terminal.exit(EXIT_FAILED);
+  }, limitMs);
+  timer.unref();
 }
 
 function explainStartError(error: unknown, config: ServerConfig): unknown {

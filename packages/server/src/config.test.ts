@@ -81,6 +81,7 @@ describe("production", () => {
       diskPercentMax: 95,
       logRetentionMs: 14 * DAY_MS,
       closedRetentionMs: 7 * DAY_MS,
+      preStopMs: 5_000,
       drainMs: 30_000,
     });
   });
@@ -134,6 +135,7 @@ describe("production", () => {
       REPRISE_CLOSED_RETENTION: "12h",
       REPRISE_ENCRYPTION_KEYS: `new:${"A".repeat(43)}=,old:${"B".repeat(42)}A=`,
       REPRISE_ENCRYPT_PAYLOADS: "true",
+      REPRISE_PRE_STOP: "0",
       REPRISE_DRAIN_TIMEOUT: "5",
     };
     expect(parseServerConfig(env)).toEqual({
@@ -198,6 +200,7 @@ describe("production", () => {
       diskPercentMax: 80,
       logRetentionMs: DAY_MS,
       closedRetentionMs: 43_200_000,
+      preStopMs: 0,
       drainMs: 5_000,
     });
   });

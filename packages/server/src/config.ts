@@ -38,6 +38,8 @@ export interface ServerConfig extends Limits {
   readonly egress: EgressPolicy;
   /** What is encrypted in the database, and with which keys. Null: nothing. */
   readonly encryption: EncryptionSettings | null;
+  /** Time between the word that the server is not ready any more and its stop: who sends requests has to notice. */
+  readonly preStopMs: number;
   /** Time that attempts in flight get to end when the server stops. */
   readonly drainMs: number;
 }
@@ -70,6 +72,7 @@ const DEFAULTS = {
   publicUrl: null,
   region: null,
   encryption: null,
+  preStopMs: 5_000,
   drainMs: 30_000,
 } as const;
 
@@ -101,6 +104,8 @@ export function devServerConfig(options: {
       next: DEV_IDENTITY.nextSigningKey,
     },
     keyRotationGuardMs: 0,
+    // Nobody stands between an app of a developer and this server.
+    preStopMs: 0,
   };
 }
 
@@ -132,6 +137,7 @@ export function parseServerConfig(env: Environment): ServerConfig {
     egress: readEgress(reader, faults),
     encryption: readEncryption(reader, faults),
     ...readLimits(reader, faults),
+    preStopMs: reader.duration("REPRISE_PRE_STOP", 3_600_000, 0) ?? DEFAULTS.preStopMs,
     drainMs: reader.duration("REPRISE_DRAIN_TIMEOUT", 3_600_000) ?? DEFAULTS.drainMs,
   };
   reader.refuseUnknown();

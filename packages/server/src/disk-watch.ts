@@ -34,6 +34,15 @@ export class DiskWatch {
     this.#options = options;
   }
 
+  /** 0 while it is not known. */
+  get usedPercent(): number {
+    return this.#usedPercent;
+  }
+
+  get percentMax(): number {
+    return this.#options.percentMax;
+  }
+
   /** Resolves when the disk has been looked at once. */
   async start(): Promise<void> {
     await this.#look();

@@ -21,6 +21,7 @@ async function start(env: Environment, addresses: Readonly<Record<string, string
     REPRISE_DATA_DIR: ":memory:",
     REPRISE_TOKEN: token,
     REPRISE_LOG_LEVEL: "error",
+    REPRISE_PRE_STOP: "0",
     REPRISE_DRAIN_TIMEOUT: "1s",
     ...env,
   });

@@ -68,15 +68,15 @@ export class EnvironmentReader {
     return null;
   }
 
-  duration(name: string, msMax: number): number | null {
+  /** @param msMin 0 where a duration of none has a meaning. */
+  duration(name: string, msMax: number, msMin: 0 | 1 = 1): number | null {
     const value = this.text(name);
     if (value === null) return null;
     try {
       const ms = parseDurationMs(value, name);
-      if (ms > 0 && ms <= msMax) return ms;
-      this.#faults.push(
-        `${name} must be longer than 0 and at most ${msMax / 1000} seconds, got ${value}`,
-      );
+      if (ms >= msMin && ms <= msMax) return ms;
+      const floor = msMin === 0 ? "" : "longer than 0 and ";
+      this.#faults.push(`${name} must be ${floor}at most ${msMax / 1000} seconds, got ${value}`);
     } catch (error) {
       this.#faults.push(error instanceof Error ? error.message : String(error));
     }

@@ -1,14 +1,15 @@
-import type { Server } from "node:http";
 import { join } from "node:path";
 import { RepriseError } from "@reprise/protocol";
 import { createApi } from "./api/app.ts";
 import { createBulkRunner } from "./api/bulk-runner.ts";
 import { createAnswerReader } from "./api/read-answer.ts";
 import type { ApiRoom, ApiSettings } from "./api/room.ts";
+import { createStartingApi } from "./api/starting.ts";
+import { awaitStorage } from "./await-storage.ts";
 import { LIMITS, type ServerConfig } from "./config.ts";
-import { type ConnectedLimits, createConnected } from "./connected.ts";
+import { type Connected, type ConnectedLimits, createConnected } from "./connected.ts";
 import type { Command } from "./core/commands.ts";
-import { openCredentials, type TokenSource } from "./credentials.ts";
+import { type OpenedCredentials, openCredentials, type TokenSource } from "./credentials.ts";
 import { DiskWatch, diskReader, type ReadDisk } from "./disk-watch.ts";
 import type { ConnectedApps } from "./engine/connected-apps.ts";
 import { Engine } from "./engine/engine.ts";
@@ -20,10 +21,12 @@ import { createEgress, destinationCheck } from "./host/egress.ts";
 import type { Host } from "./host/host.ts";
 import type { Resolve } from "./host/system-dial.ts";
 import { createSystemHost } from "./host/system-host.ts";
+import { type Pulse, startPulse } from "./host/system-pulse.ts";
+import { type Front, openFront } from "./listening.ts";
+import { Health } from "./observe/health.ts";
 import { openEncrypted } from "./store/encrypted.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
-import { closeServer, createHttpServer, listen, TRANSPORT_LIMITS } from "./transport.ts";
 
 export interface RunningServer {
   /** Base URL for clients. */
@@ -34,8 +37,18 @@ export interface RunningServer {
   readonly token: string;
   readonly tokenSource: TokenSource;
   readonly signingKeys: { readonly current: string; readonly next: string };
-  /** Stops taking requests, lets attempts in flight end, and closes the store. */
+  /** Says that it is not ready, lets attempts in flight end, and closes the store. */
+  stop(): Promise<Stopped>;
+  /** As `stop`, for those who do not ask. */
   close(): Promise<void>;
+}
+
+/** What became of the attempts that were in flight when the server stopped. */
+export interface Stopped {
+  readonly endedCount: number;
+  /** Those that took longer than they may: another process makes them again, under the same number. */
+  readonly handedBackCount: number;
+  readonly tookMs: number;
 }
 
 /** What surrounds the server; tests and tools replace parts of it. */
@@ -53,10 +66,12 @@ export interface Surroundings {
   readonly resolve?: Resolve;
   /** Says how full the disk is; the file system of the data directory when not given. */
   readonly readDisk?: ReadDisk;
+  /** Ends a start that waits for its storage. */
+  readonly stopSignal?: AbortSignal;
 }
 
 /**
- * Opens the store, takes over what an earlier process left, and listens.
+ * Listens, opens the store, takes over what an earlier process left, and listens.
  * @throws RepriseError when the data directory is in use or unusable; the system's error when the port is.
  */
 export async function startServer(
@@ -71,30 +86,57 @@ export async function startServer(
     ...(writeLine === undefined ? {} : { writeLine }),
     ...(resolve === undefined ? {} : { resolve }),
   });
-  const path = config.dataDir === ":memory:" ? ":memory:" : join(config.dataDir, "reprise.db");
-  const store = await openSqliteStore({
-    path,
-    now: () => host.now(),
-    ...(surroundings.onBroken === undefined ? {} : { onBroken: surroundings.onBroken }),
+  const settings = toSettings(config);
+  const connected = createConnected({
+    host,
+    settings,
+    connectedLimits: surroundings.connectedLimits ?? {},
   });
+  const pulse = startPulse();
+  const health = new Health({ host, pulse });
+  const closing: (() => unknown)[] = [() => host.close(), () => pulse.stop()];
   try {
-    const { wrapStore = (unwrapped: Store) => unwrapped } = surroundings;
-    const { limits = {}, connectedLimits = {} } = surroundings;
-    const readDisk = surroundings.readDisk ?? diskReader(config.dataDir);
-    return await serve({
-      config,
-      host,
-      ...(await openEncrypted(wrapStore(store), {
-        settings: config.encryption,
-        randomBytes: host.randomBytes,
-      })),
-      limits,
-      connectedLimits,
-      readDisk,
-    });
+    const first = createStartingApi(health, host);
+    const front = await openFront({ config, host, first, attach: connected.attach });
+    closing.push(() => front.close());
+    const { stopSignal } = surroundings;
+    const awaiting = { host, health, ...(stopSignal === undefined ? {} : { stopSignal }) };
+    const storage = await awaitStorage(() => openStorage(config, host, surroundings), awaiting);
+    closing.push(() => storage.store.close());
+    const own = { config, host, settings, connected, pulse, health, front, ...storage };
+    return await serve({ ...own, ...toParts(config, surroundings) });
+  } catch (error) {
+    for (const close of closing.toReversed()) await close();
+    throw error;
+  }
+}
+
+interface Storage {
+  readonly store: Store;
+  /** For those who only look: a damaged row does not hide the others. */
+  readonly shown: Store;
+  readonly credentials: OpenedCredentials;
+}
+
+async function openStorage(
+  config: ServerConfig,
+  host: Host,
+  { onBroken, wrapStore = (unwrapped: Store) => unwrapped }: Surroundings,
+): Promise<Storage> {
+  const path = config.dataDir === ":memory:" ? ":memory:" : join(config.dataDir, "reprise.db");
+  const store = wrapStore(
+    await openSqliteStore({
+      path,
+      now: () => host.now(),
+      ...(onBroken === undefined ? {} : { onBroken }),
+    }),
+  );
+  try {
+    const { encryption: settings } = config;
+    const opened = await openEncrypted(store, { settings, randomBytes: host.randomBytes });
+    return { ...opened, credentials: await openCredentials(config, opened.store, host) };
   } catch (error) {
     await store.close();
-    await host.close();
     throw error;
   }
 }
@@ -107,40 +149,36 @@ interface EngineParts extends Pick<Parts, "config" | "store"> {
   readonly connected?: ConnectedApps;
 }
 
-interface Parts {
+interface Parts extends Storage {
   readonly config: ServerConfig;
   readonly host: Host & { close(): Promise<void> };
-  readonly store: Store;
-  /** For those who only look: a damaged row does not hide the others. */
-  readonly shown: Store;
+  readonly settings: ApiSettings;
+  readonly connected: Connected;
+  readonly pulse: Pulse;
+  readonly health: Health;
+  readonly front: Front;
   readonly limits: Partial<EngineLimits>;
-  readonly connectedLimits: Partial<ConnectedLimits>;
   readonly readDisk: ReadDisk;
 }
 
+function toParts(
+  config: ServerConfig,
+  surroundings: Surroundings,
+): Pick<Parts, "limits" | "readDisk"> {
+  const { limits = {}, readDisk = diskReader(config.dataDir) } = surroundings;
+  return { limits, readDisk };
+}
+
 async function serve(parts: Parts): Promise<RunningServer> {
-  const { config, host, store, shown } = parts;
-  const credentials = await openCredentials(config, store, host);
+  const { config, host, store, shown, credentials, settings, connected, health, front } = parts;
   const diskWatch = createDiskWatch(parts);
   const admit = (commands: readonly Command[]) => diskWatch?.admit(commands);
-  const settings = toSettings(config);
   const readAnswer = createAnswerReader({ host, settings });
-  const connected = createConnected({ ...parts, settings });
   const ends = { admit, readAnswer, connected: connected.apps };
   const engine = createEngine({ ...parts, ...ends }, credentials.signingKeys);
   const bulkRunner = createBulkRunner({ engine, store, host });
-  const room: ApiRoom = { engine, bulkRunner, store: shown, host, credentials, settings };
-  const api = createApi(room);
-  const openServer = () => {
-    const server = createHttpServer(api, host, {
-      ...TRANSPORT_LIMITS,
-      connectionsMax: config.connectionsMax,
-      headerBytesMax: config.headerBytesMax,
-    });
-    connected.attach(server);
-    return server;
-  };
-  const { servers, port } = await listenAll(openServer, config, host);
+  const room: ApiRoom = { engine, bulkRunner, store: shown, host, credentials, settings, health };
+  front.serve(createApi(room));
   await credentials.keepToken();
   await diskWatch?.start();
   engine.start();
@@ -150,28 +188,47 @@ async function serve(parts: Parts): Promise<RunningServer> {
   sweeper.start();
   const watchdog = new Watchdog({ host, store, engine, limits: config });
   watchdog.start();
+  health.start({ store, disk: diskWatch, isLeaseHeld: () => true });
   const { current, next } = credentials.signingKeys();
+  const stop = async (): Promise<Stopped> => {
+    // Who sends requests here has to see it before they are refused.
+    health.drain();
+    await pause(config.preStopMs, host);
+    const stoppedAt = host.now();
+    const inFlightCount = engine.attemptsInFlight;
+    // Requests are answered while attempts end: a step that finishes now must still be recorded.
+    diskWatch?.stop();
+    await bulkRunner.stop();
+    await watchdog.stop();
+    connected.drain();
+    await engine.stop(config.drainMs);
+    const handedBackCount = engine.attemptsInFlight;
+    await connected.close();
+    await sweeper.stop();
+    await front.close();
+    await store.close();
+    parts.pulse.stop();
+    await host.close();
+    const endedCount = Math.max(0, inFlightCount - handedBackCount);
+    return { endedCount, handedBackCount, tookMs: host.now() - stoppedAt };
+  };
   return {
-    url: `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`,
-    port,
+    url: `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${front.port}`,
+    port: front.port,
     config,
     token: credentials.token,
     tokenSource: credentials.tokenSource,
     signingKeys: { current, next },
-    close: async () => {
-      // Requests are answered while attempts end: a step that finishes now must still be recorded.
-      diskWatch?.stop();
-      await bulkRunner.stop();
-      await watchdog.stop();
-      connected.drain();
-      await engine.stop(config.drainMs);
-      await connected.close();
-      await sweeper.stop();
-      await Promise.all(servers.map((server) => closeServer(server, host)));
-      await store.close();
-      await host.close();
-    },
+    stop,
+    close: async () => void (await stop()),
   };
+}
+
+function pause(ms: number, host: Host): Promise<void> {
+  if (ms === 0) return Promise.resolve();
+  return new Promise((resolve) => {
+    host.setTimer(host.now() + ms, resolve);
+  });
 }
 
 function toSettings(config: ServerConfig): ApiSettings {
@@ -182,37 +239,6 @@ function toSettings(config: ServerConfig): ApiSettings {
     isLoopbackOnly: config.mode === "development",
     checkEgress: createDestinationCheck(config),
   };
-}
-
-/**
- * Listens at the host of the configuration, and in development at the other `localhost` as well: the name has two addresses, and some
- * clients try the IPv6 one alone. A port that the system picks belongs to one address only.
- */
-async function listenAll(
-  openServer: () => Server,
-  { mode, host: name, port: wanted }: ServerConfig,
-  host: Host,
-): Promise<{ readonly servers: readonly Server[]; readonly port: number }> {
-  const server = openServer();
-  const port = await listen(server, name, wanted);
-  if (mode !== "development" || name !== "127.0.0.1" || wanted === 0) {
-    return { servers: [server], port };
-  }
-  const twin = openServer();
-  try {
-    await listen(twin, "::1", port);
-    return { servers: [server, twin], port };
-  } catch (error) {
-    if (isWithoutIpv6(error)) return { servers: [server], port };
-    // Whoever has the port there would be taken for this server.
-    await closeServer(server, host);
-    throw error;
-  }
-}
-
-function isWithoutIpv6(error: unknown): boolean {
-  const code = error instanceof Error && "code" in error ? error.code : null;
-  return code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT";
 }
 
 /** Judges what a URL itself says: its length, and where it leads to. */
@@ -230,7 +256,11 @@ function createDestinationCheck({ egress, urlBytesMax }: ServerConfig): ApiSetti
 }
 
 /** A database in memory needs no disk. */
-function createDiskWatch({ config, host, readDisk }: Parts): DiskWatch | null {
+function createDiskWatch({
+  config,
+  host,
+  readDisk,
+}: Pick<Parts, "config" | "host" | "readDisk">): DiskWatch | null {
   if (config.dataDir === ":memory:") return null;
   return new DiskWatch({ host, read: readDisk, percentMax: config.diskPercentMax });
 }

@@ -76,7 +76,7 @@ describe("what is open to everybody", () => {
     await world.store.close();
     expect(await send(api, "/readyz")).toMatchObject({
       status: 503,
-      body: { code: "storage_unavailable" },
+      body: { status: "unavailable", reasons: ["storage_unavailable"] },
     });
     expect(await send(api, "/livez")).toMatchObject({ status: 200 });
   });

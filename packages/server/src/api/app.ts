@@ -2,10 +2,12 @@ import {
   asSubmissionError,
   CONNECT_PATH,
   DESTINATION_PREFIX,
+  isRepriseError,
   RepriseError,
   type TokenScope,
 } from "@reprise/protocol";
 import { Hono } from "hono";
+import { Health } from "../observe/health.ts";
 import { checkScope, checkToken } from "./auth.ts";
 import { AuthFailures } from "./auth-failures.ts";
 import { endpointOf, makesSchedule, pathOf } from "./endpoints.ts";
@@ -21,6 +23,7 @@ import { cancelRunsRoutes } from "./routes/cancel-runs.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { deadMessageRoutes } from "./routes/dead-messages.ts";
 import { flowControlRoutes } from "./routes/flow-control.ts";
+import { healthRoutes } from "./routes/health.ts";
 import { hookRoutes } from "./routes/hooks.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { messageLogRoutes } from "./routes/message-logs.ts";
@@ -72,11 +75,8 @@ export interface Api {
 export function createApi(room: ApiRoom): Api {
   const authenticate = createAuthenticator(room);
   const app = new Hono<ApiEnv>({ getPath, router: new FixedPathRouter(DESTINATION_PREFIXES) });
-  app.get("/livez", (c) => c.json({ status: "ok" }));
-  app.get("/readyz", async (c) => {
-    await room.store.nextDueAt(null);
-    return c.json({ status: "ok" });
-  });
+  const isKnown = (request: Request, peer: Peer) => mayLook(request, peer, authenticate);
+  app.route("/", healthRoutes(room.health ?? healthOf(room), isKnown));
   // The URL itself is the secret of a webhook: whoever calls it has no token.
   app.route("/", hookRoutes(room));
   app.use("/v2/*", async (c, next) => {
@@ -121,6 +121,27 @@ function createAuthenticator({ credentials, host, settings }: ApiRoom) {
       throw error;
     }
   };
+}
+
+/** Probes come without a token; a wrong one is counted, and makes them no worse. */
+function mayLook(
+  request: Request,
+  peer: Peer,
+  authenticate: (request: Request, peer: Peer) => TokenScope,
+): boolean {
+  if (!request.headers.has("authorization")) return false;
+  try {
+    return authenticate(request, peer) !== "publish-only";
+  } catch (error) {
+    if (isRepriseError(error)) return false;
+    throw error;
+  }
+}
+
+function healthOf({ host, store }: ApiRoom): Health {
+  const health = new Health({ host, pulse: { lagMs: 0 } });
+  health.start({ store, disk: null, isLeaseHeld: () => true });
+  return health;
 }
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];

@@ -5,6 +5,7 @@ import type { RingKeys } from "../engine/key-ring.ts";
 import type { Limits } from "../engine/limits.ts";
 import type { TokenRing } from "../engine/token-ring.ts";
 import type { Host } from "../host/host.ts";
+import type { Health } from "../observe/health.ts";
 import type { Store } from "../store/store.ts";
 
 /** What the routes work with. Writes go through the engine; reads go straight to the store. */
@@ -15,6 +16,8 @@ export interface ApiRoom {
   readonly host: Host;
   readonly credentials: Credentials;
   readonly settings: ApiSettings;
+  /** What the probes say; without it, they ask the store alone. */
+  readonly health?: Health;
 }
 
 /** What reading a message takes. */
