@@ -1,0 +1,165 @@
+import { join } from "node:path";
+import type { Random } from "../crash/random.ts";
+import { ServerLink } from "../crash/server-link.ts";
+import { Cluster, TOKEN } from "./cluster.ts";
+import { copyDatabase } from "./copy-database.ts";
+import { FaultLog } from "./fault-log.ts";
+import { FlowLoad } from "./flows/flow-load.ts";
+import type { Check, Figure, Load } from "./load.ts";
+import { MessageLoad } from "./messages/message-load.ts";
+
+const DRAIN_MS_MAX = 90_000;
+const DRAIN_PAUSE_MS = 200;
+/** Messages that lie beyond this are not waited for. */
+const DISTANT_MS = 1_800_000;
+/** What is left to do in the whole database. Messages of failed runs wait for whoever resumes them, so their letters count. */
+const LEFT = `
+  SELECT (SELECT count(*) FROM messages
+          WHERE state <> 'failed' AND coalesce(gate, '') NOT IN ('queue:parked', 'flow:frozen')
+            AND NOT (state = 'scheduled' AND "dueAt" > extract(epoch FROM now()) * 1000 + ${DISTANT_MS}))::int AS messages,
+         (SELECT count(*) FROM runs WHERE state = 'started')::int AS runs,
+         (SELECT count(*) FROM "deadLetters" WHERE state = 'open')::int AS letters
+`;
+
+export interface Tally {
+  passed: number;
+  failed: number;
+  readonly faults: string[];
+}
+
+/** A cluster under load, with everybody's ledgers; what is done to it is up to others. */
+export class Campaign {
+  readonly cluster: Cluster;
+  readonly faultLog = new FaultLog();
+  readonly tally: Tally = { passed: 0, failed: 0, faults: [] };
+  readonly #link = new ServerLink();
+  readonly #loads: readonly Load[];
+
+  private constructor(cluster: Cluster, seed: number) {
+    this.cluster = cluster;
+    const room = { link: this.#link, faultLog: this.faultLog, seed };
+    this.#loads = [new MessageLoad(room), new FlowLoad(room)];
+  }
+
+  static async open(nodeCount: number, seed: number): Promise<Campaign> {
+    const cluster = await Cluster.open(nodeCount);
+    const campaign = new Campaign(cluster, seed);
+    try {
+      await campaign.#start();
+      return campaign;
+    } catch (error) {
+      await campaign.close();
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
+    await this.cluster.startAll();
+    this.#link.begin();
+    const { url } = this.cluster.balancer;
+    this.#link.up({ url, port: Number(new URL(url).port), token: TOKEN });
+    for (const load of this.#loads) await load.start();
+  }
+
+  /** Requests and deliveries without an answer. */
+  get inFlight(): number {
+    const { balancer } = this.cluster;
+    return this.#loads.reduce((sum, load) => sum + load.inFlight, balancer.inFlight);
+  }
+
+  get acceptedCount(): number {
+    return this.#loads.reduce((sum, load) => sum + load.acceptedCount, 0);
+  }
+
+  /** Contradictions seen so far. */
+  get faultCount(): number {
+    const { balancer } = this.cluster;
+    return this.#loads.reduce((sum, load) => sum + load.faults.length, balancer.faults.length);
+  }
+
+  keepBusy(): void {
+    for (const load of this.#loads) load.keepBusy();
+  }
+
+  progress(): string {
+    return this.#loads.map((load) => load.progress()).join(", ");
+  }
+
+  /** No more harm and nothing new: the nodes have to bring everything to its end, and to end in good order themselves. */
+  async drain(): Promise<void> {
+    for (const load of this.#loads) load.settle();
+    const startedAt = Date.now();
+    let left = await this.#left();
+    while (left !== null && Date.now() - startedAt <= DRAIN_MS_MAX) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_PAUSE_MS));
+      left = await this.#left();
+    }
+    const faults = left === null ? [] : [`${left} is left ${DRAIN_MS_MAX} ms behind the last harm`];
+    this.count({ name: "everything comes to its end", faults });
+    console.log(`drained in ${Date.now() - startedAt} ms`);
+    for (const load of this.#loads) load.stop();
+    await this.#stopNodes();
+  }
+
+  /** Null when nothing is. */
+  async #left(): Promise<string | null> {
+    const busy = this.#loads.filter((load) => !load.isQuiet).length;
+    const [left] = await this.cluster.query<Readonly<Record<string, number>>>(LEFT);
+    const parts = Object.entries({ ...left, "loads that still ask": busy });
+    const names = parts
+      .filter(([, count]) => count > 0)
+      .map(([name, count]) => `${name}: ${count}`);
+    return names.length === 0 ? null : names.join(", ");
+  }
+
+  async #stopNodes(): Promise<void> {
+    const faults: string[] = [];
+    for (const node of this.cluster.nodes) {
+      const code = await node.stop();
+      if (code !== 0) faults.push(`node ${node.number} ends with ${code}:\n${node.output}`);
+    }
+    const rows = await this.cluster.query("SELECT key FROM nodes");
+    if (rows.length > 0) faults.push(`${rows.length} nodes are still registered`);
+    this.count({ name: "nodes stop in good order", faults });
+  }
+
+  /** Compares the ledgers with the database. */
+  async audit(): Promise<void> {
+    const path = join(this.cluster.directory, "copy.db");
+    await copyDatabase(this.cluster.databaseUrl, path);
+    for (const load of this.#loads) for (const check of load.audit(path)) this.count(check);
+    const { faults } = this.cluster.balancer;
+    this.count({ name: "whoever is refused is told when to come again", faults });
+  }
+
+  countFigures(rounds: number, more: readonly Figure[]): void {
+    const figures = [...more, ...this.#loads.flatMap((load) => load.figures(rounds))];
+    console.log(figures.map(({ name, count }) => `${name}: ${count}`).join(", "));
+    const faults = figures
+      .filter(({ count, least }) => count < Math.floor(least))
+      .map(({ name, count, least }) => `${name}: ${count}, needed are ${Math.floor(least)}`);
+    this.count({ name: "enough was in flight to prove something", faults });
+  }
+
+  count({ name, faults }: Check): void {
+    if (faults.length === 0) {
+      this.tally.passed++;
+      return;
+    }
+    this.tally.failed++;
+    this.tally.faults.push(...faults.map((fault) => `${name}: ${fault}`));
+  }
+
+  async close(): Promise<void> {
+    for (const load of this.#loads) load.stop();
+    await this.#link.down();
+    await this.cluster.close();
+  }
+}
+
+export function shuffled<T>(values: readonly T[], random: Random): readonly T[] {
+  return values
+    .map((value) => ({ value, order: random.next() }))
+    .toSorted((a, b) => a.order - b.order)
+    .map(({ value }) => value);
+}

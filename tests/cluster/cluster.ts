@@ -1,0 +1,99 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type EmbeddedPostgres, startPostgres } from "@reprise/server/embedded-postgres.suite";
+import { Balancer } from "./balancer.ts";
+import { ServerNode } from "./server-node.ts";
+import { TcpProxy } from "./tcp-proxy.ts";
+
+/** How long a node counts as alive without a sign of life. Short, so that a round sees the whole story. */
+export const LEASE_MS = 3_000;
+/** Longer than a node stands still or is cut off, so that no attempt counts as failed for it. */
+export const ATTEMPT_TIMEOUT_MS = 8_000;
+const DRAIN_MS = 10_000;
+
+export const TOKEN = "cluster-token-0123456789abcdef";
+export const SIGNING_KEYS = {
+  current: "sig_cluster_current_0123456789abcdef",
+  next: "sig_cluster_next_0123456789abcdef0",
+} as const;
+
+/** One PostgreSQL, several server processes that each reach it through a proxy, and a load balancer in front of them. */
+export class Cluster {
+  readonly postgres: EmbeddedPostgres;
+  readonly databaseUrl: string;
+  readonly nodes: readonly ServerNode[];
+  /** Of the node with the same place. */
+  readonly proxies: readonly TcpProxy[];
+  readonly balancer: Balancer;
+  readonly directory: string;
+
+  private constructor(parts: Pick<Cluster, "postgres" | "databaseUrl" | "proxies" | "directory">) {
+    this.postgres = parts.postgres;
+    this.databaseUrl = parts.databaseUrl;
+    this.proxies = parts.proxies;
+    this.directory = parts.directory;
+    this.nodes = parts.proxies.map((proxy, index) => {
+      const dataDir = join(parts.directory, `node-${index}`);
+      return new ServerNode(index, nodeEnvironment(portOf(parts.databaseUrl, proxy), dataDir));
+    });
+    this.balancer = new Balancer(this.nodes);
+  }
+
+  static async open(nodeCount: number): Promise<Cluster> {
+    const postgres = await startPostgres();
+    const databaseUrl = await postgres.createDatabase();
+    const proxies = Array.from({ length: nodeCount }, () => new TcpProxy(postgres.port));
+    for (const proxy of proxies) await proxy.start();
+    const directory = mkdtempSync(join(tmpdir(), "reprise-cluster-"));
+    const cluster = new Cluster({ postgres, databaseUrl, proxies, directory });
+    await cluster.balancer.start();
+    return cluster;
+  }
+
+  async startAll(): Promise<void> {
+    for (const node of this.nodes) {
+      if (await node.start()) continue;
+      throw new Error(`node ${node.number} does not start:\n${node.output}`);
+    }
+  }
+
+  /** Ends whatever still runs. */
+  async close(): Promise<void> {
+    this.balancer.stop();
+    for (const node of this.nodes) await node.kill();
+    for (const proxy of this.proxies) await proxy.stop();
+    await this.postgres.remove();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  query<T>(sql: string): Promise<readonly T[]> {
+    // Each caller names its columns.
+    return this.postgres.query(sql, this.databaseUrl) as unknown as Promise<readonly T[]>;
+  }
+}
+
+function portOf(databaseUrl: string, proxy: TcpProxy): string {
+  const url = new URL(databaseUrl);
+  url.port = String(proxy.port);
+  return url.href;
+}
+
+function nodeEnvironment(databaseUrl: string, dataDir: string): NodeJS.ProcessEnv {
+  return {
+    PATH: process.env.PATH ?? "",
+    NODE_ENV: "production",
+    REPRISE_HOST: "127.0.0.1",
+    REPRISE_PORT: "0",
+    REPRISE_DATA_DIR: dataDir,
+    REPRISE_DATABASE_URL: databaseUrl,
+    REPRISE_NODE_LEASE: `${LEASE_MS}ms`,
+    REPRISE_TOKEN: TOKEN,
+    REPRISE_CURRENT_SIGNING_KEY: SIGNING_KEYS.current,
+    REPRISE_NEXT_SIGNING_KEY: SIGNING_KEYS.next,
+    REPRISE_EGRESS: "allow-private",
+    REPRISE_LOG_LEVEL: "warn",
+    REPRISE_ATTEMPT_TIMEOUT: `${ATTEMPT_TIMEOUT_MS}ms`,
+    REPRISE_DRAIN_TIMEOUT: `${DRAIN_MS}ms`,
+  };
+}

@@ -1,0 +1,147 @@
+import type { Attempt } from "../../crash/messages/sink-ledger.ts";
+import { CLOCKS_MS, type ClusterScene } from "./cluster-scene.ts";
+import { messagesOf, SCHEDULES } from "./schedules.ts";
+
+/** What a request may take from its node to its destination while the machine is busy. */
+const WAY_MS = 1_000;
+
+/** The number of an attempt rises by one with each failure that is recorded, and never falls. */
+export function checkNumbers(scene: ClusterScene): readonly string[] {
+  const faults = [...scene.mismatches];
+  for (const [id, story] of scene.sinks.stories) {
+    let last = 0;
+    for (const { retried, retries, mark } of story) {
+      if (retried < last || retried > last + 1) {
+        faults.push(`${id} (${mark}): attempt ${retried} follows ${last}`);
+      }
+      if (retried > retries) faults.push(`${id} (${mark}): attempt ${retried} of ${retries}`);
+      last = retried;
+    }
+    if (story[0]?.retried !== 0) faults.push(`${id} begins with attempt ${story[0]?.retried}`);
+  }
+  return faults;
+}
+
+/** Attempts that came again, each with the one before. */
+export function repeatsOf({
+  sinks,
+}: ClusterScene): readonly (readonly [before: Attempt, again: Attempt])[] {
+  const repeats: (readonly [Attempt, Attempt])[] = [];
+  for (const story of sinks.stories.values()) {
+    story.forEach((again, index) => {
+      const before = story[index - 1];
+      if (before?.retried === again.retried) repeats.push([before, again]);
+    });
+  }
+  return repeats;
+}
+
+/** Nothing comes again unless something hit, and nothing whose end was recorded. */
+export function checkRepeats(scene: ClusterScene): readonly string[] {
+  const faults: string[] = [];
+  for (const [before, again] of repeatsOf(scene)) {
+    const name = `${again.messageId} (${again.mark}): attempt ${again.retried}`;
+    if (!scene.faultLog.explains(before.arrivedAt, again.arrivedAt)) {
+      faults.push(
+        `${name} came again ${again.arrivedAt - before.arrivedAt} ms later for no reason`,
+      );
+    }
+    const recordedAt = scene.recordedAt.get(before) ?? Infinity;
+    if (again.arrivedAt > recordedAt + WAY_MS) {
+      const lateMs = again.arrivedAt - recordedAt;
+      faults.push(`${name} came again ${lateMs} ms behind the record of its end`);
+    }
+  }
+  return faults;
+}
+
+/** An attempt begins when its node says so; when nobody has said it, shortly before it arrives. */
+function beganWithin(attempt: Attempt, span: readonly [number, number], scene: ClusterScene) {
+  const [from, to] = span;
+  const startedAt = scene.recorded.get(attempt)?.startedAt;
+  if (startedAt !== undefined) return startedAt > from + CLOCKS_MS && startedAt < to - CLOCKS_MS;
+  return attempt.arrivedAt > from + WAY_MS && attempt.arrivedAt < to - CLOCKS_MS;
+}
+
+/** Behind the answer to a cancel no attempt begins, whichever node was asked. */
+export function checkCancels(scene: ClusterScene): readonly string[] {
+  const faults: string[] = [];
+  for (const { messageId, confirmedAt } of scene.clients.cancels.values()) {
+    if (confirmedAt === null) continue;
+    for (const attempt of scene.sinks.stories.get(messageId) ?? []) {
+      if (!beganWithin(attempt, [confirmedAt, Infinity], scene)) continue;
+      const lateMs = attempt.arrivedAt - confirmedAt;
+      faults.push(`${messageId} arrives ${lateMs} ms after its cancel was answered`);
+    }
+  }
+  return faults;
+}
+
+/** From the answer to a pause until somebody asks to resume nothing begins behind the gate, on any node. */
+export function checkPauses(scene: ClusterScene): readonly string[] {
+  const { books, sinks, clients } = scene;
+  const byGate = Map.groupBy(
+    sinks.attempts.flatMap((attempt) => {
+      const envelope = books.envelopes.get(attempt.messageId);
+      // Callbacks go on while their queue is paused.
+      if (envelope === undefined || envelope.sourceId !== null) return [];
+      const { queueName, flowKey } = envelope;
+      return [`queue:${queueName}`, `flow:${flowKey}`].map((gate) => ({ gate, attempt }));
+    }),
+    ({ gate }) => gate,
+  );
+  return clients.pauses.flatMap(({ gate, pausedAt, resumedAt }) =>
+    (byGate.get(gate) ?? [])
+      .filter(({ attempt }) => beganWithin(attempt, [pausedAt, resumedAt], scene))
+      .map(({ attempt }) => `${attempt.messageId} began while ${gate} was paused`),
+  );
+}
+
+/** Each tick makes its messages at most once, all of them, and at the instants that the schedule names. */
+export function checkTicks({ books }: ClusterScene): readonly string[] {
+  const faults: string[] = [];
+  const retried = new Set(books.deadMessages.map(({ nextId }) => nextId));
+  for (const schedule of SCHEDULES) {
+    const { scheduleId, wanted, everyMs } = schedule;
+    const made = [...books.envelopes.values()].filter(
+      (one) => one.scheduleId === scheduleId && !retried.has(one.id),
+    );
+    const ticks = [...Map.groupBy(made, ({ notBefore }) => notBefore)].toSorted(
+      ([a], [b]) => a - b,
+    );
+    ticks.forEach(([at, envelopes], index) => {
+      const name = `the tick of ${scheduleId} at ${at}`;
+      const urls = new Set(envelopes.map(({ url }) => url));
+      const count = messagesOf(schedule);
+      if (envelopes.length !== count || urls.size !== count) {
+        faults.push(`${name} has made ${envelopes.length} messages, not ${count}`);
+      }
+      if (envelopes.some(({ bodyHash }) => bodyHash !== wanted.bodyHash)) {
+        faults.push(`${name} has another body`);
+      }
+      const before = ticks[index - 1]?.[0] ?? at - everyMs;
+      if ((at - before) % everyMs !== 0) {
+        faults.push(`${name} comes ${at - before} ms behind the one before`);
+      }
+    });
+  }
+  return faults;
+}
+
+/** What fails as planned uses its retries up and nothing else does: no fault of ours counts against a destination. */
+export function checkFates({ books, clients, sinks }: ClusterScene): readonly string[] {
+  const faults: string[] = [];
+  const retried = new Set(books.deadMessages.map(({ nextId }) => nextId));
+  for (const [id, rows] of books.logs) {
+    const envelope = books.envelopes.get(id);
+    const wanted = clients.publications.get(envelope?.mark ?? "")?.wanted;
+    if (wanted === undefined || envelope?.sourceId !== null || retried.has(id)) continue;
+    if (clients.cancels.has(id) || books.messages.has(id)) continue;
+    const isDead = wanted.isHopeless || wanted.failures > wanted.retries;
+    const moment = isDead ? "failed" : "delivered";
+    if (rows.some((row) => row.moment === moment)) continue;
+    const answers = (sinks.stories.get(id) ?? []).map(({ answer }) => answer?.status ?? "none");
+    faults.push(`${id} (${wanted.mark}) is not ${moment}; its answers were ${answers}`);
+  }
+  return faults;
+}

@@ -1,0 +1,158 @@
+import { ClientLedger } from "../../crash/messages/client-ledger.ts";
+import { Operators } from "../../crash/messages/operators.ts";
+import {
+  FIFO_QUEUES,
+  FROZEN_KEY,
+  GROUP,
+  GROUP_SIZE,
+  PARKED_QUEUE,
+  RETRY_DELAY_MS,
+  type Wanted,
+  WIDE_QUEUE,
+} from "../../crash/messages/plan.ts";
+import { Publishers } from "../../crash/messages/publishers.ts";
+import { Requests } from "../../crash/messages/requests.ts";
+import { Sink } from "../../crash/messages/sink.ts";
+import { Random } from "../../crash/random.ts";
+import type { Check, Figure, Load, LoadRoom } from "../load.ts";
+import { AttemptLedger } from "./attempt-ledger.ts";
+import { auditMessages } from "./audit.ts";
+import { SCHEDULES, type Scheduled, scheduledWanted } from "./schedules.ts";
+
+/** Messages of every kind, those who change what holds for them, and their destinations; the same as in the crash test. */
+export class MessageLoad implements Load {
+  readonly #room: LoadRoom;
+  readonly #ledger = new ClientLedger();
+  readonly #attempts = new AttemptLedger();
+  readonly #sink: Sink;
+  readonly #requests: Requests;
+  readonly #publishers: Publishers;
+  readonly #operators: Operators;
+
+  constructor(room: LoadRoom) {
+    this.#room = room;
+    const { link, seed } = room;
+    const ledger = this.#ledger;
+    const random = new Random(seed + 1);
+    const requests = new Requests({ link, ledger });
+    const wantedOf = (mark: string) => this.#wantedOf(mark);
+    const sink = new Sink({ link, ledger: this.#attempts, wantedOf });
+    const parts = { link, ledger, requests, sink, random };
+    this.#requests = requests;
+    this.#sink = sink;
+    this.#operators = new Operators({ ...parts, onGone: (mark) => this.#publishers.forget(mark) });
+    this.#publishers = new Publishers({
+      ...parts,
+      onCancelable: (messageId, mark) => void this.#operators.cancel(messageId, mark),
+    });
+  }
+
+  #wantedOf(mark: string): Wanted | null {
+    return this.#ledger.publications.get(mark)?.wanted ?? scheduledWanted(mark);
+  }
+
+  get faults(): readonly string[] {
+    return this.#ledger.faults;
+  }
+
+  get inFlight(): number {
+    return this.#sink.inFlight;
+  }
+
+  get acceptedCount(): number {
+    return this.#ledger.acceptedCount;
+  }
+
+  get isQuiet(): boolean {
+    return this.#requests.open + this.#operators.busy + this.#sink.inFlight === 0;
+  }
+
+  /** Resolves when whatever has to be there before the first message is there. */
+  async start(): Promise<void> {
+    await this.#sink.start();
+    this.#attempts.begins(this.#room.link.epoch);
+    const requests = this.#requests;
+    const { name, parallelism } = WIDE_QUEUE;
+    await requests.order("POST", "/v2/queues", { queueName: name, parallelism });
+    for (const queueName of FIFO_QUEUES) await requests.order("POST", "/v2/queues", { queueName });
+    await requests.order("POST", "/v2/queues", { queueName: PARKED_QUEUE, paused: true });
+    await requests.order("POST", `/v2/flowControl/${FROZEN_KEY}/pause`);
+    const still = { pausedAt: Date.now(), life: 1, resumedAt: Infinity, resumedLife: Infinity };
+    this.#ledger.pauses.push({ gate: `queue:${PARKED_QUEUE}`, ...still });
+    this.#ledger.pauses.push({ gate: `flow:${FROZEN_KEY}`, ...still });
+    const endpoints = Array.from({ length: GROUP_SIZE }, (_, index) => ({
+      name: `endpoint-${index}`,
+      url: `${this.#sink.url}/group/${index}`,
+    }));
+    await requests.order("POST", `/v2/topics/${GROUP}/endpoints`, { endpoints });
+    for (const schedule of SCHEDULES) await this.#schedule(schedule);
+    this.#operators.start();
+  }
+
+  async #schedule({ scheduleId, isForGroup, queue, wanted, everyMs }: Scheduled): Promise<void> {
+    const destination = isForGroup ? GROUP : `${this.#sink.url}/scheduled`;
+    const { response } = await this.#requests.insist({
+      method: "POST",
+      path: `/v2/schedules/${destination}`,
+      headers: {
+        "upstash-cron": `@every ${everyMs / 1_000}s`,
+        "upstash-schedule-id": scheduleId,
+        "upstash-forward-x-mark": wanted.mark,
+        "upstash-retries": String(wanted.retries),
+        "upstash-retry-delay": String(RETRY_DELAY_MS),
+        ...(queue === null ? {} : { "upstash-queue-name": queue }),
+      },
+      body: wanted.body,
+    });
+    if (response.status !== 200) this.#ledger.fault(`${scheduleId}: ${response.body}`);
+  }
+
+  keepBusy(): void {
+    this.#publishers.open();
+  }
+
+  settle(): void {
+    this.#publishers.close();
+    this.#operators.stop();
+    for (const { scheduleId } of SCHEDULES) {
+      void this.#requests.order("POST", `/v2/schedules/${scheduleId}/pause`);
+    }
+  }
+
+  stop(): void {
+    this.#publishers.close();
+    this.#operators.stop();
+    this.#sink.stop();
+  }
+
+  audit(databasePath: string): readonly Check[] {
+    return auditMessages(databasePath, {
+      clients: this.#ledger,
+      sinks: this.#attempts,
+      sinkUrl: this.#sink.url,
+      faultLog: this.#room.faultLog,
+    });
+  }
+
+  progress(): string {
+    return `${this.#ledger.acceptedCount} messages accepted, ${this.#attempts.attempts.length} attempts`;
+  }
+
+  figures(rounds: number): readonly Figure[] {
+    const { acceptedCount, cancels, pauses, letters, repeats, publications } = this.#ledger;
+    const { attempts } = this.#attempts;
+    const confirmed = [...cancels.values()].filter(({ confirmedAt }) => confirmedAt !== null);
+    const duplicates = [...publications.values()].reduce((sum, one) => sum + one.duplicates, 0);
+    const ticks = attempts.filter(({ scheduleId }) => scheduleId !== null);
+    return [
+      { name: "accepted messages", count: acceptedCount, least: 30 * rounds },
+      { name: "attempts", count: attempts.length, least: 30 * rounds },
+      { name: "attempts of schedules", count: ticks.length, least: rounds },
+      { name: "requests repeated", count: repeats, least: rounds / 2 },
+      { name: "duplicates recognised", count: duplicates, least: rounds },
+      { name: "confirmed cancels", count: confirmed.length, least: rounds },
+      { name: "pauses", count: pauses.length, least: rounds / 2 },
+      { name: "dead letters handled", count: letters.size, least: rounds / 2 },
+    ];
+  }
+}
