@@ -15,6 +15,8 @@ export interface StepErrorResource {
   readonly status: number;
   /** Epoch milliseconds. */
   readonly time: number;
+  /** Epoch milliseconds; an addition to the wire. */
+  readonly startedAt?: number;
   /** Says why the engine made its next move. */
   readonly reason?: string;
 }

@@ -50,6 +50,7 @@ function toError(attempt: AttemptRow, lens: Lens): StepErrorResource {
     headers: responseHeaders(attempt, lens),
     status: attempt.status,
     time: attempt.endedAt,
+    startedAt: attempt.startedAt,
     reason: attempt.move,
   };
 }
