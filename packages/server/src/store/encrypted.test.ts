@@ -3,8 +3,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Change, TableName, Tables } from "../core/rows.ts";
-import { encrypt, keyA, keyB, payloads, secrets } from "./encrypted.suite.ts";
+import type { TableName, Tables } from "../core/rows.ts";
+import { canaryRows, encrypt, keyA, keyB, payloads, secrets } from "./encrypted.suite.ts";
 import { openEncrypted } from "./encrypted.ts";
 import { protectedColumns, protections } from "./encrypted-columns.ts";
 import type { EncryptionSettings } from "./encrypted-keys.ts";
@@ -40,21 +40,6 @@ function open(settings: EncryptionSettings | null) {
   return openEncrypted(raw, { settings, randomBytes });
 }
 
-/** A row of every table that has the canary in every protected column. */
-function canaryRows(offset: number): readonly Change[] {
-  return TABLES.map((table) => {
-    const row: Record<string, unknown> = { ...fullRows[table], key: fullRows[table].key + offset };
-    for (const { name, isBytes } of protectedColumns(table, true)) {
-      row[name] = isBytes ? Uint8Array.from(Buffer.from(CANARY)) : CANARY;
-    }
-    for (const name of uniqueColumns[table]) {
-      if (name === "state") continue;
-      row[name] = typeof row[name] === "number" ? row[name] + offset : `${row[name]}${offset}`;
-    }
-    return insert(table, row as never); // The columns keep their types.
-  });
-}
-
 /** Names of the files of the database that hold the text. */
 function filesWith(text: string): readonly string[] {
   const files = readdirSync(directory).filter((name) => name.startsWith("reprise.db"));
@@ -65,9 +50,9 @@ function filesWith(text: string): readonly string[] {
 describe("what is in the files", () => {
   test("with payloads no protected column of any table", async () => {
     const { store } = await open(payloads);
-    await write(store, ...canaryRows(100));
+    await write(store, ...canaryRows(CANARY, 100));
     expect(filesWith(CANARY)).toEqual([]);
-    for (const change of canaryRows(100)) {
+    for (const change of canaryRows(CANARY, 100)) {
       if (change.type === "insert")
         expect(await store.get(change.table, [change.row.key])).toEqual([change.row]);
     }
@@ -86,7 +71,7 @@ describe("what is in the files", () => {
   test("without keys everything, so that the search proves something", async () => {
     const { store } = await open(null);
     expect(store).toBe(raw);
-    await write(store, ...canaryRows(100));
+    await write(store, ...canaryRows(CANARY, 100));
     expect(filesWith(CANARY)).not.toEqual([]);
   });
 });
@@ -123,10 +108,14 @@ test("a condition on an encrypted column is a bug", async () => {
 
 describe("an existing database", () => {
   test("is read as it is, and written encrypted from now on", async () => {
-    await write(raw, ...canaryRows(100));
+    await write(raw, ...canaryRows(CANARY, 100));
     const { store } = await open(payloads);
-    await write(store, ...canaryRows(200), update("runs", 101, { response: new Uint8Array([9]) }));
-    for (const change of [...canaryRows(100), ...canaryRows(200)]) {
+    await write(
+      store,
+      ...canaryRows(CANARY, 200),
+      update("runs", 101, { response: new Uint8Array([9]) }),
+    );
+    for (const change of [...canaryRows(CANARY, 100), ...canaryRows(CANARY, 200)]) {
       if (change.type !== "insert" || change.row.key === 101) continue;
       expect(await store.get(change.table, [change.row.key])).toEqual([change.row]);
     }
@@ -179,11 +168,11 @@ describe("a start is refused", () => {
 
 test("a new first key encrypts what is written, the old one still decrypts", async () => {
   const before = await open(payloads);
-  await write(before.store, ...canaryRows(100));
+  await write(before.store, ...canaryRows(CANARY, 100));
   const { store } = await open({ ...payloads, keys: [keyB, keyA] });
   await write(store, insert("steps", stepRow(1)));
   await expect(open(payloads)).rejects.toThrow(/the key "b" is missing/);
-  for (const change of canaryRows(100)) {
+  for (const change of canaryRows(CANARY, 100)) {
     if (change.type === "insert")
       expect(await store.get(change.table, [change.row.key])).toEqual([change.row]);
   }

@@ -127,6 +127,7 @@ function encryptedStore(store: Store, layer: Layer): Store {
       store.transaction((transaction) => work(encryptedTransaction(transaction, layer))),
     isShared: store.isShared,
     hints: store.hints,
+    ...(store.space === undefined ? {} : { space: store.space }),
     counters: store.counters,
     close: () => store.close(),
   };

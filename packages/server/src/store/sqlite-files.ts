@@ -38,7 +38,7 @@ function syncParents(path: string, firstCreated: string): void {
   }
 }
 
-function syncDirectory(directory: string): void {
+export function syncDirectory(directory: string): void {
   // Windows cannot open a directory; its file systems journal the entries themselves.
   if (process.platform === "win32") return;
   const handle = openSync(directory, "r");
