@@ -1,6 +1,6 @@
 import { parseDurationMs } from "@reprise/protocol";
 import { parse } from "yaml";
-import { defaultMs, readFile, unknownSettings } from "./settings.ts";
+import { readFile, stopMs, unknownSettings } from "./settings.ts";
 
 /** What we want of a compose file. The compose program itself is not asked: it is not on every machine. */
 
@@ -94,12 +94,10 @@ const SECRET = /(TOKEN|KEY|PASSWORD|DATABASE_URL)$/;
 const isLiteral = (value: string): boolean => value !== "" && !String(value).startsWith("$");
 
 function serverFaults(service: Service): readonly string[] {
-  const { REPRISE_DRAIN_TIMEOUT: drain } = service.environment ?? {};
-  const drainMs =
-    drain === undefined ? defaultMs("REPRISE_DRAIN_TIMEOUT") : parseDurationMs(drain, "drain");
+  const wantedMs = stopMs(service.environment ?? {});
   const graceMs = parseDurationMs(service.stop_grace_period ?? "10s", "stop_grace_period");
   return [
-    ...(graceMs > drainMs + 10_000 ? [] : [`is killed after ${graceMs} ms, drains ${drainMs} ms`]),
+    ...(graceMs >= wantedMs ? [] : [`is killed after ${graceMs} ms, and needs ${wantedMs}`]),
     ...(service.healthcheck?.test.join(" ") === "CMD node /opt/reprise/bin/health-check.mjs"
       ? []
       : ["is not asked for its health by its own check"]),

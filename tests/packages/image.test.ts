@@ -13,7 +13,7 @@ import {
   type Process,
   runInImage,
 } from "./image.ts";
-import { readFile } from "./settings.ts";
+import { PROBE_PATHS, readFile } from "./settings.ts";
 
 let image: Image;
 let data: string;
@@ -125,8 +125,11 @@ async function openDestination(): Promise<{ url: string; next: () => Promise<str
 const token = btoa(JSON.stringify({ UserID: "me", Password: "a long enough secret" }));
 
 async function start(environment: Readonly<Record<string, string>>) {
-  const settings = { REPRISE_PORT: "0", REPRISE_TOKEN: token, ...environment };
-  const server = runInImage(image, image.command, { data, environment: settings });
+  const settings = { REPRISE_PORT: "0", REPRISE_PRE_STOP: "0", REPRISE_TOKEN: token };
+  const server = runInImage(image, image.command, {
+    data,
+    environment: { ...settings, ...environment },
+  });
   started.push(server);
   const port = await Promise.race([portOf(server), server.ended.then(() => null)]);
   if (port === null) throw new Error(`the server ended:\n${server.output()}`);
@@ -162,6 +165,8 @@ test("the server of the image delivers, is healthy, drains at SIGTERM and goes o
     environment: { REPRISE_PORT: first.port },
   });
   expect(await healthy.ended).toEqual({ code: 0, output: "" });
+
+  for (const path of PROBE_PATHS) expect((await fetch(first.url + path)).status).toBe(200);
 
   first.kill("SIGTERM");
   expect(await first.ended).toMatchObject({ code: 0, output: expect.stringContaining("Stopped.") });

@@ -16,11 +16,14 @@ const rows = readFile("docs/configuration.md")
 /** Every `REPRISE_*` variable of the page of the configuration, which a test of the server holds against the parser. */
 export const settingNames: ReadonlySet<string> = new Set(rows.map(([, name = ""]) => name));
 
-/** The default of a setting that is a duration. */
-export function defaultMs(setting: string): number {
-  const preset = rows.find(([, name]) => name === setting)?.[2];
-  if (preset === undefined) throw new Error(`the page has no setting ${setting}`);
-  return parseDurationMs(preset, setting);
+/** How long a stop may take with these settings before somebody may kill: docs/monitoring.md. */
+export function stopMs(environment: Readonly<Record<string, string | undefined>>): number {
+  const times = ["REPRISE_PRE_STOP", "REPRISE_DRAIN_TIMEOUT"].map((name) => {
+    const text = environment[name] ?? rows.find(([, setting]) => setting === name)?.[2];
+    if (text === undefined) throw new Error(`the page has no setting ${name}`);
+    return parseDurationMs(text, name);
+  });
+  return times.reduce((sum, ms) => sum + ms, 15_000);
 }
 
 /** Names that are no setting; `_FILE` behind a name says where its value is. */
@@ -29,3 +32,6 @@ export function unknownSettings(names: Iterable<string>): readonly string[] {
     .filter((name) => name.startsWith("REPRISE_"))
     .filter((name) => !settingNames.has(name.replace(/_FILE$/, "")));
 }
+
+/** Paths that probes may ask for; a test asks a real server for each, without a token. */
+export const PROBE_PATHS = ["/livez", "/startupz", "/readyz"] as const;
