@@ -55,7 +55,8 @@ export function eventLine(event: WorkflowEventResource): string {
 
 const STATE_WIDTH = "STEP_PROGRESS".length;
 
-function detailsOf(event: WorkflowEventResource): readonly (string | undefined)[] {
+/** What an event says behind its state. */
+export function detailsOf(event: WorkflowEventResource): readonly (string | undefined)[] {
   switch (event.state) {
     case "RUN_STARTED":
       return [oneLine(event.workflowUrl)];
