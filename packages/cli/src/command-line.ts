@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { addBulkActionCommands } from "./bulk-action-commands.ts";
 import { addDeadLetterCommands } from "./dead-letter-commands.ts";
 import { addDoctorCommand } from "./doctor.ts";
+import { addEncryptionCommands } from "./encryption-commands.ts";
 import { addEventCommands } from "./event-commands.ts";
 import { addExplainCommand } from "./explain.ts";
 import { EXIT_FAILED, EXIT_OK, EXIT_USAGE } from "./fault.ts";
@@ -57,6 +58,7 @@ const groups = [
   addBulkActionCommands,
   addKeyCommands,
   addTokenCommands,
+  addEncryptionCommands,
   addExplainCommand,
   addDoctorCommand,
 ] as const;

@@ -25,5 +25,7 @@ export {
   type Finding,
 } from "./operate/audit.ts";
 export type { DatabasePlace } from "./operate/database.ts";
+export { type RotateDatabaseOptions, rotateDatabase } from "./rotate-encryption.ts";
+export type { RotationReport } from "./store/encrypted-rotation.ts";
 export { openSqliteStore, type SqliteStoreOptions } from "./store/sqlite.ts";
 export type { Reader, Store, Transaction } from "./store/store.ts";

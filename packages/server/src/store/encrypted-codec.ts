@@ -112,6 +112,12 @@ export function createCodec(
   };
 }
 
+/** Whether a value was encrypted, by whatever key. */
+export function isEncryptedValue(value: unknown): boolean {
+  if (typeof value === "string") return value.startsWith(TEXT_PREFIX);
+  return value instanceof Uint8Array && MAGIC.equals(value.subarray(0, MAGIC.byteLength));
+}
+
 /** The parts of a value behind the magic. */
 type Writer = (bytes: Uint8Array, place: ValuePlace) => readonly Uint8Array[];
 

@@ -1,0 +1,40 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { RepriseError } from "@reprise/protocol";
+import type { ServerConfig } from "./config.ts";
+import { removeRemains } from "./store/encrypted-remains.ts";
+import { type RotationReport, rotateEncryption } from "./store/encrypted-rotation.ts";
+import { openSqliteStore } from "./store/sqlite.ts";
+
+export interface RotateDatabaseOptions {
+  /** Makes everything clear instead. */
+  readonly isDecrypting: boolean;
+  readonly onProgress: (report: RotationReport) => void;
+}
+
+/**
+ * Brings the database of a configuration up to its encryption settings: every value is encrypted by the first key, or clear.
+ * @throws RepriseError `invalid_request` without keys, `storage_unavailable` while a server uses an embedded database.
+ */
+export async function rotateDatabase(
+  { dataDir, encryption: settings }: Pick<ServerConfig, "dataDir" | "encryption">,
+  options: RotateDatabaseOptions,
+): Promise<RotationReport> {
+  if (settings === null) {
+    throw new RepriseError("invalid_request", {
+      message:
+        "there is no key: give the one that shall encrypt, and all that have, in REPRISE_ENCRYPTION_KEYS",
+    });
+  }
+  const path = join(dataDir, "reprise.db");
+  const store = await openSqliteStore({ path, now: () => Date.now() });
+  let report: RotationReport;
+  try {
+    report = await rotateEncryption(store, { ...options, settings, randomBytes });
+  } finally {
+    await store.close();
+  }
+  // Free pages hold remains of what was clear.
+  if (!options.isDecrypting) removeRemains(path);
+  return report;
+}
