@@ -38,7 +38,7 @@ export class Campaign {
   private constructor(cluster: Cluster, seed: number) {
     this.cluster = cluster;
     const room = { link: this.#link, faultLog: this.faultLog, seed };
-    this.#loads = [new MessageLoad(room), new FlowLoad(room)];
+    this.#loads = [new MessageLoad(room, (sql) => cluster.query(sql)), new FlowLoad(room)];
   }
 
   static async open(nodeCount: number, seed: number): Promise<Campaign> {

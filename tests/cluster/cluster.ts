@@ -12,7 +12,10 @@ export const LEASE_MS = 3_000;
 export const ATTEMPT_TIMEOUT_MS = 8_000;
 const DRAIN_MS = 10_000;
 
-export const TOKEN = "cluster-token-0123456789abcdef";
+/** In the form in which SDKs read it. */
+export const TOKEN = Buffer.from(
+  JSON.stringify({ UserID: "cluster", Password: "0123456789abcdef0123456789abcdef" }),
+).toString("base64");
 export const SIGNING_KEYS = {
   current: "sig_cluster_current_0123456789abcdef",
   next: "sig_cluster_next_0123456789abcdef0",

@@ -88,11 +88,13 @@ const SUBMISSIONS = 12;
 const SUBMISSION_PAUSE_MS = 250;
 
 function createHandlers(baseUrl: string, room: RouteRoom): Readonly<Record<FlowAppName, Handler>> {
+  // Somebody is told of a failed run, which has its own ledger of what has failed.
+  const failureFunction = () => Promise.resolve();
   const retry = { retries: SUBMISSIONS, backoff: () => SUBMISSION_PAUSE_MS };
   const qstashClient = new Client({ baseUrl, token: TOKEN, retry });
   const official = serveOfficial<FlowPayload>(
     (context: OfficialContext<FlowPayload>) => route(asSteps(context), room),
-    { qstashClient },
+    { qstashClient, failureFunction },
   );
   const env = {
     QSTASH_URL: baseUrl,
@@ -102,7 +104,7 @@ function createHandlers(baseUrl: string, room: RouteRoom): Readonly<Record<FlowA
   };
   const answered = serveOurs<FlowPayload>(
     (context: WorkflowContext<FlowPayload>) => route(asSteps(context), room),
-    { mode: "answered", env },
+    { mode: "answered", env, failureFunction },
   );
   return { official: (request) => official.POST(request), answered };
 }

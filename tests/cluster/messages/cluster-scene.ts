@@ -4,10 +4,12 @@ import { type Books, type LogRecord, readBooks } from "../../crash/messages/book
 import type { Scene } from "../../crash/messages/scene.ts";
 import type { Attempt } from "../../crash/messages/sink-ledger.ts";
 import type { FaultLog } from "../fault-log.ts";
+import type { Tick } from "./schedules.ts";
 
 /** All ledgers together. `mismatches` are ends in the database that no attempt of the destinations fits. */
 export interface ClusterScene extends Scene {
   readonly faultLog: FaultLog;
+  readonly ticks: readonly Tick[];
   /** When the end of the attempt was written down. */
   readonly recordedAt: ReadonlyMap<Attempt, number>;
 }
@@ -21,7 +23,7 @@ interface TimedLog extends LogRecord {
 
 export function toClusterScene(
   path: string,
-  parts: Pick<ClusterScene, "clients" | "sinks" | "sinkUrl" | "faultLog">,
+  parts: Pick<ClusterScene, "clients" | "sinks" | "sinkUrl" | "faultLog" | "ticks">,
 ): ClusterScene {
   const books: Books = readBooks(path);
   const recorded = new Map<Attempt, LogRecord & { readonly startedAt: number }>();

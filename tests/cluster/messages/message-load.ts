@@ -17,7 +17,7 @@ import { Random } from "../../crash/random.ts";
 import type { Check, Figure, Load, LoadRoom } from "../load.ts";
 import { AttemptLedger } from "./attempt-ledger.ts";
 import { auditMessages } from "./audit.ts";
-import { SCHEDULES, type Scheduled, scheduledWanted } from "./schedules.ts";
+import { type Query, SCHEDULES, type Scheduled, scheduledWanted, Ticker } from "./schedules.ts";
 
 /** Messages of every kind, those who change what holds for them, and their destinations; the same as in the crash test. */
 export class MessageLoad implements Load {
@@ -28,8 +28,9 @@ export class MessageLoad implements Load {
   readonly #requests: Requests;
   readonly #publishers: Publishers;
   readonly #operators: Operators;
+  readonly #ticker: Ticker;
 
-  constructor(room: LoadRoom) {
+  constructor(room: LoadRoom, query: Query) {
     this.#room = room;
     const { link, seed } = room;
     const ledger = this.#ledger;
@@ -38,6 +39,7 @@ export class MessageLoad implements Load {
     const wantedOf = (mark: string) => this.#wantedOf(mark);
     const sink = new Sink({ link, ledger: this.#attempts, wantedOf });
     const parts = { link, ledger, requests, sink, random };
+    this.#ticker = new Ticker(query, seed + 2);
     this.#requests = requests;
     this.#sink = sink;
     this.#operators = new Operators({ ...parts, onGone: (mark) => this.#publishers.forget(mark) });
@@ -64,7 +66,8 @@ export class MessageLoad implements Load {
   }
 
   get isQuiet(): boolean {
-    return this.#requests.open + this.#operators.busy + this.#sink.inFlight === 0;
+    const asking = this.#requests.open + this.#operators.busy + this.#sink.inFlight;
+    return asking === 0 && !this.#ticker.isBusy;
   }
 
   /** Resolves when whatever has to be there before the first message is there. */
@@ -89,13 +92,13 @@ export class MessageLoad implements Load {
     this.#operators.start();
   }
 
-  async #schedule({ scheduleId, isForGroup, queue, wanted, everyMs }: Scheduled): Promise<void> {
+  async #schedule({ scheduleId, isForGroup, queue, wanted }: Scheduled): Promise<void> {
     const destination = isForGroup ? GROUP : `${this.#sink.url}/scheduled`;
     const { response } = await this.#requests.insist({
       method: "POST",
       path: `/v2/schedules/${destination}`,
       headers: {
-        "upstash-cron": `@every ${everyMs / 1_000}s`,
+        "upstash-cron": "@every 24h",
         "upstash-schedule-id": scheduleId,
         "upstash-forward-x-mark": wanted.mark,
         "upstash-retries": String(wanted.retries),
@@ -109,19 +112,19 @@ export class MessageLoad implements Load {
 
   keepBusy(): void {
     this.#publishers.open();
+    this.#ticker.open();
   }
 
   settle(): void {
     this.#publishers.close();
     this.#operators.stop();
-    for (const { scheduleId } of SCHEDULES) {
-      void this.#requests.order("POST", `/v2/schedules/${scheduleId}/pause`);
-    }
+    this.#ticker.close();
   }
 
   stop(): void {
     this.#publishers.close();
     this.#operators.stop();
+    this.#ticker.close();
     this.#sink.stop();
   }
 
@@ -131,6 +134,7 @@ export class MessageLoad implements Load {
       sinks: this.#attempts,
       sinkUrl: this.#sink.url,
       faultLog: this.#room.faultLog,
+      ticks: this.#ticker.ticks,
     });
   }
 
@@ -143,11 +147,11 @@ export class MessageLoad implements Load {
     const { attempts } = this.#attempts;
     const confirmed = [...cancels.values()].filter(({ confirmedAt }) => confirmedAt !== null);
     const duplicates = [...publications.values()].reduce((sum, one) => sum + one.duplicates, 0);
-    const ticks = attempts.filter(({ scheduleId }) => scheduleId !== null);
+    const { ticks } = this.#ticker;
     return [
       { name: "accepted messages", count: acceptedCount, least: 30 * rounds },
       { name: "attempts", count: attempts.length, least: 30 * rounds },
-      { name: "attempts of schedules", count: ticks.length, least: rounds },
+      { name: "ticks", count: ticks.length, least: rounds },
       { name: "requests repeated", count: repeats, least: rounds / 2 },
       { name: "duplicates recognised", count: duplicates, least: rounds },
       { name: "confirmed cancels", count: confirmed.length, least: rounds },

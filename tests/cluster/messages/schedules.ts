@@ -1,18 +1,24 @@
 import { drawWanted, FIFO_QUEUES, GROUP_SIZE, type Wanted } from "../../crash/messages/plan.ts";
 import { Random } from "../../crash/random.ts";
 
-/** Schedules that tick as often as a cron expression can say. */
+/** Schedules whose own ticks are a day away; those that come are put into the database while the nodes run. */
 export interface Scheduled {
   readonly scheduleId: string;
-  readonly everyMs: number;
   readonly isForGroup: boolean;
   readonly queue: string | null;
   readonly wanted: Wanted;
 }
 
+/** An instant at which a schedule is to tick. Nobody knows whether one that is not certain is in the database. */
+export interface Tick {
+  readonly scheduleId: string;
+  readonly at: number;
+  readonly isCertain: boolean;
+}
+
 const random = new Random(7);
 
-function scheduled(name: string, options: Omit<Scheduled, "scheduleId" | "wanted">): Scheduled {
+function scheduled(name: string, options: Pick<Scheduled, "isForGroup" | "queue">): Scheduled {
   const wanted = drawWanted(`scheduled-${name}`, "scheduled", random);
   // Every tick has its own attempts, the first of which fails.
   const fate = { retries: 2, failures: 1, hasCallbacks: false };
@@ -20,10 +26,10 @@ function scheduled(name: string, options: Omit<Scheduled, "scheduleId" | "wanted
 }
 
 export const SCHEDULES: readonly Scheduled[] = [
-  scheduled("every-second", { everyMs: 1_000, isForGroup: false, queue: null }),
-  scheduled("another", { everyMs: 1_000, isForGroup: false, queue: null }),
-  scheduled("queued", { everyMs: 2_000, isForGroup: false, queue: FIFO_QUEUES[0] }),
-  scheduled("group", { everyMs: 3_000, isForGroup: true, queue: null }),
+  scheduled("one", { isForGroup: false, queue: null }),
+  scheduled("two", { isForGroup: false, queue: null }),
+  scheduled("queued", { isForGroup: false, queue: FIFO_QUEUES[0] }),
+  scheduled("group", { isForGroup: true, queue: null }),
 ];
 
 export function scheduledWanted(mark: string): Wanted | null {
@@ -33,4 +39,62 @@ export function scheduledWanted(mark: string): Wanted | null {
 /** Messages that one tick makes. */
 export function messagesOf({ isForGroup }: Scheduled): number {
   return isForGroup ? GROUP_SIZE : 1;
+}
+
+const TICK_PAUSE_MS = 300;
+const AHEAD_MS_MAX = 800;
+/** A tick that has come is behind; the schedule's own is this far away at least. */
+const DISTANT_MS = 3_600_000;
+
+/** Runs statements beside the nodes. */
+export type Query = (sql: string) => Promise<readonly unknown[]>;
+
+/** Lets every schedule tick about once a second: as soon as a tick has come, the next one is put in its place. */
+export class Ticker {
+  readonly ticks: Tick[] = [];
+  readonly #query: Query;
+  readonly #random: Random;
+  #isOpen = false;
+  #isBusy = false;
+
+  constructor(query: Query, seed: number) {
+    this.#query = query;
+    this.#random = new Random(seed);
+  }
+
+  get isBusy(): boolean {
+    return this.#isBusy;
+  }
+
+  open(): void {
+    if (this.#isOpen) return;
+    this.#isOpen = true;
+    void this.#run();
+  }
+
+  close(): void {
+    this.#isOpen = false;
+  }
+
+  async #run(): Promise<void> {
+    this.#isBusy = true;
+    while (this.#isOpen) {
+      for (const { scheduleId } of SCHEDULES) await this.#put(scheduleId);
+      await new Promise((resolve) => setTimeout(resolve, TICK_PAUSE_MS));
+    }
+    this.#isBusy = false;
+  }
+
+  async #put(scheduleId: string): Promise<void> {
+    const now = Date.now();
+    const at = now + this.#random.between(-AHEAD_MS_MAX, AHEAD_MS_MAX);
+    const sql = `UPDATE schedules SET "dueAt" = ${at} WHERE id = '${scheduleId}' AND "dueAt" > ${now + DISTANT_MS} RETURNING key`;
+    try {
+      const rows = await this.#query(sql);
+      if (rows.length > 0) this.ticks.push({ scheduleId, at, isCertain: true });
+    } catch {
+      // The database went away before or behind the commit.
+      this.ticks.push({ scheduleId, at, isCertain: false });
+    }
+  }
 }
