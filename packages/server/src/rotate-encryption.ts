@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { RepriseError } from "@reprise/protocol";
 import type { ServerConfig } from "./config.ts";
+import { createSystemHost } from "./host/system-host.ts";
 import { removeRemains } from "./store/encrypted-remains.ts";
 import { type RotationReport, rotateEncryption } from "./store/encrypted-rotation.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
@@ -17,9 +17,10 @@ export interface RotateDatabaseOptions {
  * @throws RepriseError `invalid_request` without keys, `storage_unavailable` while a server uses an embedded database.
  */
 export async function rotateDatabase(
-  { dataDir, encryption: settings }: Pick<ServerConfig, "dataDir" | "encryption">,
+  config: ServerConfig,
   options: RotateDatabaseOptions,
 ): Promise<RotationReport> {
+  const { dataDir, encryption: settings } = config;
   if (settings === null) {
     throw new RepriseError("invalid_request", {
       message:
@@ -27,12 +28,20 @@ export async function rotateDatabase(
     });
   }
   const path = join(dataDir, "reprise.db");
-  const store = await openSqliteStore({ path, now: () => Date.now() });
+  const host = createSystemHost({
+    logLevel: config.logLevel,
+    connectionsPerOrigin: config.perOriginMax,
+    egress: config.egress,
+  });
   let report: RotationReport;
   try {
-    report = await rotateEncryption(store, { ...options, settings, randomBytes });
+    const store = await openSqliteStore({ path, now: () => host.now() });
+    const randomBytes = (count: number) => host.randomBytes(count);
+    report = await rotateEncryption(store, { ...options, settings, randomBytes }).finally(() =>
+      store.close(),
+    );
   } finally {
-    await store.close();
+    await host.close();
   }
   // Free pages hold remains of what was clear.
   if (!options.isDecrypting) removeRemains(path);
