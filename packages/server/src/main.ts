@@ -184,7 +184,7 @@ async function serve(parts: Parts): Promise<RunningServer> {
   engine.start();
   connected.open(room);
   await bulkRunner.start();
-  const sweeper = new Sweeper({ host, store, limits: config });
+  const sweeper = new Sweeper({ host, store, engine, limits: config });
   sweeper.start();
   const watchdog = new Watchdog({ host, store, engine, limits: config });
   watchdog.start();
@@ -200,11 +200,11 @@ async function serve(parts: Parts): Promise<RunningServer> {
     diskWatch?.stop();
     await bulkRunner.stop();
     await watchdog.stop();
+    await sweeper.stop();
     connected.drain();
     await engine.stop(config.drainMs);
     const handedBackCount = engine.attemptsInFlight;
     await connected.close();
-    await sweeper.stop();
     await front.close();
     await store.close();
     parts.pulse.stop();

@@ -42,7 +42,7 @@ export async function missingDead(
 
 export function deadLetterNotFound(id: string): RepriseError {
   return new RepriseError("dead_letter_not_found", {
-    message: `there is no dead letter ${quoted(id)}; it may have been resumed, restarted, retried or deleted`,
+    message: `there is no dead letter ${quoted(id)}; it may have been resumed, restarted, retried or deleted, or its time is over`,
     details: { dlqId: id.slice(0, 80) },
   });
 }

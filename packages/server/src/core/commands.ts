@@ -23,11 +23,13 @@ export type Command =
   | RetryCallback
   | CancelCallback
   | DeleteDeadLetter
+  | HoldDeadLetter
   | PublishMessage
   | CancelMessage
   | ReleaseMessage
   | RetryDeadMessage
   | DeleteDeadMessage
+  | HoldDeadMessage
   | StartBulkAction
   | AdvanceBulkAction
   | UpsertQueue
@@ -109,6 +111,8 @@ export interface StartDelivery {
   readonly isOrphan: boolean;
   /** The end of the period in which a start was counted that, for sure, has not happened. */
   readonly unusedUntil?: number;
+  /** The node from which the message is taken over: its lease is over. Attempts of any other node are that node's. */
+  readonly takenFrom?: number;
 }
 
 export interface EndDelivery {
@@ -153,6 +157,15 @@ export interface CancelCallback {
 export interface DeleteDeadLetter {
   readonly type: "deleteDeadLetter";
   readonly deadLetterKey: number;
+  /** Given by retention: an entry goes only if it failed at this instant or earlier, and nobody holds it. */
+  readonly failedBefore?: number;
+}
+
+/** Keeps an entry from retention, or gives it back. */
+export interface HoldDeadLetter {
+  readonly type: "holdDeadLetter";
+  readonly deadLetterKey: number;
+  readonly isHeld: boolean;
 }
 
 /** Accepts a message for a URL, or one for each endpoint of a URL group. */
@@ -197,6 +210,15 @@ export interface RetryDeadMessage {
 export interface DeleteDeadMessage {
   readonly type: "deleteDeadMessage";
   readonly deadMessageKey: number;
+  /** As with dead letters of runs. */
+  readonly failedBefore?: number;
+}
+
+/** As with dead letters of runs. */
+export interface HoldDeadMessage {
+  readonly type: "holdDeadMessage";
+  readonly deadMessageKey: number;
+  readonly isHeld: boolean;
 }
 
 export interface StartBulkAction {
@@ -304,12 +326,14 @@ export interface Answers extends ScheduleAnswers, UrlGroupAnswers, WaitAnswers {
   readonly retryCallback: RunAnswer;
   readonly cancelCallback: RunAnswer;
   readonly deleteDeadLetter: null;
+  readonly holdDeadLetter: null;
   readonly publish: Published;
   /** `isNew` is false for a message that had been cancelled before, and is still in flight. */
   readonly cancelMessage: { readonly wasOpen: boolean; readonly isNew: boolean };
   readonly releaseMessage: null;
   readonly retryDeadMessage: { readonly messageKey: number };
   readonly deleteDeadMessage: null;
+  readonly holdDeadMessage: null;
   readonly startBulkAction: BulkActionRow;
   readonly advanceBulkAction: BulkActionRow;
   readonly upsertQueue: null;

@@ -1,13 +1,13 @@
 import { RepriseError } from "@reprise/protocol";
 import { dropWaits } from "./answer-wait.ts";
-import type { DeleteDeadLetter } from "./commands.ts";
+import type { DeleteDeadLetter, HoldDeadLetter } from "./commands.ts";
 import { GateBook } from "./gate-book.ts";
-import type { Change, DeadLetterRow, DeadLetterState, MessageRow } from "./rows.ts";
+import type { Change, DeadLetterRow, DeadLetterState, DeadMessageRow, MessageRow } from "./rows.ts";
 import { dropScheduled, type Leftovers } from "./run.ts";
 import { type RunGates, withGates } from "./run-gates.ts";
-import { type Context, remove, type Transition, update } from "./transition.ts";
+import { type Context, remove, type Transition, unchanged, update } from "./transition.ts";
 
-/** A dead letter is `open` until it is resumed, restarted or deleted; a closed one is history. See docs/state-machines.md#dead-letter. */
+/** A dead letter is `open` until it is resumed, restarted or deleted, or its time is over; a closed one is history. See docs/state-machines.md#dead-letter. */
 
 export interface DeadLetterCommandState extends RunGates {
   readonly deadLetter: DeadLetterRow | null;
@@ -21,14 +21,34 @@ export function decideDeleteDeadLetter(
   command: DeleteDeadLetter,
   context: Context,
 ): Transition<null> {
+  if (isSpared(deadLetter, command)) return unchanged(null);
   if (deadLetter?.state !== "open") throw deadLetterNotFound(command.deadLetterKey);
-  const end = { state: "deleted", nextRunKey: null } as const;
+  const state = command.failedBefore === undefined ? "deleted" : "expired";
+  const end = { state, nextRunKey: null } as const;
   const book = new GateBook(null, flows ?? []);
   const changes = [
     ...closeDeadLetter(deadLetter, failedMessage, end, context),
     ...dropLeftovers(leftovers, book, context),
   ];
   return withGates({ changes, effects: [], answer: null }, book);
+}
+
+/** What retention asks for is decided on the entry as it is now: it may have been handled or held meanwhile. */
+export function isSpared(
+  entry: Pick<DeadLetterRow | DeadMessageRow, "state" | "createdAt" | "isHeld"> | null,
+  { failedBefore }: { readonly failedBefore?: number },
+): boolean {
+  if (failedBefore === undefined) return false;
+  return entry?.state !== "open" || entry.isHeld === 1 || entry.createdAt > failedBefore;
+}
+
+export function decideHoldDeadLetter(
+  { deadLetter }: Pick<DeadLetterCommandState, "deadLetter">,
+  command: HoldDeadLetter,
+): Transition<null> {
+  if (deadLetter?.state !== "open") throw deadLetterNotFound(command.deadLetterKey);
+  const held: DeadLetterRow = { ...deadLetter, isHeld: command.isHeld ? 1 : 0 };
+  return { changes: [update("deadLetters", deadLetter, held)], effects: [], answer: null };
 }
 
 /** Nobody will resume the run: its calls that have not begun do not begin, and its waits are over. */
@@ -55,7 +75,8 @@ export function closeDeadLetter(
 
 export function deadLetterNotFound(key: number): RepriseError {
   return new RepriseError("dead_letter_not_found", {
-    message: "there is no such dead letter; it may have been resumed, restarted or deleted",
+    message:
+      "there is no such dead letter; it may have been resumed, restarted or deleted, or its time is over",
     details: { key },
   });
 }

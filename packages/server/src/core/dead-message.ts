@@ -1,10 +1,11 @@
 import { deadLetterId, RepriseError } from "@reprise/protocol";
-import type { DeleteDeadMessage, RetryDeadMessage } from "./commands.ts";
+import type { DeleteDeadMessage, HoldDeadMessage, RetryDeadMessage } from "./commands.ts";
+import { isSpared } from "./dead-letter.ts";
 import { type Envelope, type EnvelopeOverrides, parseEnvelope } from "./envelope.ts";
 import type { GateBook } from "./gate-book.ts";
 import { Acceptance } from "./publish.ts";
 import type { DeadMessageRow, EnvelopeRow } from "./rows.ts";
-import { type Context, type Transition, update } from "./transition.ts";
+import { type Context, type Transition, unchanged, update } from "./transition.ts";
 
 /** What people do with a message whose retries are used up. See docs/state-machines.md#dead-message. */
 
@@ -65,9 +66,20 @@ export function decideDeleteDeadMessage(
   command: DeleteDeadMessage,
   context: Context,
 ): Transition<null> {
+  if (isSpared(deadMessage, command)) return unchanged(null);
   if (!isOpen(deadMessage)) throw notFound(deadMessage, command);
-  const closed: DeadMessageRow = { ...deadMessage, state: "deleted", closedAt: context.now };
+  const state = command.failedBefore === undefined ? "deleted" : "expired";
+  const closed: DeadMessageRow = { ...deadMessage, state, closedAt: context.now };
   return { changes: [update("deadMessages", deadMessage, closed)], effects: [], answer: null };
+}
+
+export function decideHoldDeadMessage(
+  { deadMessage }: DeadMessageState,
+  command: HoldDeadMessage,
+): Transition<null> {
+  if (!isOpen(deadMessage)) throw notFound(deadMessage, command);
+  const held: DeadMessageRow = { ...deadMessage, isHeld: command.isHeld ? 1 : 0 };
+  return { changes: [update("deadMessages", deadMessage, held)], effects: [], answer: null };
 }
 
 function isOpen(deadMessage: DeadMessageRow | null): deadMessage is DeadMessageRow {
@@ -83,7 +95,7 @@ function notFound(
       ? "such dead message"
       : `dead message ${deadLetterId({ failedAt: deadMessage.createdAt, key: deadMessage.key })}`;
   return new RepriseError("dead_letter_not_found", {
-    message: `there is no ${name} any more; it has been retried or deleted`,
+    message: `there is no ${name} any more; it has been retried or deleted, or its time is over`,
     details: { key: deadMessageKey },
   });
 }

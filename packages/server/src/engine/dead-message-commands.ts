@@ -1,6 +1,8 @@
 import type { RetryDeadMessage } from "../core/commands.ts";
+import { decideHoldDeadLetter } from "../core/dead-letter.ts";
 import {
   decideDeleteDeadMessage,
+  decideHoldDeadMessage,
   decideRetryDeadMessage,
   retryEnvelope,
 } from "../core/dead-message.ts";
@@ -10,7 +12,7 @@ import type { Handlers } from "./handlers.ts";
 import { bookOf, wantGates } from "./message-commands.ts";
 import type { WorkingSet } from "./working-set.ts";
 
-/** Loads and asks for what concerns dead messages. */
+/** Loads and asks for what concerns dead messages, and the hold of any dead letter. */
 
 /** Keys of the new message: its own, that of its log row, its place in a line; and those of a new queue and flow control. */
 const KEYS_OF_RETRY = 5;
@@ -48,6 +50,26 @@ export const deadMessageHandlers: Handlers = {
     decide(command, { work, context }) {
       const deadMessage = work.get("deadMessages", command.deadMessageKey);
       return decideDeleteDeadMessage({ deadMessage }, command, context);
+    },
+  },
+  holdDeadMessage: {
+    want(command, wants) {
+      wants.deadMessages.add(command.deadMessageKey);
+    },
+    keysNeeded: () => 0,
+    decide(command, { work }) {
+      const deadMessage = work.get("deadMessages", command.deadMessageKey);
+      return decideHoldDeadMessage({ deadMessage }, command);
+    },
+  },
+  holdDeadLetter: {
+    want(command, wants) {
+      wants.deadLetters.add(command.deadLetterKey);
+    },
+    keysNeeded: () => 0,
+    decide(command, { work }) {
+      const deadLetter = work.get("deadLetters", command.deadLetterKey);
+      return decideHoldDeadLetter({ deadLetter }, command);
     },
   },
 };

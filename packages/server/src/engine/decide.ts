@@ -103,7 +103,10 @@ export function decide(command: Command, room: DecisionRoom): Transition<Answers
   }
 }
 
-type DeadLetterCommand = Extract<Command, { readonly deadLetterKey: number }>;
+type DeadLetterCommand = Exclude<
+  Extract<Command, { readonly deadLetterKey: number }>,
+  { readonly type: "holdDeadLetter" }
+>;
 
 function decideAboutDeadLetter(
   command: DeadLetterCommand,

@@ -1,5 +1,6 @@
 import { isIdleFlow } from "../core/flow-control.ts";
 import type { Condition, Store } from "../store/store.ts";
+import type { Tally } from "./retention-room.ts";
 
 /** Keys of flow control that one transaction looks at. */
 const KEYS_MAX = 100;
@@ -16,8 +17,10 @@ export async function deleteIdleFlowControls(
   store: Store,
   now: number,
   afterKey: number,
+  tally?: Tally,
 ): Promise<number | null> {
-  return store.transaction(async (transaction) => {
+  const { next, deleted } = await store.transaction(async (transaction) => {
+    let deleted = 0;
     const query = { order: "ascending", limit: KEYS_MAX } as const;
     const flows = await transaction.list("flowControls", { ...query, where: [], afterKey });
     for (const { key, name } of flows.filter((flow) => isIdleFlow(flow, now))) {
@@ -28,7 +31,10 @@ export async function deleteIdleFlowControls(
       const one = { where: needed, order: "ascending", limit: 1 } as const;
       if ((await transaction.list("messages", one)).length > 0) continue;
       await transaction.write([{ type: "delete", table: "flowControls", key }]);
+      deleted += 1;
     }
-    return flows.length < KEYS_MAX ? null : (flows.at(-1)?.key ?? null);
+    return { next: flows.length < KEYS_MAX ? null : (flows.at(-1)?.key ?? null), deleted };
   });
+  tally?.add("flowControls", deleted);
+  return next;
 }

@@ -94,12 +94,23 @@ const SETTINGS = {
   connectedParallelismMax: ["REPRISE_CONNECTED_PARALLELISM_MAX", 1_000, { min: 1, max: 100_000 }],
   /** A connection of an app that gave no sign of life for so long is lost. */
   connectedSilenceMs: ["REPRISE_CONNECTED_SILENCE", 30_000, { msMax: DAY_MS }],
+  // Several servers.
+  /** How long the messages of a node stay its own that gives no sign of life. */
+  nodeLeaseMs: ["REPRISE_NODE_LEASE", 15_000, { msMax: 600_000 }],
+  /** How often a node looks for what others have done, or have left undone. */
+  pollMs: ["REPRISE_POLL_INTERVAL", 1_000, { msMax: 60_000 }],
   // Storage.
   /** Part of the disk that may be used, by anybody, before new messages are refused. */
   diskPercentMax: ["REPRISE_DISK_PERCENT_MAX", 95, { min: 1, max: 100 }],
   /** How long a finished message and its log are kept. */
   logRetentionMs: ["REPRISE_LOG_RETENTION", 14 * DAY_MS, { msMax: 10 * YEAR_MS }],
-  /** How long a dead message that was handled, and a bulk action that is done, are kept. */
+  /** How long a run is kept after its end, unless it waits in the dead letter queue. */
+  runRetentionMs: ["REPRISE_RUN_RETENTION", 14 * DAY_MS, { msMax: 10 * YEAR_MS }],
+  /** How long an entry stays in a dead letter queue that nobody handles and nobody holds. */
+  deadLetterRetentionMs: ["REPRISE_DEAD_LETTER_RETENTION", 90 * DAY_MS, { msMax: 10 * YEAR_MS }],
+  /** Above it the oldest of what has ended goes before its time; 0 is no limit. */
+  storageBytesMax: ["REPRISE_STORAGE_BYTES_MAX", 0, { min: 0, max: 2 ** 50 }],
+  /** How long a dead letter that was handled, and a bulk action that is done, are kept. */
   closedRetentionMs: ["REPRISE_CLOSED_RETENTION", 7 * DAY_MS, { msMax: 10 * YEAR_MS }],
 } as const satisfies Readonly<Record<string, LimitSetting>>;
 

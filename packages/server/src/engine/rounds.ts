@@ -11,14 +11,16 @@ export interface RoundsOptions {
   readonly everyMs: number;
   /** Event of the log when a step fails; the next round tries again. */
   readonly failure: string;
+  /** How many times as long as it has worked it rests behind a round; twenty times when not given. */
+  readonly restTimes?: number;
   readonly onEnd?: () => void;
 }
 
 /** Between two steps of a round, so that requests never wait for more than one. */
 const STEP_MS = 25;
 
-/** Rounds rest so many times as long as they have worked: a large table must not take more than a twentieth of the time. */
-const REST = 20;
+/** A large table must not take more than a twentieth of the time. */
+const REST_TIMES = 20;
 
 /** Looks through tables again and again, a little at a time. The first round begins when the server has had time to take over its work. */
 export class Rounds {
@@ -69,9 +71,9 @@ export class Rounds {
   }
 
   #end(): void {
-    const { everyMs, onEnd } = this.#options;
+    const { everyMs, restTimes = REST_TIMES, onEnd } = this.#options;
     onEnd?.();
-    const restMs = Math.max(everyMs, REST * this.#workedMs);
+    const restMs = Math.max(everyMs, restTimes * this.#workedMs);
     this.#workedMs = 0;
     this.#plan(restMs, () => this.#go(0, 0));
   }

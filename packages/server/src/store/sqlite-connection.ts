@@ -34,7 +34,9 @@ function ownSqliteVersion(): string {
  */
 export function openWriter(path: string): DatabaseSync {
   const database = open(path, false);
-  database.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA wal_autocheckpoint = 0`);
+  // A new file takes these on in this order, and an old one keeps what it has: only then can it ever be made shorter.
+  database.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL`);
+  database.exec("PRAGMA wal_autocheckpoint = 0");
   const mode = database.prepare("PRAGMA journal_mode = WAL").get()?.journal_mode;
   if (path !== ":memory:" && mode !== "wal") {
     database.close();

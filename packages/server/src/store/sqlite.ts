@@ -8,12 +8,14 @@ import { checkSqliteVersion, openReader, openWriter } from "./sqlite-connection.
 import { isOutcomeUnknown, isSyncFailure, toStoreError } from "./sqlite-errors.ts";
 import { prepareDirectory, prepareFile } from "./sqlite-files.ts";
 import { type DirectoryLock, lockDirectory } from "./sqlite-lock.ts";
+import { SqliteSpace } from "./sqlite-space.ts";
 import { type MutableCounters, SqliteStatements } from "./sqlite-statements.ts";
 import type {
   Condition,
   DueTable,
   LookupValue,
   Query,
+  Space,
   Store,
   StoreCounters,
   Transaction,
@@ -84,11 +86,17 @@ class SqliteStore implements Store {
   /** The lock of the directory keeps everybody else out. */
   readonly isShared = false;
   readonly hints = null;
+  readonly space: Space = {
+    use: () => this.#read(() => this.#readSpace.use()),
+    release: () => this.#enqueue(async () => this.#release()),
+  };
   readonly counters: StoreCounters;
   readonly #parts: SqliteParts;
   readonly #counters: MutableCounters = { rowsRead: 0, rowsWritten: 0, commits: 0 };
   readonly #writes: SqliteStatements;
   readonly #reads: SqliteStatements | null;
+  readonly #readSpace: SqliteSpace;
+  readonly #writeSpace: SqliteSpace;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   readonly #rollback: StatementSync;
@@ -106,6 +114,8 @@ class SqliteStore implements Store {
     this.counters = this.#counters;
     this.#writes = new SqliteStatements(writer, this.#counters);
     this.#reads = reader === undefined ? null : new SqliteStatements(reader, this.#counters);
+    this.#writeSpace = new SqliteSpace(writer);
+    this.#readSpace = reader === undefined ? this.#writeSpace : new SqliteSpace(reader);
     this.#begin = writer.prepare("BEGIN IMMEDIATE");
     this.#commit = writer.prepare("COMMIT");
     this.#rollback = writer.prepare("ROLLBACK");
@@ -193,6 +203,20 @@ class SqliteStore implements Store {
     }
     this.#keep();
     return result;
+  }
+
+  #release(): void {
+    this.#beginTransaction();
+    try {
+      this.#writeSpace.release();
+    } catch (error) {
+      const failure = toStoreError(error, "give space back");
+      this.#undo(failure);
+      throw failure;
+    }
+    // Pages were written, although no row was: the file becomes shorter when they have left the log.
+    this.#writesChecked -= CHECKPOINT_CHECK_WRITES;
+    this.#keep();
   }
 
   #beginTransaction(): void {

@@ -17,9 +17,23 @@ export interface Store extends Reader {
   readonly isShared: boolean;
   /** How processes that share the database wake one another; null when nobody else is there. */
   readonly hints: Hints | null;
+  /** What the database takes on the disk; absent when it is a server's, which looks after that itself. */
+  readonly space?: Space;
   /** Rows read and written since the store was opened; tests assert that a step's cost does not grow. */
   readonly counters: StoreCounters;
   close(): Promise<void>;
+}
+
+export interface Space {
+  use(): Promise<SpaceUse>;
+  /** Gives a little of what is free back to the file system, in one short transaction. */
+  release(): Promise<void>;
+}
+
+export interface SpaceUse {
+  readonly bytesUsed: number;
+  /** In the file of the database, for rows to come. */
+  readonly bytesFree: number;
 }
 
 /** Short texts to all processes that share a database, sent at once and kept nowhere. One may be lost: what it says is found by polling, too. */
@@ -40,7 +54,7 @@ export interface StoreCounters {
  * it is over, in order of their keys, so that what was read holds until the commit.
  */
 export interface Reader {
-  /** The clock of the database, epoch ms: one for all processes that share it. */
+  /** The clock of the database at this very moment, epoch ms: one for all processes that share it. */
   now(): Promise<number>;
   /** Rows by key, in no promised order; unknown keys are left out. */
   get<T extends TableName>(table: T, keys: readonly number[]): Promise<readonly Tables[T][]>;
@@ -73,7 +87,10 @@ export interface Transaction extends Reader {
     limit: number,
     holder: number | null,
   ): Promise<readonly Tables[T][]>;
-  /** At most `limit` messages that wait at `gate`, by `waitOrder`, locked against other claimants. Sees what was written. */
+  /**
+   * At most `limit` messages that wait at `gate`, by `waitOrder`, locked against other claimants. Sees what was written. A line keeps its
+   * order: nobody is taken from behind a message that somebody else has locked.
+   */
   claimWaiting(gate: string, limit: number): Promise<readonly Tables["messages"][]>;
   /** Reserves `count` keys or a few more for ever, in spans that rise. Keys are unique over all tables; a later reservation gets higher ones. */
   reserveKeys(count: number): Promise<readonly KeySpan[]>;

@@ -1,0 +1,56 @@
+import type { Change, TableName } from "../core/rows.ts";
+import type { Host } from "../host/host.ts";
+import type { Store } from "../store/store.ts";
+import type { Engine } from "./engine.ts";
+
+/** What everything that deletes old rows has around it, and what all of it has in common. */
+export interface RetentionRoom {
+  readonly host: Host;
+  readonly store: Store;
+  readonly engine: Pick<Engine, "execute">;
+  readonly tally: Tally;
+}
+
+/** What retention has taken away: entries of the dead letter queues that expired, and whatever had ended long enough. */
+export type Swept =
+  | "runs"
+  | "messages"
+  | "expiredDeadLetters"
+  | "expiredDeadMessages"
+  | "closedDeadMessages"
+  | "dedups"
+  | "bulkActions"
+  | "flowControls";
+
+/** Counts what goes, from the start of the server on. */
+export class Tally {
+  readonly #counts: Record<Swept, number> = {
+    runs: 0,
+    messages: 0,
+    expiredDeadLetters: 0,
+    expiredDeadMessages: 0,
+    closedDeadMessages: 0,
+    dedups: 0,
+    bulkActions: 0,
+    flowControls: 0,
+  };
+
+  /** Only after the commit: a transaction may be run again, or fail. */
+  add(what: Swept, count: number): void {
+    this.#counts[what] += count;
+  }
+
+  get counts(): Readonly<Record<Swept, number>> {
+    return { ...this.#counts };
+  }
+}
+
+/** Rows that one transaction deletes, give or take the last message or run. */
+export const ROWS_MAX = 500;
+
+/** Rows that one step looks at. */
+export const PAGE_ROWS = 200;
+
+export function deletion(table: TableName, { key }: { readonly key: number }): Change {
+  return { type: "delete", table, key };
+}
