@@ -69,6 +69,7 @@ export class ServerProcess {
       perOriginMax: 50,
       parallelismMax: 2_000,
       responseBytesMax: 100_000,
+      pollMs: 1_000,
       ...parts.limits,
     };
     const settings = {

@@ -283,6 +283,7 @@ export function createEngine(
       attemptTimeoutMs: config.attemptTimeoutMs,
       perOriginMax: config.perOriginMax,
       parallelismMax: config.parallelismMax,
+      pollMs: config.pollMs,
       responseBytesMax: config.responseBytesMax,
       ...limits,
     },

@@ -170,6 +170,7 @@ export async function createWorld(
     historyCharsMax: 1_000_000,
     lingerMs: 0,
     storeRetryMs: 1,
+    pollMs: 1_000,
     claimMax: 100,
   };
   const settings = {

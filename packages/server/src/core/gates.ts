@@ -36,6 +36,15 @@ export function originGate(origin: string): string {
   return `origin:${origin}`;
 }
 
+export function isOriginGate(gate: string): boolean {
+  return gate.startsWith("origin:");
+}
+
+/** The origin whose gate this is; null for the gate of a queue or a flow control. */
+export function originOfGate(gate: string): string | null {
+  return isOriginGate(gate) ? gate.slice("origin:".length) : null;
+}
+
 /** The scheme and authority of a URL; cheap, because it runs for every attempt. */
 export function originOf(url: string): string {
   const end = url.indexOf("/", url.indexOf("://") + 3);

@@ -62,6 +62,11 @@ export function startAttempt(
   };
 }
 
+/** Whether it holds a place that somebody else may be waiting for. */
+export function isGated({ ticketKey, flowControlKey }: MessageRow): boolean {
+  return ticketKey !== null || flowControlKey !== null;
+}
+
 /** When the attempt that is in flight began. */
 export function attemptStartedAt({ dueAt }: MessageRow, attemptTimeoutMs: number): number {
   return dueAt - attemptTimeoutMs - LEASE_MARGIN_MS;

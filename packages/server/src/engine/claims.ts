@@ -7,6 +7,7 @@ import { update } from "../core/transition.ts";
 import type { Transaction } from "../store/store.ts";
 import type { Group, GroupRoom } from "./group.ts";
 import type { Request } from "./inbox.ts";
+import { takeOverDead } from "./takeover.ts";
 import type { WorkingSet } from "./working-set.ts";
 
 /** Finds what is due, and what an earlier process or a transaction of unknown fate has left behind. */
@@ -22,6 +23,7 @@ export interface Taken {
   /** Gates behind which the clock, or this start, may let somebody go. */
   readonly gates: readonly string[];
   readonly hasMore: boolean;
+  readonly takenOverCount: number;
 }
 
 /** Schedules that tick in one transaction: each may have a hundred endpoints, and a body as long as any. */
@@ -34,7 +36,12 @@ export async function takeDue(group: Group, taking: Taking): Promise<Taken> {
     requests.push(...(await findOrphans(taking)));
     gates.push(...(await taking.transaction.waitingGates()));
   }
-  if (!group.isClaiming) return { requests, gates, hasMore: false };
+  const orphanCount = requests.length;
+  if (group.takeover !== null) {
+    requests.push(...(await takeOverDead(group.takeover, taking)));
+  }
+  const takenOverCount = requests.length - orphanCount;
+  if (!group.isClaiming) return { requests, gates, takenOverCount, hasMore: false };
   const { transaction, room } = taking;
   const { now, nodeKey } = room.context;
   const due = await transaction.claimDue("messages", now, room.claimMax, nodeKey);
@@ -54,17 +61,39 @@ export async function takeDue(group: Group, taking: Taking): Promise<Taken> {
   }
   const isFull = [due, flows, waits].some((rows) => rows.length === room.claimMax);
   const hasMore = isFull || ticks.length === ticksMax;
-  return { requests, gates, hasMore };
+  return { requests, gates, takenOverCount, hasMore };
 }
 
-async function findOrphans({ work, transaction, room }: Taking): Promise<readonly Request[]> {
-  const orphans = await transaction.find("messages", "pendingByState", [["active"], ["canceling"]]);
+async function findOrphans(taking: Taking): Promise<readonly Request[]> {
+  const { work, room } = taking;
+  const orphans = await listHeld(taking);
   const lost = orphans
     .filter((message) => !isInFlight(message, room))
     .toSorted((a, b) => a.key - b.key);
   work.addLoaded("messages", [], lost);
   return lost.map(({ key }) => startRequest(key, true));
 }
+
+/** Attempts that nobody but this node can be making. */
+async function listHeld({ transaction, room }: Taking): Promise<readonly MessageRow[]> {
+  const { nodeKey } = room.context;
+  const started = [["active"], ["canceling"]] as const;
+  if (nodeKey === null) return transaction.find("messages", "pendingByState", started);
+  const own = await transaction.find("messages", "byNode", [[nodeKey]]);
+  // What a server has left behind that was alone.
+  const unnamed = await transaction.list("messages", {
+    where: [
+      { type: "in", column: "state", values: started.flat() },
+      { type: "in", column: "nodeKey", values: [null] },
+    ],
+    order: "ascending",
+    limit: UNNAMED_MAX,
+  });
+  return [...own, ...unnamed];
+}
+
+/** The rest is found when its leases end. */
+const UNNAMED_MAX = 1_000;
 
 /** When the next claim has something to take. What is due behind a claim could not be decided on: it must not spin. */
 export async function findNextDue(
@@ -92,8 +121,9 @@ export function isInFlight(message: MessageRow, { inFlight }: GroupRoom): boolea
   return isStarted && inFlight.get(message.key) === message.leaseToken;
 }
 
-export function startRequest(messageKey: number, isOrphan: boolean): Request {
-  return quietly({ type: "startDelivery", messageKey, isOrphan });
+export function startRequest(messageKey: number, isOrphan: boolean, takenFrom?: number): Request {
+  const command = { type: "startDelivery", messageKey, isOrphan } as const;
+  return quietly(takenFrom === undefined ? command : { ...command, takenFrom });
 }
 
 function quietly(command: Command): Request {

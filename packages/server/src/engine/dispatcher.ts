@@ -7,6 +7,7 @@ import { answerFieldOf, isAnswer, isSuccess, type Outcome } from "../core/outcom
 import type { EnvelopeRow, MessageRow } from "../core/rows.ts";
 import type { Host, OutgoingRequest } from "../host/host.ts";
 import type { Reader } from "../store/store.ts";
+import type { Standing } from "./cluster.ts";
 import { type ConnectedApps, noConnectedApps } from "./connected-apps.ts";
 import { type Draft, draftOf, listOf } from "./draft.ts";
 import { Exchange, Exchanges } from "./exchanges.ts";
@@ -48,6 +49,12 @@ export interface DispatcherOptions {
   readonly isWanted: (delivery: Delivery) => boolean;
   /** Takes the outcome of every attempt, with the delivery that it is about. */
   readonly onEnd: (command: EndDelivery, delivery: Delivery) => void;
+  /** Whether this node holds what it has taken: asked right before an attempt begins. */
+  readonly mayBegin: () => boolean;
+  /** It does not: the message is for whoever takes over. */
+  readonly onLapsed: (delivery: Delivery) => void;
+  /** What a delivery may do that had to wait here; null where nobody else can have changed anything. */
+  readonly standingOf: (delivery: Delivery) => Promise<Standing> | null;
   /** An attempt could not be made for a reason of our own. */
   readonly onUnsent: (messageKey: number) => void;
   /** It is too late to begin: the start has to be counted again. */
@@ -89,7 +96,7 @@ export class Dispatcher {
   deliver(delivery: Delivery): void {
     if (this.#isStopped) return;
     const origin = originOf(delivery.message.url);
-    if (this.#lines.enter(origin, delivery)) this.#begin(origin, delivery);
+    if (this.#lines.enter(origin, delivery)) this.#begin(origin, delivery, false);
   }
 
   /** Attempts in flight. */
@@ -156,8 +163,8 @@ export class Dispatcher {
     });
   }
 
-  #begin(origin: string, delivery: Delivery): void {
-    void this.#attempt(delivery).finally(() => this.#end(origin));
+  #begin(origin: string, delivery: Delivery, hasWaited: boolean): void {
+    void this.#attempt(delivery, hasWaited).finally(() => this.#end(origin));
   }
 
   #end(origin: string): void {
@@ -175,17 +182,18 @@ export class Dispatcher {
 
   #beginNext(): void {
     for (let next = this.#lines.next(); next !== null; next = this.#lines.next()) {
-      this.#begin(originOf(next.message.url), next);
+      this.#begin(originOf(next.message.url), next, true);
     }
   }
 
-  async #attempt(delivery: Delivery): Promise<void> {
+  async #attempt(delivery: Delivery, hasWaited: boolean): Promise<void> {
     const { host, onEnd } = this.#options;
     const { message } = delivery;
     let ended: Ended | null;
     this.#preparing.add(delivery);
     try {
-      ended = await this.#send(delivery);
+      const standing = hasWaited ? this.#options.standingOf(delivery) : null;
+      ended = await this.#send(delivery, standing === null ? "begin" : await standing);
     } catch (cause) {
       this.#preparing.delete(delivery);
       // A fault of ours (an unreadable store) must not burn the app's retries.
@@ -197,14 +205,22 @@ export class Dispatcher {
   }
 
   /** Null when the message was taken away before the request was made, or when it is too late to begin. */
-  async #send(delivery: Delivery): Promise<Ended | null> {
-    const { host } = this.#options;
-    const { message } = delivery;
-    const draft = await draftOf(delivery, this.#options);
+  async #send(delivery: Delivery, standing: Standing): Promise<Ended | null> {
+    const { host, mayBegin, onLapsed, onLate, onReturn } = this.#options;
+    const { message, startUntil } = delivery;
+    const draft = standing === "begin" ? await draftOf(delivery, this.#options) : null;
     if (!this.#preparing.delete(delivery)) return null;
     const startedAt = host.now();
-    if (delivery.startUntil !== null && startedAt >= delivery.startUntil) {
-      this.#options.onLate(message.key);
+    if (!mayBegin()) {
+      onLapsed(delivery);
+      return null;
+    }
+    if (standing === "late" || (startUntil !== null && startedAt >= startUntil)) {
+      onLate(message.key);
+      return null;
+    }
+    if (draft === null) {
+      onReturn([delivery]);
       return null;
     }
     const exchange = new Exchange(delivery, startedAt, draft.timeoutMs);
@@ -216,7 +232,7 @@ export class Dispatcher {
     } finally {
       this.#exchanges.close(exchange);
     }
-    this.#options.onReturn([delivery]);
+    onReturn([delivery]);
     return null;
   }
 

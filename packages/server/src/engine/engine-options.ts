@@ -4,6 +4,7 @@ import type { Host } from "../host/host.ts";
 import type { Store } from "../store/store.ts";
 import type { ConnectedApps } from "./connected-apps.ts";
 import type { DispatcherLimits, RunDelivery } from "./dispatcher.ts";
+import type { NodeLease } from "./node-lease.ts";
 import type { Observer } from "./observer.ts";
 import type { SigningKeys } from "./signer.ts";
 
@@ -15,6 +16,8 @@ export interface EngineOptions {
   readonly region?: string | null;
   /** Apps that are reached over connections of their own; none when not given. */
   readonly connected?: ConnectedApps;
+  /** This node's place among those that share the store; none for a server that is alone. */
+  readonly lease?: NodeLease;
   /** Counts what happens; nobody when not given. */
   readonly observer?: Observer;
   /** Looks at commands from outside before they are executed, and throws to refuse them. */
@@ -44,4 +47,6 @@ export interface EngineLimits extends DispatcherLimits {
   /** Pause before work is tried again that the store has refused. */
   readonly storeRetryMs: number;
   readonly claimMax: number;
+  /** How often a node looks for what others have done or left undone. */
+  readonly pollMs: number;
 }

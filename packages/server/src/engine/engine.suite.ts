@@ -39,6 +39,7 @@ export const limits: EngineLimits = {
   inlineCharsMax: 4 * 1024 * 1024,
   lingerMs: 20,
   storeRetryMs: 1_000,
+  pollMs: 1_000,
   claimMax: 500,
   perOriginMax: 50,
   parallelismMax: 2_000,

@@ -1,12 +1,14 @@
-import { hash } from "node:crypto";
 import { RepriseError } from "@reprise/protocol";
 import type { Answers, Command, EndDelivery } from "../core/commands.ts";
 import { connectedApp } from "../core/connected-name.ts";
-import { originGate } from "../core/gates.ts";
-import type { Context } from "../core/transition.ts";
+import { originGate, originOfGate } from "../core/gates.ts";
+import type { MessageRow } from "../core/rows.ts";
 import type { Timer } from "../host/host.ts";
+import { Alarm } from "./alarm.ts";
 import { toAnswer } from "./answer.ts";
+import { Cluster, type Findings } from "./cluster.ts";
 import { ConfigCache } from "./config-cache.ts";
+import { contextOf } from "./context.ts";
 import { type Delivery, Dispatcher, type RunDelivery } from "./dispatcher.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import type { Exchange } from "./exchanges.ts";
@@ -23,10 +25,9 @@ import { History } from "./history.ts";
 import { Inbox, type Request } from "./inbox.ts";
 import { KeyRange } from "./key-range.ts";
 import { noObserver } from "./observer.ts";
+import { Pump } from "./pump.ts";
+import type { Takeover } from "./takeover.ts";
 import { WarmProcesses } from "./warm-processes.ts";
-
-/** Turns of the event loop that a group may wait for more requests. */
-const GATHER_TURNS_MAX = 5;
 
 /**
  * Applies commands. What arrives while a transaction runs becomes the next one together (group commit); nothing is answered
@@ -42,7 +43,7 @@ export class Engine {
   readonly #inFlight = new Map<number, number>();
   readonly #warm = new WarmProcesses();
   readonly history: History;
-  #isRunning = false;
+  readonly #pump: Pump;
   #isStopped = false;
   /** True once nothing is recorded any more: whatever still ends belongs to the next process. */
   #isClosed = false;
@@ -50,19 +51,61 @@ export class Engine {
   #isRecoveryWanted = true;
   /** Gates whose lines have somebody left to call. */
   #openGates = new Set<string>();
+  /** What dead nodes have left, as it was found last. */
+  #takeover: Takeover | null = null;
+  /** The other nodes; null for a server that is alone. */
+  readonly #cluster: Cluster | null;
+  /** What this node does about what it finds at others. */
+  readonly #findings: Findings = {
+    due: (dueAt) => this.#alarm.wakeBy(dueAt),
+    waiting: (gates) => {
+      for (const gate of gates) if (this.#isServed(gate)) this.#openGate(gate);
+    },
+    left: (takeover) => {
+      this.#takeover = takeover;
+      this.#pump.start();
+    },
+    recalled: (recall) => {
+      if (recall.type === "recall" && !this.#inFlight.has(recall.messageKey)) return;
+      this.#recall(recall);
+      this.#pump.start();
+    },
+    runEnded: (runKey) => {
+      this.#dropWaiting(runKey);
+      this.#options.connected?.abort(runKey);
+      this.#pump.start();
+    },
+    lost: () => {
+      for (const { message } of this.#dispatcher.recall(() => true)) this.#forget(message);
+    },
+  };
   /** Never later than the earliest `dueAt` in the store, unless a claim is wanted: each claim finds that instant anew. */
-  #alarm: { readonly dueAt: number; readonly timer: Timer } | null = null;
+  readonly #alarm: Alarm;
   /** Runs until it ends, whatever is committed meanwhile: a timer for every outcome would cost more than an idle look. */
   #linger: Timer | null = null;
-  #retry: Timer | null = null;
-  #onIdle: (() => void) | null = null;
 
   constructor(options: EngineOptions) {
-    const { host, store, limits, keys } = options;
+    const { host, store, limits, keys, lease } = options;
     this.#options = options;
     this.#inbox = new Inbox(limits);
     this.#configs = new ConfigCache(limits.configCacheEntriesMax);
-    this.#keyRange = new KeyRange();
+    this.#keyRange = new KeyRange(store.isShared);
+    this.#pump = new Pump({
+      host,
+      inbox: this.#inbox,
+      hasWork: () => this.#hasWork(),
+      runOne: () => this.#runOne(),
+      retryMs: limits.storeRetryMs,
+    });
+    this.#alarm = new Alarm(host, () => {
+      this.#isClaimWanted = true;
+      this.#pump.start();
+    });
+    const { pollMs } = limits;
+    this.#cluster =
+      lease === undefined
+        ? null
+        : new Cluster({ host, store, lease, pollMs, findings: this.#findings });
     this.history = new History(store, limits.historyCharsMax);
     this.#dispatcher = new Dispatcher({
       host,
@@ -73,15 +116,19 @@ export class Engine {
       region: options.region ?? null,
       ...(options.connected === undefined ? {} : { connected: options.connected }),
       isWanted: ({ message }) => this.#inFlight.get(message.key) === message.leaseToken,
+      mayBegin: () => lease?.holds() ?? true,
+      standingOf: (delivery) => this.#cluster?.standingOf(delivery) ?? null,
       onEnd: (command, delivery) => this.#takeOutcome(command, delivery),
       onUnsent: (messageKey) => this.#giveBack(messageKey),
+      // Whoever takes over what this node held finds it.
+      onLapsed: ({ message }) => this.#forget(message),
       onLate: (messageKey) => {
         this.#restart(messageKey);
-        this.#pump();
+        this.#pump.start();
       },
       onReturn: (deliveries) => {
         this.#takeBack(deliveries);
-        this.#pump();
+        this.#pump.start();
       },
       onRoom: (origin) => this.#openGate(originGate(origin)),
       warm: this.#warm,
@@ -115,7 +162,14 @@ export class Engine {
 
   /** Takes over what an earlier process left behind and begins to deliver. */
   start(): void {
-    this.#pump();
+    this.#pump.start();
+    this.#cluster?.start();
+  }
+
+  /** Whether those who wait at a gate could go on from here. */
+  #isServed(gate: string): boolean {
+    const origin = originOfGate(gate);
+    return origin === null || !this.#dispatcher.isFull(origin);
   }
 
   /**
@@ -125,7 +179,7 @@ export class Engine {
   async execute<C extends Command>(commands: readonly C[]): Promise<readonly Answers[C["type"]][]> {
     if (this.#isStopped) throw shuttingDown();
     this.#options.admit?.(commands);
-    const answers = await this.#inbox.add(commands, () => this.#pump());
+    const answers = await this.#inbox.add(commands, () => this.#pump.start());
     // The inbox answers each command in its place with what `decide` gave for its type.
     return answers as readonly Answers[C["type"]][];
   }
@@ -142,15 +196,10 @@ export class Engine {
       });
     });
     this.#isStopped = true;
-    this.#alarm?.timer.cancel();
+    this.#alarm.stop();
+    await this.#cluster?.stop();
     this.#linger?.cancel();
-    this.#retry?.cancel();
-    this.#pump();
-    if (this.#isRunning) {
-      await new Promise<void>((resolve) => {
-        this.#onIdle = resolve;
-      });
-    }
+    await this.#pump.stop();
     this.#isClosed = true;
     for (const request of this.#inbox.clear()) request.reject(shuttingDown());
   }
@@ -167,14 +216,14 @@ export class Engine {
     if (delivery.kind === "run") this.#warm.note(delivery.run.key, command.outcome);
     const isAnswering = this.#takeAnswer(command, delivery);
     if (!isAnswering) this.#inbox.addQuiet([command]);
-    if (this.#isRunning || this.#retry !== null) return;
+    if (this.#pump.isBusy) return;
     if (isAnswering || ticketKey !== null || flowControlKey !== null) {
-      this.#pump();
+      this.#pump.start();
       return;
     }
     this.#linger ??= host.setTimer(host.now() + limits.lingerMs, () => {
       this.#linger = null;
-      this.#pump();
+      this.#pump.start();
     });
   }
 
@@ -184,7 +233,7 @@ export class Engine {
     if (answer === null) return false;
     this.#inbox.addAnswer(answer.commands, (error) => {
       this.#inbox.addQuiet([answer.refused(error)]);
-      this.#pump();
+      this.#pump.start();
     });
     return true;
   }
@@ -195,45 +244,18 @@ export class Engine {
     host.setTimer(host.now() + limits.storeRetryMs, () => {
       if (this.#isStopped) return;
       this.#restart(messageKey);
-      this.#pump();
+      this.#pump.start();
     });
-  }
-
-  #pump(): void {
-    if (this.#isRunning) return;
-    this.#isRunning = true;
-    void this.#run();
-  }
-
-  async #run(): Promise<void> {
-    let isHealthy = true;
-    while (isHealthy && this.#hasWork()) {
-      await this.#gather();
-      isHealthy = await this.#runOne();
-    }
-    this.#isRunning = false;
-    if (!isHealthy) this.#tryAgainLater();
-    else if (this.#hasWork()) this.#pump();
-    else this.#onIdle?.();
-  }
-
-  /**
-   * Requests of this turn of the event loop join the group, and those of the next turns as long as each brings more: a flush
-   * costs as much for one request as for fifty. There is no timer, because a fixed wait halves the rate of a few runs at once.
-   */
-  async #gather(): Promise<void> {
-    for (let turn = 0; turn < GATHER_TURNS_MAX; turn++) {
-      const sizeBefore = this.#inbox.size;
-      await this.#options.host.nextTurn();
-      if (this.#inbox.size <= sizeBefore) return;
-    }
   }
 
   #hasWork(): boolean {
     return (
       this.#inbox.size > 0 ||
       (!this.#isStopped &&
-        (this.#isClaimWanted || this.#isRecoveryWanted || this.#openGates.size > 0))
+        (this.#isClaimWanted ||
+          this.#isRecoveryWanted ||
+          this.#takeover !== null ||
+          this.#openGates.size > 0))
     );
   }
 
@@ -244,15 +266,15 @@ export class Engine {
       isClaiming: this.#isClaimWanted && !this.#isStopped,
       isRecovering: this.#isRecoveryWanted && !this.#isStopped,
       openGates: this.#isStopped ? [] : this.#openGates,
+      takeover: this.#isStopped ? null : this.#takeover,
     };
+    this.#takeover = null;
     // Taken back before the transaction: an alarm that rings while it runs asks for another one.
     if (group.isClaiming) this.#isClaimWanted = false;
     if (group.isRecovering) this.#isRecoveryWanted = false;
     this.#openGates = new Set();
     try {
       this.#afterCommit(await runGroup(group, this.#room()));
-      this.#retry?.cancel();
-      this.#retry = null;
       return true;
     } catch (cause) {
       this.#afterFailure(requests, cause);
@@ -271,16 +293,11 @@ export class Engine {
       claimMax: limits.claimMax,
       retryAt: host.now() + limits.storeRetryMs,
       onFault: (error) => host.log("error", "decision_failed", { cause: String(error) }),
-      context: {
-        now: host.now(),
-        nodeKey: null,
-        newKey: () => this.#keyRange.next(),
-        attemptTimeoutMs: limits.attemptTimeoutMs,
-        sha256: (bytes) => hash("sha256", bytes, "base64url"),
-        isOriginFull: (origin) => this.#dispatcher.isFull(origin),
-        toBase64: (bytes) =>
-          Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64"),
-      } satisfies Context,
+      context: contextOf({
+        ...this.#options,
+        keyRange: this.#keyRange,
+        dispatcher: this.#dispatcher,
+      }),
     };
   }
 
@@ -288,24 +305,25 @@ export class Engine {
     this.history.append(outbox.newSteps);
     for (const [runKey, config] of outbox.newConfigs) this.#configs.set(runKey, config);
     for (const key of outbox.endedMessages) this.#inFlight.delete(key);
-    for (const { messageKey, leaseToken } of outbox.endedAttempts) {
-      if (this.#inFlight.get(messageKey) === leaseToken) this.#inFlight.delete(messageKey);
-    }
+    for (const { messageKey, leaseToken } of outbox.endedAttempts)
+      this.#forget({ key: messageKey, leaseToken });
     for (const recall of outbox.recalls) this.#recall(recall);
     this.#takeBack(outbox.unsent);
     for (const delivery of outbox.deliveries) {
       this.#inFlight.set(delivery.message.key, delivery.message.leaseToken);
       this.#dispatcher.deliver(delivery);
-      this.#wakeBy(delivery.message.dueAt);
+      this.#alarm.wakeBy(delivery.message.dueAt);
     }
     for (const { heldKey, delivery } of outbox.holds) this.#goOn(heldKey, delivery);
     for (const runKey of outbox.endedRuns) this.#dropWaiting(runKey);
     for (const runKey of outbox.closedRuns) this.#options.connected?.abort(runKey);
     for (const gate of outbox.openGates) this.#openGates.add(gate);
     for (const answer of outbox.answers) answer();
+    this.#cluster?.tell(outbox.hints);
+    if (outbox.takenOverCount > 0) this.#options.observer?.tookOver(outbox.takenOverCount);
     this.#configs.trim();
     if (outbox.hasMoreDue) this.#isClaimWanted = true;
-    if (outbox.wakeAt !== null) this.#wakeBy(outbox.wakeAt);
+    if (outbox.wakeAt !== null) this.#alarm.wakeBy(outbox.wakeAt);
   }
 
   /** An invocation that has ended meanwhile cannot go on: the message is delivered to another one. */
@@ -313,7 +331,7 @@ export class Engine {
     const { key, leaseToken, dueAt } = delivery.message;
     if (this.#dispatcher.goOn(heldKey, delivery)) {
       this.#inFlight.set(key, leaseToken);
-      this.#wakeBy(dueAt);
+      this.#alarm.wakeBy(dueAt);
     } else this.#restart(key);
   }
 
@@ -346,9 +364,14 @@ export class Engine {
     this.#inbox.addQuiet([unusedUntil === null ? command : { ...command, unusedUntil }]);
   }
 
+  /** What this process holds no more, whoever goes on with it. */
+  #forget({ key, leaseToken }: Pick<MessageRow, "key" | "leaseToken">): void {
+    if (this.#inFlight.get(key) === leaseToken) this.#inFlight.delete(key);
+  }
+
   #openGate(gate: string): void {
     this.#openGates.add(gate);
-    this.#pump();
+    this.#pump.start();
   }
 
   /**
@@ -369,30 +392,6 @@ export class Engine {
     host.log("error", "transaction_failed", { requests: requests.length, cause: String(cause) });
     this.#inbox.putBack(requests.filter((request) => request.isQuiet));
     for (const request of requests) if (!request.isQuiet) request.reject(refusal);
-  }
-
-  #tryAgainLater(): void {
-    const { host, limits } = this.#options;
-    if (this.#isStopped) {
-      this.#onIdle?.();
-      return;
-    }
-    this.#retry ??= host.setTimer(host.now() + limits.storeRetryMs, () => {
-      this.#retry = null;
-      this.#pump();
-    });
-  }
-
-  #wakeBy(dueAt: number): void {
-    const { host } = this.#options;
-    if (this.#isStopped || (this.#alarm !== null && this.#alarm.dueAt <= dueAt)) return;
-    this.#alarm?.timer.cancel();
-    const timer = host.setTimer(dueAt, () => {
-      this.#alarm = null;
-      this.#isClaimWanted = true;
-      this.#pump();
-    });
-    this.#alarm = { dueAt, timer };
   }
 }
 

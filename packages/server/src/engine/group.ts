@@ -13,11 +13,13 @@ import type { ConfigCache } from "./config-cache.ts";
 import { decide } from "./decide.ts";
 import type { Delivery, RunDelivery } from "./dispatcher.ts";
 import { handlerOf } from "./handlers.ts";
+import { type Hint, hintsOf, holderOf } from "./hints.ts";
 import type { AnyAnswer, Request } from "./inbox.ts";
 import type { KeyRange } from "./key-range.ts";
 import { callWaiting } from "./lines.ts";
 import { loadFor } from "./load.ts";
 import type { Observer } from "./observer.ts";
+import type { Takeover } from "./takeover.ts";
 import { WorkingSet } from "./working-set.ts";
 
 /** What one transaction does. */
@@ -29,6 +31,8 @@ export interface Group {
   readonly openGates: Iterable<string>;
   /** Also takes what an earlier process, or a transaction of unknown fate, left `active`. */
   readonly isRecovering: boolean;
+  /** Also takes what dead nodes have left. */
+  readonly takeover: Takeover | null;
 }
 
 export interface GroupRoom {
@@ -70,6 +74,10 @@ export interface Outbox {
   readonly recalls: readonly Recall[];
   /** As above, of this very group. */
   readonly unsent: readonly Delivery[];
+  /** What other nodes should hear. */
+  readonly hints: readonly Hint[];
+  /** Messages that were taken over from dead nodes. */
+  readonly takenOverCount: number;
 }
 
 /** An invocation has done the work of one message and goes on with another. */
@@ -122,8 +130,9 @@ export async function runGroup(group: Group, room: GroupRoom): Promise<Outbox> {
       },
     });
     const nextDueAt = group.isClaiming ? await findNextDue(transaction, room) : null;
-    const finishing = { work, room, effects, answers, endedAttempts };
-    return toOutbox({ ...finishing, hasMoreDue: due.hasMore, nextDueAt, openGates });
+    const finishing = { work, room, effects, answers, endedAttempts, nextDueAt, openGates };
+    const { hasMore, takenOverCount } = due;
+    return toOutbox({ ...finishing, hasMoreDue: hasMore, takenOverCount });
   });
 }
 
@@ -171,11 +180,16 @@ interface Deciding {
   readonly endedAttempts: EndDelivery[];
 }
 
-/** An orphan that was found on another way meanwhile has an attempt again; a second one would run beside it. */
+/** An orphan that was found on another way meanwhile has an attempt again, here or at another node; a second one would run beside it. */
 function isBegunAnew(command: Command, { work, room }: Pick<Deciding, "work" | "room">): boolean {
   if (command.type !== "startDelivery") return false;
   const message = work.get("messages", command.messageKey);
-  return message !== null && isInFlight(message, room);
+  if (message === null) return false;
+  const { nodeKey } = message;
+  const isOthers = nodeKey !== room.context.nodeKey && nodeKey !== (command.takenFrom ?? null);
+  return (
+    isInFlight(message, room) || (room.context.nodeKey !== null && nodeKey !== null && isOthers)
+  );
 }
 
 /** Returns what tells the caller, once everything is on disk. */
@@ -240,16 +254,19 @@ interface Finishing extends Deciding {
   readonly hasMoreDue: boolean;
   readonly nextDueAt: number | null;
   readonly openGates: ReadonlySet<string>;
+  readonly takenOverCount: number;
 }
 
 function toOutbox(finishing: Finishing): Outbox {
-  const { work, answers, endedAttempts, hasMoreDue, openGates } = finishing;
+  const { work, answers, endedAttempts, hasMoreDue, openGates, takenOverCount } = finishing;
   return {
     answers,
     hasMoreDue,
     openGates,
+    takenOverCount,
     newConfigs: work.newConfigs,
     endedAttempts,
+    hints: hintsOf(finishing),
     ...readEffects(finishing),
     ...readChanges(work.changes),
   };
@@ -285,7 +302,7 @@ function readEffects({
         break;
       }
       case "recall":
-        recalls.push(effect);
+        if (holderOf(effect.messageKey, work, room) === null) recalls.push(effect);
         break;
       case "recallBehind": {
         recalls.push(effect);

@@ -81,7 +81,7 @@ test("a list is the JSON that the SDK reads, byte for byte", async () => {
   const payload = stepRow({ key: 35, runKey: 1, position: 0, slot: 0, body: new Uint8Array() });
   const binary = stepRow({ key: 36, runKey: 1, position: 1, body: new Uint8Array([0, 255, 16]) });
   history.append([payload, binary]);
-  expect(Buffer.from(await history.list(1)).toString()).toBe(
+  expect(Buffer.from(await history.list(1, 1)).toString()).toBe(
     '[{"messageId":"msg_z","body":"","callType":"step"},{"messageId":"msg_10","body":"AP8Q","callType":"step"}]',
   );
 });
@@ -93,7 +93,7 @@ test("every position gets its exact prefix, from memory and from the store", asy
     expect(await sentUntil(history, one, position)).toEqual(prefix(one, position));
   }
   expect(shelf.reads).toBe(1);
-  expect(bodies(await history.list(one))).toEqual(prefix(one, 19));
+  expect(bodies(await history.list(one, 1))).toEqual(prefix(one, 19));
 });
 
 test("appended records are delivered without a read", async () => {
@@ -133,7 +133,7 @@ test("a delivery keeps its list while more records come", async () => {
 test("a list is left out when it has more bytes than are sent", async () => {
   const { history, one } = openHistory();
   history.append(records(one, 3));
-  const { byteLength } = await history.list(one);
+  const { byteLength } = await history.list(one, 1);
   expect((await history.listUntil(one, 2, byteLength))?.bytes.byteLength).toBe(byteLength);
   expect(await history.listUntil(one, 2, byteLength - 1)).toBeNull();
   expect(await history.listUntil(one, 1, byteLength - 1)).not.toBeNull();
@@ -273,7 +273,7 @@ test("a part has the records from one place to another, and is no list", async (
   const { history, shelf, one } = openHistory();
   const steps = records(one, 5);
   await shelf.commit(...steps);
-  const whole = JSON.parse(Buffer.from(await history.list(one)).toString());
+  const whole = JSON.parse(Buffer.from(await history.list(one, 1)).toString());
   for (const [from, position] of [
     [1, 1],
     [1, 4],

@@ -73,7 +73,7 @@ export class History {
    * than `bytesMax`.
    */
   async listUntil(runKey: number, position: number, bytesMax: number): Promise<ListBody | null> {
-    const entry = this.#entries.get(runKey) ?? (await this.#load(runKey));
+    const entry = await this.#entryOf(runKey, position + 1);
     const end = entry.ends[position] ?? entry.length;
     if (end >= bytesMax) return null;
     const bytes = copyUntil(entry, end);
@@ -85,7 +85,7 @@ export class History {
    * `bytesMax`, or are not all there.
    */
   async part(runKey: number, range: RecordRange, bytesMax: number): Promise<ListBody | null> {
-    const entry = this.#entries.get(runKey) ?? (await this.#load(runKey));
+    const entry = await this.#entryOf(runKey, range.position + 1);
     const start = entry.ends[range.from - 1];
     const end = entry.ends[range.position];
     if (start === undefined || end === undefined || end - start >= bytesMax) return null;
@@ -93,9 +93,9 @@ export class History {
     return { bytes, sha256: () => hashBody(bytes) };
   }
 
-  /** The whole list. */
-  async list(runKey: number): Promise<Uint8Array<ArrayBuffer>> {
-    const entry = this.#entries.get(runKey) ?? (await this.#load(runKey));
+  /** The whole list, of so many records at least. */
+  async list(runKey: number, countMin: number): Promise<Uint8Array<ArrayBuffer>> {
+    const entry = await this.#entryOf(runKey, countMin);
     return copyUntil(entry, entry.length);
   }
 
@@ -108,6 +108,14 @@ export class History {
     for (const runKey of this.#loads.keys()) this.#overtake(runKey);
     this.#entries.clear();
     this.#bytes = 0;
+  }
+
+  /** What is known, unless another node has appended to it. */
+  async #entryOf(runKey: number, countMin: number): Promise<Entry> {
+    const known = this.#entries.get(runKey);
+    if (known !== undefined && known.ends.length >= countMin) return known;
+    if (known !== undefined) this.#drop(runKey);
+    return this.#load(runKey);
   }
 
   #drop(runKey: number): void {

@@ -10,7 +10,7 @@ export function runRoutes(room: ApiRoom): Hono<ApiEnv> {
       const runId = parseRunId(c.req.param("runId"));
       const [run] = await room.store.find("runs", "liveById", [[runId]]);
       if (run === undefined) throw runNotFound(runId);
-      const list = await room.engine.history.list(run.key);
+      const list = await room.engine.history.list(run.key, run.stepCount);
       return c.body(list, 200, { "content-type": "application/json" });
     })
     .post("/v2/workflows/runs/:runId/nudge", async (c) => {

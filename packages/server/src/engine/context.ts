@@ -1,0 +1,24 @@
+import { hash } from "node:crypto";
+import type { Context } from "../core/transition.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { EngineOptions } from "./engine-options.ts";
+import type { KeyRange } from "./key-range.ts";
+
+export interface ContextParts extends Pick<EngineOptions, "host" | "lease" | "limits"> {
+  readonly keyRange: KeyRange;
+  readonly dispatcher: Pick<Dispatcher, "isFull">;
+}
+
+/** What the decisions of one group may know about the world. */
+export function contextOf({ host, lease, limits, keyRange, dispatcher }: ContextParts): Context {
+  return {
+    now: host.now(),
+    nodeKey: lease?.nodeKey ?? null,
+    newKey: () => keyRange.next(),
+    attemptTimeoutMs: limits.attemptTimeoutMs,
+    sha256: (bytes) => hash("sha256", bytes, "base64url"),
+    isOriginFull: (origin) => dispatcher.isFull(origin),
+    toBase64: (bytes) =>
+      Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64"),
+  };
+}
