@@ -3,7 +3,7 @@
 import { isRepriseError } from "@reprise/protocol";
 import { type AuditReport, auditDatabase, type Finding } from "@reprise/server";
 import { type Command, CommanderError } from "commander";
-import { addPlaceOptions, type PlaceOptions, readPlace } from "./place.ts";
+import { addPlaceOptions, type PlaceOptions, readEncryption, readPlace } from "./place.ts";
 import { startProgress } from "./progress.ts";
 import { note, printJson, printLine, type Terminal } from "./terminal.ts";
 import { indent, oneLine, plural } from "./text.ts";
@@ -41,6 +41,7 @@ async function runDoctor(options: DoctorOptions, terminal: Terminal): Promise<vo
   try {
     report = await auditDatabase(place, {
       isDeep: options.deep === true,
+      encryption: readEncryption(terminal),
       pause: () => new Promise((resolve) => setTimeout(resolve, SECOND_LOOK_MS)),
       onProgress: ({ name, number, count }) => progress.show(`${number} of ${count}: ${name}`),
     });
@@ -72,10 +73,15 @@ export function formatFinding(finding: Finding): string {
   return `${name} (${count})\n${indent(lines.join("\n"))}`;
 }
 
-function summaryOf({ database, checked, findings, isInUse }: AuditReport): string {
+function summaryOf(report: AuditReport): string {
+  const { database, checked, findings, isInUse, unreadCount } = report;
   const server = isInUse
     ? "a server works with it"
     : "no server works with it, so nothing counts as late";
   const result = findings.length === 0 ? "everything holds" : `${findings.length} do not hold`;
-  return `${database}: ${checked.length} promises checked, ${result}; ${server}`;
+  const unread =
+    unreadCount === 0
+      ? ""
+      : `; ${plural(unreadCount, "value")} not compared: name the keys in REPRISE_ENCRYPTION_KEYS`;
+  return `${database}: ${checked.length} promises checked, ${result}; ${server}${unread}`;
 }

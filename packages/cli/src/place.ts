@@ -1,6 +1,7 @@
 // Which database the tools of operators work on: as named on the command line, or as `reprise start` would use it.
 
-import type { DatabasePlace } from "@reprise/server";
+import { isRepriseError } from "@reprise/protocol";
+import { type DatabasePlace, parseServerConfig } from "@reprise/server";
 import type { Command } from "commander";
 import { usageFault } from "./fault.ts";
 import type { Terminal } from "./terminal.ts";
@@ -34,4 +35,15 @@ export function readPlace(
   if (dataDir !== undefined) return { dataDir };
   if (REPRISE_DATABASE_URL !== "") return { databaseUrl: REPRISE_DATABASE_URL };
   return { dataDir: REPRISE_DATA_DIR === "" ? DATA_DIR : REPRISE_DATA_DIR };
+}
+
+/** The keys of the environment, as `reprise start` would read them; null when there are none. */
+export function readEncryption({ env }: Terminal) {
+  const hasKeys = Object.keys(env).some((name) => name.startsWith("REPRISE_ENCRYPTION_KEYS"));
+  if (!hasKeys) return null;
+  try {
+    return parseServerConfig(env).encryption;
+  } catch (error) {
+    throw isRepriseError(error) ? usageFault(error.message) : error;
+  }
 }

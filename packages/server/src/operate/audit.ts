@@ -1,3 +1,4 @@
+import type { EncryptionSettings } from "../store/encrypted-keys.ts";
 import { type Check, describeRow, toSql } from "./check.ts";
 import { findDamage } from "./damage.ts";
 import { type Database, type DatabasePlace, type DatabaseRow, openDatabase } from "./database.ts";
@@ -22,6 +23,8 @@ export const auditChecks: readonly Check[] = [
 export interface AuditOptions {
   /** Compares every body with its hash and reads every row's JSON; else a sample of the newest. */
   readonly isDeep?: boolean;
+  /** Opens what is encrypted; without it such values are counted and not compared. */
+  readonly encryption?: EncryptionSettings | null;
   /** How late something may be before it is a fault. */
   readonly lateMs?: number;
   /** Waits before the second look at what may be so for a moment. Without it there is no second look, and every first one counts. */
@@ -45,6 +48,8 @@ export interface AuditReport {
   /** Whether a server worked with it; without one nothing can be late. */
   readonly isInUse: boolean;
   readonly isDeep: boolean;
+  /** Values that could not be compared, because they are encrypted with a key that was not given. */
+  readonly unreadCount: number;
   /** Names of what was checked. */
   readonly checked: readonly string[];
   /** Empty when everything holds. */
@@ -89,7 +94,7 @@ export async function auditDatabase(
 }
 
 async function audit(database: Database, options: AuditOptions): Promise<AuditReport> {
-  const { isDeep = false, lateMs = LATE_MS, pause, onProgress } = options;
+  const { isDeep = false, encryption = null, lateMs = LATE_MS, pause, onProgress } = options;
   const [at, isInUse] = [await database.now(), await database.isInUse()];
   const checks = auditChecks.filter(
     ({ needsServer, only }) =>
@@ -106,7 +111,7 @@ async function audit(database: Database, options: AuditOptions): Promise<AuditRe
     else findings.push(toFinding(check, rows));
   }
   onProgress?.({ name: "damage", number: count, count });
-  const damage = await findDamage(database, isDeep);
+  const damage = await findDamage(database, { isDeep, encryption });
   findings.push(...damage.findings);
   if (unsure.length > 0) await pause?.();
   for (const { check, rows } of unsure) {
@@ -116,7 +121,8 @@ async function audit(database: Database, options: AuditOptions): Promise<AuditRe
     if (still.length > 0) findings.push(toFinding(check, still));
   }
   const checked = [...checks.map(({ name }) => name), ...damage.checked];
-  return { database: database.name, at, isInUse, isDeep, checked, findings };
+  const { unreadCount } = damage;
+  return { database: database.name, at, isInUse, isDeep, unreadCount, checked, findings };
 }
 
 async function look(

@@ -1,7 +1,9 @@
 import { hash } from "node:crypto";
 import { messageId } from "@reprise/protocol";
 import type { TableName } from "../core/rows.ts";
-import { isEncryptedValue } from "../store/encrypted-codec.ts";
+import { createCodec, isEncryptedValue, type ValuePlace } from "../store/encrypted-codec.ts";
+import type { EncryptionSettings } from "../store/encrypted-keys.ts";
+import { openValue } from "../store/encrypted-rows.ts";
 import type { Finding } from "./audit.ts";
 import type { Database } from "./database.ts";
 
@@ -19,20 +21,66 @@ const EXAMPLES_MAX = 10;
 export interface Damage {
   readonly checked: readonly string[];
   readonly findings: readonly Finding[];
+  /** Values that were not looked at, because they are encrypted with a key that was not given. */
+  readonly unreadCount: number;
 }
 
-export async function findDamage(database: Database, isDeep: boolean): Promise<Damage> {
+export interface DamageOptions {
+  readonly isDeep: boolean;
+  readonly encryption: EncryptionSettings | null;
+}
+
+export async function findDamage(database: Database, options: DamageOptions): Promise<Damage> {
+  const { isDeep } = options;
+  const values = createValues(options);
   const findings = [
     await checkPages(database, isDeep),
-    await checkBodies(database, isDeep),
-    ...(isDeep ? [await checkTexts(database)] : []),
+    await checkBodies(database, isDeep, values),
+    ...(isDeep ? [await checkTexts(database, values)] : []),
   ];
   const checked = [
     ...(database.kind === "sqlite" ? ["damaged-file"] : []),
     "damaged-body",
     ...(isDeep ? ["damaged-text"] : []),
   ];
-  return { checked, findings: findings.filter((finding) => finding !== null) };
+  return {
+    checked,
+    findings: findings.filter((finding) => finding !== null),
+    unreadCount: values.unreadCount,
+  };
+}
+
+/** Opens values that may be encrypted. */
+interface Values {
+  /** Null for what nobody here has the key of, `damaged` for what its key does not open. */
+  read(value: unknown, place: ValuePlace): Uint8Array | string | null | "damaged";
+  readonly unreadCount: number;
+}
+
+function createValues({ encryption }: DamageOptions): Values {
+  // Nothing is encrypted here, so that there is nothing to draw.
+  const codec =
+    encryption === null ? null : createCodec(encryption.keys, (length) => new Uint8Array(length));
+  let unreadCount = 0;
+  return {
+    read: (value, place) => {
+      const isValue = typeof value === "string" || value instanceof Uint8Array;
+      if (!isValue) return "damaged";
+      if (!isEncryptedValue(value)) return value;
+      const opened = codec === null ? null : openValue(value, place, codec);
+      if (opened === null || opened.type === "unknownKey") {
+        unreadCount += 1;
+        return null;
+      }
+      if (opened.type === "open") {
+        return typeof value === "string" ? Buffer.from(opened.bytes).toString() : opened.bytes;
+      }
+      return "damaged";
+    },
+    get unreadCount() {
+      return unreadCount;
+    },
+  };
 }
 
 /** SQLite can compare its pages and indexes; PostgreSQL has tools of its own for that. */
@@ -52,16 +100,22 @@ async function checkPages(database: Database, isDeep: boolean): Promise<Finding 
   };
 }
 
-async function checkBodies(database: Database, isDeep: boolean): Promise<Finding | null> {
+async function checkBodies(
+  database: Database,
+  isDeep: boolean,
+  values: Values,
+): Promise<Finding | null> {
   const faults: string[] = [];
   for await (const keys of batchesOf(database, isDeep)) {
     const rows = await database.all(
       `SELECT key, "bodyHash" AS hash, body FROM envelopes WHERE key IN (${keys.join(",")}) ORDER BY key`,
     );
     for (const { key, hash: wanted, body } of rows) {
-      // It carries its own proof, for those who have the key.
-      if (isEncryptedValue(body)) continue;
-      const isWhole = body instanceof Uint8Array && hash("sha256", body, "base64url") === wanted;
+      const place = { table: "envelopes", key: Number(key) };
+      const bytes = values.read(body, { ...place, column: "body" });
+      const known = values.read(wanted, { ...place, column: "bodyHash" });
+      if (bytes === null || known === null) continue;
+      const isWhole = bytes !== "damaged" && hash("sha256", bytes, "base64url") === known;
       if (!isWhole) faults.push(`message ${messageId(Number(key))}`);
     }
   }
@@ -113,7 +167,7 @@ const JSON_COLUMNS: readonly (readonly [table: TableName, column: string])[] = [
   ["urlGroups", "endpoints"],
 ];
 
-async function checkTexts(database: Database): Promise<Finding | null> {
+async function checkTexts(database: Database, values: Values): Promise<Finding | null> {
   const faults: string[] = [];
   for (const [table, column] of JSON_COLUMNS) {
     let after = -1;
@@ -124,8 +178,9 @@ async function checkTexts(database: Database): Promise<Finding | null> {
       if (rows.length === 0) break;
       after = Number(rows.at(-1)?.key);
       for (const { key, text } of rows) {
-        if (text !== null && !isEncryptedValue(text) && !isJson(String(text)))
-          faults.push(`${table} ${String(key)}: ${column}`);
+        if (text === null) continue;
+        const value = values.read(text, { table, column, key: Number(key) });
+        if (!isReadable(value)) faults.push(`${table} ${String(key)}: ${column}`);
       }
     }
   }
@@ -140,9 +195,11 @@ async function checkTexts(database: Database): Promise<Finding | null> {
   };
 }
 
-function isJson(text: string): boolean {
+/** Whether it is JSON, as far as it can be read. */
+function isReadable(text: ReturnType<Values["read"]>): boolean {
+  if (text === null) return true;
   try {
-    JSON.parse(text);
+    JSON.parse(String(text));
     return true;
   } catch {
     return false;
