@@ -13,6 +13,7 @@ const entries = {
   reprise: "packages/cli/dist/main.js",
   sim: "tests/dist/simulation/main.js",
   crash: "tests/dist/crash/main.js",
+  cluster: "tests/dist/cluster/main.js",
   bench: "tests/dist/bench/main.js",
   cron: "tests/dist/cron/main.js",
   fuzz: "tests/dist/fuzz/main.js",
