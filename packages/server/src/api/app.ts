@@ -6,7 +6,7 @@ import {
   RepriseError,
   type TokenScope,
 } from "@reprise/protocol";
-import { Hono } from "hono";
+import { Hono, type MiddlewareHandler } from "hono";
 import { Health } from "../observe/health.ts";
 import { checkScope, checkToken } from "./auth.ts";
 import { AuthFailures } from "./auth-failures.ts";
@@ -14,6 +14,7 @@ import { endpointOf, makesSchedule, pathOf } from "./endpoints.ts";
 import { errorResponse } from "./errors.ts";
 import { FixedPathRouter } from "./fixed-path-router.ts";
 import { checkMessageShape } from "./message-shape.ts";
+import { observeRequests } from "./observe-requests.ts";
 import { callerIp, checkLoopback, checkTransport, peerOf } from "./request.ts";
 import type { ApiEnv, ApiRoom, Peer } from "./room.ts";
 import { routePath } from "./route-path.ts";
@@ -28,6 +29,7 @@ import { hookRoutes } from "./routes/hooks.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { messageLogRoutes } from "./routes/message-logs.ts";
 import { messageRoutes } from "./routes/messages.ts";
+import { METRICS_PATH, metricsRoutes } from "./routes/metrics.ts";
 import { publishRoutes } from "./routes/publish.ts";
 import { queueRoutes } from "./routes/queues.ts";
 import { runLogRoutes } from "./routes/run-logs.ts";
@@ -76,10 +78,12 @@ export function createApi(room: ApiRoom): Api {
   const authenticate = createAuthenticator(room);
   const app = new Hono<ApiEnv>({ getPath, router: new FixedPathRouter(DESTINATION_PREFIXES) });
   const isKnown = (request: Request, peer: Peer) => mayLook(request, peer, authenticate);
+  const { observer, expose } = room;
+  if (observer !== undefined) app.use(observeRequests(observer));
   app.route("/", healthRoutes(room.health ?? healthOf(room), isKnown));
   // The URL itself is the secret of a webhook: whoever calls it has no token.
   app.route("/", hookRoutes(room));
-  app.use("/v2/*", async (c, next) => {
+  const protect: MiddlewareHandler<ApiEnv> = async (c, next) => {
     checkTransport(c.env);
     if (room.settings.isLoopbackOnly) checkLoopback(c.req.raw);
     const scope = authenticate(c.req.raw, c.env);
@@ -88,7 +92,10 @@ export function createApi(room: ApiRoom): Api {
     checkScope(scope, isForPeople ? "full" : endpoint.need);
     checkMessageShape(c.req.raw, c.env, endpoint);
     await next();
-  });
+  };
+  app.use("/v2/*", protect);
+  app.use(METRICS_PATH, protect);
+  if (expose !== undefined) app.route("/", metricsRoutes(expose));
   // A handshake that arrives whole never comes here.
   app.get(CONNECT_PATH, () => {
     const message = `${CONNECT_PATH} takes WebSocket connections alone, and this request asks for none; a proxy in front has to let the header Upgrade through`;
@@ -111,12 +118,13 @@ export function createApi(room: ApiRoom): Api {
 }
 
 /** Checks the token and counts those who have none that is good. */
-function createAuthenticator({ credentials, host, settings }: ApiRoom) {
+function createAuthenticator({ credentials, host, settings, observer }: ApiRoom) {
   const failures = new AuthFailures(() => host.now(), settings.authFailuresMax);
   return (request: Request, peer: Peer): TokenScope => {
     try {
       return checkToken(request, peer, credentials);
     } catch (error) {
+      observer?.authFailed();
       failures.add(callerIp(request, peer, settings));
       throw error;
     }

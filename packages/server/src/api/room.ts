@@ -6,6 +6,7 @@ import type { Limits } from "../engine/limits.ts";
 import type { TokenRing } from "../engine/token-ring.ts";
 import type { Host } from "../host/host.ts";
 import type { Health } from "../observe/health.ts";
+import type { ApiObserver } from "../observe/meter.ts";
 import type { Store } from "../store/store.ts";
 
 /** What the routes work with. Writes go through the engine; reads go straight to the store. */
@@ -18,6 +19,10 @@ export interface ApiRoom {
   readonly settings: ApiSettings;
   /** What the probes say; without it, they ask the store alone. */
   readonly health?: Health;
+  /** Writes the metrics; without it there are none. */
+  readonly expose?: () => Promise<string>;
+  /** Counts requests; nobody when not given. */
+  readonly observer?: ApiObserver;
 }
 
 /** What reading a message takes. */

@@ -212,7 +212,7 @@ export class Engine {
     const { host, limits } = this.#options;
     const { ticketKey, flowControlKey } = delivery.message;
     if (this.#isClosed) return;
-    this.#options.observer?.attemptEnded(command, delivery.message);
+    this.#options.observer?.attemptEnded(command, delivery);
     if (delivery.kind === "run") this.#warm.note(delivery.run.key, command.outcome);
     const isAnswering = this.#takeAnswer(command, delivery);
     if (!isAnswering) this.#inbox.addQuiet([command]);

@@ -1,10 +1,10 @@
 import type { Answers, Command, EndDelivery } from "../core/commands.ts";
-import type { MessageRow } from "../core/rows.ts";
+import type { Delivery } from "./dispatcher.ts";
 
 /** Hears what the engine does, to count it. It is called on the way of every message: it may neither wait nor throw. */
 export interface Observer {
   /** An attempt has ended, whatever it led to. */
-  readonly attemptEnded: (command: EndDelivery, message: MessageRow) => void;
+  readonly attemptEnded: (command: EndDelivery, delivery: Delivery) => void;
   /** Commands have been accepted and are on disk. */
   readonly answered: (answers: readonly Answers[Command["type"]][]) => void;
   /** Outcomes came too late: their lease tokens are not those of their messages any more, and nothing of them was taken. */

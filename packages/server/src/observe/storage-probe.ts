@@ -67,18 +67,18 @@ export class StorageProbe {
     try {
       await this.#store.transaction((transaction) => transaction.reserveKeys(1));
       // A database of its own has no clock but the process's.
-      if (this.#store.isShared) clockOffsetMs = await this.#readOffset();
+      if (this.#store.isShared) clockOffsetMs = await readOffset(this.#host, this.#store);
     } catch (error) {
       fault = error instanceof Error ? error.message : String(error);
     }
     this.#triedAt = this.#host.now();
     this.#state = { fault, clockOffsetMs, tookMs: this.#triedAt - startedAt };
   }
+}
 
-  /** The way to the database and back lies between the two looks at the own clock. */
-  async #readOffset(): Promise<number> {
-    const before = this.#host.now();
-    const there = await this.#store.now();
-    return Math.round((before + this.#host.now()) / 2 - there);
-  }
+/** How far the own clock is ahead. The way to the database and back lies between the two looks at it. */
+export async function readOffset(host: Host, store: Pick<Store, "now">): Promise<number> {
+  const before = host.now();
+  const there = await store.now();
+  return Math.round((before + host.now()) / 2 - there);
 }
