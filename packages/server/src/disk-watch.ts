@@ -29,6 +29,7 @@ export class DiskWatch {
   #isStopped = false;
   #isReadable = true;
   #usedPercent = 0;
+  #bytesFree = 0;
 
   constructor(options: DiskWatchOptions) {
     this.#options = options;
@@ -37,6 +38,10 @@ export class DiskWatch {
   /** 0 while it is not known. */
   get usedPercent(): number {
     return this.#usedPercent;
+  }
+
+  get bytesFree(): number {
+    return this.#bytesFree;
   }
 
   get percentMax(): number {
@@ -71,6 +76,7 @@ export class DiskWatch {
     const before = this.#usedPercent;
     try {
       const { bytesTotal, bytesFree } = await read();
+      this.#bytesFree = bytesFree;
       this.#usedPercent = bytesTotal === 0 ? 0 : 100 * (1 - bytesFree / bytesTotal);
       this.#isReadable = true;
     } catch (error) {

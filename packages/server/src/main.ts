@@ -15,15 +15,19 @@ import type { ConnectedApps } from "./engine/connected-apps.ts";
 import { Engine } from "./engine/engine.ts";
 import type { EngineLimits, ReadAnswer } from "./engine/engine-options.ts";
 import { limitsOf } from "./engine/limits.ts";
+import type { Observer } from "./engine/observer.ts";
 import { Sweeper } from "./engine/sweeper.ts";
 import { Watchdog } from "./engine/watchdog.ts";
 import { createEgress, destinationCheck } from "./host/egress.ts";
 import type { Host } from "./host/host.ts";
 import type { Resolve } from "./host/system-dial.ts";
 import { createSystemHost } from "./host/system-host.ts";
-import { type Pulse, startPulse } from "./host/system-pulse.ts";
+import { monotonicMs, type Pulse, startPulse } from "./host/system-pulse.ts";
 import { type Front, openFront } from "./listening.ts";
+import { exposeMetrics } from "./metrics-sources.ts";
 import { Health } from "./observe/health.ts";
+import { createMeter, type Meter } from "./observe/meter.ts";
+import { observeStore } from "./observe/observed-store.ts";
 import { openEncrypted } from "./store/encrypted.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
@@ -71,7 +75,7 @@ export interface Surroundings {
 }
 
 /**
- * Listens, opens the store, takes over what an earlier process left, and listens.
+ * Listens, opens the store as soon as it is there, takes over what an earlier process left, and serves.
  * @throws RepriseError when the data directory is in use or unusable; the system's error when the port is.
  */
 export async function startServer(
@@ -79,8 +83,11 @@ export async function startServer(
   surroundings: Surroundings = {},
 ): Promise<RunningServer> {
   const { writeLine, resolve } = surroundings;
+  const meter = createMeter({ now: () => host.now(), clock: monotonicMs });
   const host = createSystemHost({
     logLevel: config.logLevel,
+    onEvent: meter.log,
+    onDrop: () => meter.counters.logDropped.add(""),
     connectionsPerOrigin: config.perOriginMax,
     egress: config.egress,
     ...(writeLine === undefined ? {} : { writeLine }),
@@ -101,9 +108,10 @@ export async function startServer(
     closing.push(() => front.close());
     const { stopSignal } = surroundings;
     const awaiting = { host, health, ...(stopSignal === undefined ? {} : { stopSignal }) };
-    const storage = await awaitStorage(() => openStorage(config, host, surroundings), awaiting);
+    const open = () => openStorage({ config, host, meter }, surroundings);
+    const storage = await awaitStorage(open, awaiting);
     closing.push(() => storage.store.close());
-    const own = { config, host, settings, connected, pulse, health, front, ...storage };
+    const own = { config, host, meter, settings, connected, pulse, health, front, ...storage };
     return await serve({ ...own, ...toParts(config, surroundings) });
   } catch (error) {
     for (const close of closing.toReversed()) await close();
@@ -119,8 +127,7 @@ interface Storage {
 }
 
 async function openStorage(
-  config: ServerConfig,
-  host: Host,
+  { config, host, meter }: Pick<Parts, "config" | "host" | "meter">,
   { onBroken, wrapStore = (unwrapped: Store) => unwrapped }: Surroundings,
 ): Promise<Storage> {
   const path = config.dataDir === ":memory:" ? ":memory:" : join(config.dataDir, "reprise.db");
@@ -134,7 +141,9 @@ async function openStorage(
   try {
     const { encryption: settings } = config;
     const opened = await openEncrypted(store, { settings, randomBytes: host.randomBytes });
-    return { ...opened, credentials: await openCredentials(config, opened.store, host) };
+    const observed = observeStore(opened.store, meter.store);
+    const credentials = await openCredentials(config, observed, host);
+    return { store: observed, shown: opened.shown, credentials };
   } catch (error) {
     await store.close();
     throw error;
@@ -147,11 +156,13 @@ interface EngineParts extends Pick<Parts, "config" | "store"> {
   readonly admit?: (commands: readonly Command[]) => void;
   readonly readAnswer?: ReadAnswer;
   readonly connected?: ConnectedApps;
+  readonly observer?: Observer;
 }
 
 interface Parts extends Storage {
   readonly config: ServerConfig;
   readonly host: Host & { close(): Promise<void> };
+  readonly meter: Meter;
   readonly settings: ApiSettings;
   readonly connected: Connected;
   readonly pulse: Pulse;
@@ -170,14 +181,21 @@ function toParts(
 }
 
 async function serve(parts: Parts): Promise<RunningServer> {
-  const { config, host, store, shown, credentials, settings, connected, health, front } = parts;
+  const { config, host, meter, store, shown, credentials, settings } = parts;
+  const { connected, health, front } = parts;
   const diskWatch = createDiskWatch(parts);
   const admit = (commands: readonly Command[]) => diskWatch?.admit(commands);
   const readAnswer = createAnswerReader({ host, settings });
-  const ends = { admit, readAnswer, connected: connected.apps };
+  const ends = { admit, readAnswer, connected: connected.apps, observer: meter.engine };
   const engine = createEngine({ ...parts, ...ends }, credentials.signingKeys);
   const bulkRunner = createBulkRunner({ engine, store, host });
-  const room: ApiRoom = { engine, bulkRunner, store: shown, host, credentials, settings, health };
+  const watchdog = new Watchdog({ host, store, engine, limits: config });
+  const seen = {
+    health,
+    observer: meter.api,
+    expose: exposeMetrics({ ...parts, engine, watchdog, disk: diskWatch }),
+  };
+  const room: ApiRoom = { engine, bulkRunner, store: shown, host, credentials, settings, ...seen };
   front.serve(createApi(room));
   await credentials.keepToken();
   await diskWatch?.start();
@@ -186,7 +204,6 @@ async function serve(parts: Parts): Promise<RunningServer> {
   await bulkRunner.start();
   const sweeper = new Sweeper({ host, store, engine, limits: config });
   sweeper.start();
-  const watchdog = new Watchdog({ host, store, engine, limits: config });
   watchdog.start();
   health.start({ store, disk: diskWatch, isLeaseHeld: () => true });
   const { current, next } = credentials.signingKeys();
@@ -267,7 +284,7 @@ function createDiskWatch({
 
 /** The engine with the limits of a configuration; the simulation builds its own. */
 export function createEngine(
-  { config, host, store, limits, admit, readAnswer, connected }: EngineParts,
+  { config, host, store, limits, admit, readAnswer, connected, observer }: EngineParts,
   keys: () => { readonly current: string; readonly next: string },
 ): Engine {
   return new Engine({
@@ -278,6 +295,7 @@ export function createEngine(
     ...(admit === undefined ? {} : { admit }),
     ...(readAnswer === undefined ? {} : { readAnswer }),
     ...(connected === undefined ? {} : { connected }),
+    ...(observer === undefined ? {} : { observer }),
     limits: {
       ...LIMITS,
       attemptTimeoutMs: config.attemptTimeoutMs,

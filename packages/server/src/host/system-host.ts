@@ -4,6 +4,7 @@ import type { EgressPolicy } from "./egress-policy.ts";
 import type { Host, LogLevel, Timer } from "./host.ts";
 import type { Resolve } from "./system-dial.ts";
 import { SystemFetch } from "./system-fetch.ts";
+import { createSystemLog, descriptorWriter, openStandardError } from "./system-log.ts";
 
 /** The real outside: this machine's clock, chance, network and standard error. */
 export interface SystemHost extends Host {
@@ -16,6 +17,10 @@ export interface SystemHostOptions {
   readonly logLevel?: LogLevel;
   /** Takes one line of JSON without its line break. Default: writes it to standard error. */
   readonly writeLine?: (line: string) => void;
+  /** Hears of every event of the log, also of those that are held back. */
+  readonly onEvent?: (level: LogLevel, event: string) => void;
+  /** Hears of every line that nobody has read in time. */
+  readonly onDrop?: () => void;
   /** Requests to one origin at the same time. More than about 50 made deliveries slower when it was measured. */
   readonly connectionsPerOrigin?: number;
   readonly originsMax?: number;
@@ -36,8 +41,6 @@ const IDLE_MS = 60_000;
  */
 const SLEEP_MS_MAX = 60_000;
 
-const LEVELS: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
-
 /** Makes the host that everything but the simulation runs on. */
 export function createSystemHost(options: SystemHostOptions = {}): SystemHost {
   const client = new SystemFetch({
@@ -47,17 +50,19 @@ export function createSystemHost(options: SystemHostOptions = {}): SystemHost {
     egress: createEgress(options.egress ?? { mode: "public-only", allow: [] }),
     ...(options.resolve === undefined ? {} : { resolve: options.resolve }),
   });
-  const levelMin = LEVELS[options.logLevel ?? "info"];
-  const writeLine = options.writeLine ?? standardError();
+  const { onEvent, onDrop } = options;
+  const log = createSystemLog({
+    levelMin: options.logLevel ?? "info",
+    writeLine: options.writeLine ?? standardError(onDrop),
+    ...(onEvent === undefined ? {} : { onEvent }),
+  });
   return {
     now: () => Date.now(),
     setTimer: (dueAt, callback) => startTimer(dueAt, callback),
     nextTurn: () => new Promise((resolve) => setImmediate(resolve)),
     randomBytes: randomSource(),
     fetch: (request) => client.fetch(request),
-    log: (level, event, fields) => {
-      if (LEVELS[level] >= levelMin) writeLine(toLine(level, event, fields));
-    },
+    log,
     close: () => client.close(),
   };
 }
@@ -98,27 +103,10 @@ export function startTimer(dueAt: number, callback: () => void, sleepMsMax = SLE
   return { cancel: () => clearTimeout(handle) };
 }
 
-/** A closed pipe or a full disk behind standard error must not stop deliveries, so its errors end here. */
-function standardError(): (line: string) => void {
-  if (process.stderr.listenerCount("error") === 0) process.stderr.on("error", () => {});
-  return (line) => void process.stderr.write(`${line}\n`);
-}
+let writeStandardError: ((line: string) => void) | null = null;
 
-function toLine(level: LogLevel, event: string, fields: Readonly<Record<string, unknown>>): string {
-  const head = { at: new Date().toISOString(), level, event };
-  try {
-    return JSON.stringify({ ...head, ...fields, ...head }, replaceValue);
-  } catch (error) {
-    // A circular field: the event is worth more than its fields.
-    return JSON.stringify({ ...head, unwritable: String(error) });
-  }
-}
-
-/** Values that JSON would drop or refuse. */
-function replaceValue(_name: string, value: unknown): unknown {
-  if (typeof value === "bigint") return value.toString();
-  if (value instanceof Uint8Array) return `${value.byteLength} bytes`;
-  if (!(value instanceof Error)) return value;
-  const code = "code" in value ? value.code : undefined;
-  return { message: value.message, code, stack: value.stack, cause: value.cause };
+/** One for the process, however many hosts it has: two would cut each other's lines. */
+function standardError(onDrop?: () => void): (line: string) => void {
+  writeStandardError ??= descriptorWriter(openStandardError(), onDrop);
+  return writeStandardError;
 }

@@ -15,6 +15,11 @@ export interface Delays {
   readonly maxMs: number;
 }
 
+/** Milliseconds that go on evenly, whatever happens to the wall clock. */
+export function monotonicMs(): number {
+  return performance.now();
+}
+
 const TICK_MS = 250;
 
 /** What lies further back is forgotten, so that one long block is not held against the process for long. */

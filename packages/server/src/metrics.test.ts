@@ -1,0 +1,193 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { devServerConfig, type ServerConfig } from "./config.ts";
+import { openHttpApp } from "./http-app.suite.ts";
+import { type RunningServer, type Surroundings, startServer } from "./main.ts";
+import { type ParsedFamily, parseOpenMetrics } from "./open-metrics.suite.ts";
+
+/** The metrics of a real server, read as strictly as the format is. */
+
+const READER = btoa('{"UserID":"reader","Password":"reader-of-metrics-0123456789"}');
+const SENDER = btoa('{"UserID":"sender","Password":"sender-of-messages-012345678"}');
+
+async function start(
+  own: Partial<ServerConfig> = {},
+  surroundings: Surroundings = {},
+): Promise<RunningServer> {
+  const dataDir = mkdtempSync(join(tmpdir(), "reprise-metrics-"));
+  const config = {
+    ...devServerConfig({ port: 0, dataDir }),
+    readOnlyToken: READER,
+    publishToken: SENDER,
+    drainMs: 200,
+    ...own,
+  };
+  const server = await startServer(config, { writeLine: () => {}, ...surroundings });
+  onTestFinished(async () => {
+    await server.close();
+    rmSync(dataDir, { recursive: true });
+  });
+  return server;
+}
+
+const ask = (server: RunningServer, path: string, token = server.token, init: RequestInit = {}) =>
+  fetch(`${server.url}${path}`, {
+    ...init,
+    headers: { ...(token === "" ? {} : { authorization: `Bearer ${token}` }), ...init.headers },
+  });
+
+async function scrape(server: RunningServer): Promise<ReadonlyMap<string, ParsedFamily>> {
+  const response = await ask(server, "/metrics", READER);
+  expect(response.headers.get("content-type")).toMatch(/^application\/openmetrics-text; version=1/);
+  return parseOpenMetrics(await response.text());
+}
+
+/** The sum of the samples that have these labels. */
+function sumOf(
+  families: ReadonlyMap<string, ParsedFamily>,
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): number | undefined {
+  const samples = families
+    .get(name)
+    ?.samples.filter((sample) =>
+      Object.entries(labels).every(([label, value]) => sample.labels[label] === value),
+    );
+  if (samples === undefined || samples.length === 0) return undefined;
+  return samples.reduce((sum, { value }) => sum + value, 0);
+}
+
+/** Scrapes until the counts are what they should be. */
+async function scrapeUntil(
+  server: RunningServer,
+  fact: (families: ReadonlyMap<string, ParsedFamily>) => boolean,
+): Promise<ReadonlyMap<string, ParsedFamily>> {
+  for (let families = await scrape(server); ; families = await scrape(server)) {
+    if (fact(families)) return families;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+const publish = (
+  server: RunningServer,
+  url: string,
+  headers: Readonly<Record<string, string>> = {},
+) => ask(server, `/v2/publish/${url}`, server.token, { method: "POST", body: "x", headers });
+
+test("a scrape is OpenMetrics, and needs a token that may look", async () => {
+  const server = await start();
+  expect((await ask(server, "/metrics", "")).status).toBe(401);
+  expect((await ask(server, "/metrics", SENDER)).status).toBe(403);
+  expect((await ask(server, "/metrics", server.token)).status).toBe(200);
+  const families = await scrape(server);
+  expect(sumOf(families, "reprise_auth_failures")).toBe(1);
+  expect(sumOf(families, "reprise_info", { store: "sqlite", mode: "development" })).toBe(1);
+  expect(sumOf(families, "reprise_storage_up")).toBe(1);
+  expect(sumOf(families, "reprise_nodes")).toBe(1);
+  expect(sumOf(families, "reprise_oldest_due_age_seconds")).toBe(0);
+  expect(sumOf(families, "reprise_storage_bytes", { part: "database" })).toBeGreaterThan(0);
+  expect(sumOf(families, "reprise_disk_free_bytes")).toBeGreaterThan(0);
+  expect(sumOf(families, "reprise_heap_bytes")).toBeGreaterThan(1e6);
+});
+
+test("messages are counted from their acceptance to their end, with what went wrong", async () => {
+  const server = await start();
+  const app = await openHttpApp();
+  onTestFinished(() => app.close());
+  for (const id of ["one", "one", "two"]) {
+    const headers = { "upstash-deduplication-id": id, "upstash-retries": "0" };
+    expect((await publish(server, app.url, headers)).ok).toBe(true);
+  }
+  const [first, second] = await app.arrived(2);
+  const during = await scrape(server);
+  expect(sumOf(during, "reprise_attempts_in_flight")).toBe(2);
+  expect(sumOf(during, "reprise_messages", { state: "active" })).toBe(2);
+  first?.answer();
+  second?.answer(500);
+  await publish(server, "http://127.0.0.1:1", { "upstash-retries": "0" });
+  const families = await scrapeUntil(server, (now) => {
+    return sumOf(now, "reprise_dead_letters_added", { kind: "message" }) === 2;
+  });
+  expect(sumOf(families, "reprise_messages_accepted", { kind: "plain" })).toBe(3);
+  expect(sumOf(families, "reprise_deduplicated", { kind: "message" })).toBe(1);
+  expect(sumOf(families, "reprise_attempts", { kind: "plain", outcome: "success" })).toBe(1);
+  expect(sumOf(families, "reprise_attempts", { kind: "plain", outcome: "5xx" })).toBe(1);
+  expect(sumOf(families, "reprise_attempts", { kind: "plain", outcome: "refused" })).toBe(1);
+  expect(sumOf(families, "reprise_messages_ended", { outcome: "delivered" })).toBe(1);
+  expect(sumOf(families, "reprise_messages_ended", { outcome: "failed" })).toBe(2);
+  expect(families.get("reprise_attempt_seconds")?.samples.at(-1)?.value).toBe(3);
+  expect(families.get("reprise_start_lateness_seconds")?.samples.at(-1)?.value).toBe(3);
+  const requests = { method: "POST", status: "2xx" };
+  expect(sumOf(families, "reprise_http_requests", requests)).toBe(4);
+});
+
+test("labels are the program's own words, however many URLs, names and paths there are", async () => {
+  const server = await start();
+  const known = async () => {
+    const families = await scrape(server);
+    return [...families.values()].flatMap(({ samples }) =>
+      samples.map(({ name, labels }) => JSON.stringify([name, labels])),
+    );
+  };
+  const go = async (mark: string) => {
+    const headers = {
+      "upstash-delay": "1d",
+      "upstash-label": mark,
+      "upstash-flow-control-key": mark,
+      "upstash-flow-control-value": "parallelism=1",
+      "upstash-deduplication-id": mark,
+    };
+    expect((await publish(server, `http://127.0.0.1:1/${mark}`, headers)).status).toBe(200);
+    await ask(server, `/v2/enqueue/${mark}/http://127.0.0.1:1/${mark}`, server.token, {
+      method: "POST",
+      headers: { "upstash-delay": "1d" },
+    });
+    for (const path of [
+      `/v2/messages/${mark}`,
+      `/v2/queues/${mark}`,
+      `/v2/${mark}`,
+      `/${mark}`,
+      `/v2/dlq?label=${mark}`,
+    ])
+      await ask(server, path);
+    await ask(server, `/v2/keys`, mark);
+    await ask(server, `/v2/keys`, server.token, { method: "OPTIONS" });
+  };
+  await scrape(server);
+  await go("canaryfirst");
+  const before = await known();
+  for (let count = 0; count < 30; count++) await go(`canary${count}`);
+  expect(await known()).toEqual(before);
+  expect(before.length).toBeLessThan(400);
+  expect(before.join("\n")).not.toContain("canary");
+});
+
+test("a storage that hangs costs its own gauges, and no scrape waits for long", async () => {
+  let isHanging = false;
+  const never = new Promise<never>(() => {});
+  const server = await start(
+    {},
+    {
+      wrapStore: (store) => {
+        const nextDueAt: typeof store.nextDueAt = (holder) =>
+          isHanging ? never : store.nextDueAt(holder);
+        return new Proxy(store, {
+          get: (target, name) => {
+            if (name === "nextDueAt") return nextDueAt;
+            const value = Reflect.get(target, name, target);
+            return typeof value === "function" ? value.bind(target) : value;
+          },
+        });
+      },
+    },
+  );
+  isHanging = true;
+  const families = await scrape(server);
+  expect(sumOf(families, "reprise_storage_up")).toBe(0);
+  expect(families.has("reprise_oldest_due_age_seconds")).toBe(false);
+  expect(sumOf(families, "reprise_heap_bytes")).toBeGreaterThan(1e6);
+  isHanging = false;
+  await scrapeUntil(server, (now) => sumOf(now, "reprise_storage_up") === 1);
+});
