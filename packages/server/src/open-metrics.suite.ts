@@ -7,6 +7,13 @@ export interface ParsedFamily {
   readonly samples: readonly ParsedSample[];
 }
 
+interface Family {
+  readonly name: string;
+  type: string;
+  help: string;
+  readonly samples: ParsedSample[];
+}
+
 export interface ParsedSample {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -25,11 +32,8 @@ const SUFFIXES: Readonly<Record<string, readonly string[]>> = {
 export function parseOpenMetrics(text: string): ReadonlyMap<string, ParsedFamily> {
   const lines = text.split("\n");
   if (lines.pop() !== "" || lines.pop() !== "# EOF") throw new Error("it must end in `# EOF\\n`");
-  const families = new Map<
-    string,
-    { -readonly [K in keyof ParsedFamily]: ParsedFamily[K] } & { samples: ParsedSample[] }
-  >();
-  let current: (ParsedFamily & { samples: ParsedSample[] }) | null = null;
+  const families = new Map<string, Family>();
+  let current: Family | null = null;
   const seen = new Set<string>();
   for (const line of lines) {
     const [, keyword, name = "", rest = ""] = /^# (HELP|TYPE|UNIT) (\S+) (.*)$/.exec(line) ?? [];
@@ -37,7 +41,7 @@ export function parseOpenMetrics(text: string): ReadonlyMap<string, ParsedFamily
       if (!NAME.test(name)) throw new Error(`no name of a metric: ${line}`);
       const known = families.get(name);
       if (known !== undefined && known !== current) throw new Error(`${name} is interleaved`);
-      const family = known ?? { name, type: "", help: "", samples: [] };
+      const family: Family = known ?? { name, type: "", help: "", samples: [] };
       if (family.samples.length > 0) throw new Error(`metadata behind samples: ${line}`);
       if (keyword === "TYPE") family.type = rest;
       if (keyword === "HELP") family.help = rest;
