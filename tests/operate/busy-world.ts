@@ -327,6 +327,63 @@ async function fillRuns(world: BusyWorld): Promise<void> {
   await world.ask(`/v2/workflows/dlq/${dlqId}`, { method: "DELETE" });
 }
 
+/** Lets everything end that can: what is left are the message of tomorrow, the schedules, and what has ended. */
+export async function finish(world: BusyWorld): Promise<void> {
+  world.release();
+  await world.ask("/v2/queues/stopped/resume", { method: "POST" });
+  for (const event of [`event ${world.runs.get("event")}`, "children"]) {
+    await world.ask(`/v2/notify/${encodeURIComponent(event)}`, { method: "POST" });
+  }
+  await until(
+    "the end of everything",
+    async () => {
+      for (const id of await deadLettersOf(world, "/v2/workflows/dlq")) {
+        await world.ask(`/v2/workflows/dlq/resume/${id}`, { method: "POST" });
+      }
+      for (const id of await deadLettersOf(world, "/v2/dlq")) {
+        await world.ask(`/v2/dlq/retry/${id}`, { method: "POST" });
+      }
+      return (await countOf(world, "messages?count=100")) === 1 && (await liveRunsOf(world)) === 0;
+    },
+    40_000,
+    50,
+  );
+}
+
+async function countOf(world: BusyWorld, list: string): Promise<number> {
+  // The answer of this server has this shape.
+  const { messages } = (await world.ask(`/v2/${list}`)) as { readonly messages: readonly object[] };
+  return messages.length;
+}
+
+async function liveRunsOf(world: BusyWorld): Promise<number> {
+  const answer = await world.ask("/v2/workflows/logs?state=RUN_STARTED&trimBody=-1");
+  // As above.
+  return (answer as { readonly runs: readonly object[] }).runs.length;
+}
+
+/** What every world has delivered once it has come to its end, whatever happened in between. */
+export const wantedPaths: readonly string[] = [
+  "/hook/done",
+  "/hook/delayed",
+  "/hook/once",
+  "/broken/retrying",
+  "/broken/dead",
+  "/broken/told",
+  "/broken/again",
+  "/held/flight",
+  "/held/callback",
+  "/hook/failure",
+  "/held/report",
+  "/hook/a",
+  "/hook/b",
+  ...names("queued", 4).map((name) => `/held/${name}`),
+  ...names("reported", 2).map((name) => `/hook/${name}`),
+  ...names("stopped", 2).map((name) => `/hook/${name}`),
+  ...names("shop", 4).map((name) => `/held/${name}`),
+  ...names("slow", 5).map((name) => `/hook/${name}`),
+];
+
 export async function deadLettersOf(world: BusyWorld, path: string): Promise<readonly string[]> {
   const answer = await world.ask(path);
   // The answer of this server has this shape.

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { isRepriseError } from "@reprise/protocol";
 import { Command, CommanderError } from "commander";
+import { addBackupCommand } from "./backup.ts";
 import { addBulkActionCommands } from "./bulk-action-commands.ts";
 import { addDeadLetterCommands } from "./dead-letter-commands.ts";
 import { addDoctorCommand } from "./doctor.ts";
@@ -15,6 +16,7 @@ import { addLogCommands } from "./log-commands.ts";
 import { addMessageCommands } from "./message-commands.ts";
 import { addPublishCommand } from "./publish-command.ts";
 import { addQueueCommands } from "./queue-commands.ts";
+import { addRestoreCommand } from "./restore.ts";
 import { addRunCommands } from "./run-commands.ts";
 import { addScheduleCommands } from "./schedule-commands.ts";
 import { addServerCommands } from "./server-commands.ts";
@@ -61,10 +63,12 @@ const groups = [
   addEncryptionCommands,
   addExplainCommand,
   addDoctorCommand,
+  addBackupCommand,
+  addRestoreCommand,
 ] as const;
 
 const environmentHelp = `
-All but dev, start and doctor talk to the server at QSTASH_URL with QSTASH_TOKEN
+All but dev, start, doctor, backup and restore talk to the server at QSTASH_URL with QSTASH_TOKEN
 (default: the development server at http://127.0.0.1:8080).
 Lists and bulk actions take the same filters everywhere; see reprise <command> --help.
 Exit codes: 0 done, 1 failed, 2 used wrongly.`;

@@ -1,7 +1,7 @@
 // Which database the tools of operators work on: as named on the command line, or as `reprise start` would use it.
 
 import { isRepriseError } from "@reprise/protocol";
-import { type DatabasePlace, parseServerConfig } from "@reprise/server";
+import { type DatabasePlace, parseServerConfig, type ServerConfig } from "@reprise/server";
 import type { Command } from "commander";
 import { usageFault } from "./fault.ts";
 import type { Terminal } from "./terminal.ts";
@@ -37,8 +37,22 @@ export function readPlace(
   return { dataDir: REPRISE_DATA_DIR === "" ? DATA_DIR : REPRISE_DATA_DIR };
 }
 
+/** The data directory of an embedded server; `otherwise` says what to do with a PostgreSQL. */
+export function readDataDir(
+  { dataDir }: { readonly dataDir?: string },
+  otherwise: string,
+  terminal: Terminal,
+): string {
+  const place = readPlace(dataDir === undefined ? {} : { dataDir }, terminal);
+  if ("dataDir" in place) return place.dataDir;
+  throw usageFault(
+    `the server keeps everything in PostgreSQL (REPRISE_DATABASE_URL is set): ${otherwise}, see docs/backup-and-move.md; ` +
+      "or name an embedded server's --data-dir",
+  );
+}
+
 /** The keys of the environment, as `reprise start` would read them; null when there are none. */
-export function readEncryption({ env }: Terminal) {
+export function readEncryption({ env }: Terminal): ServerConfig["encryption"] {
   const hasKeys = Object.keys(env).some((name) => name.startsWith("REPRISE_ENCRYPTION_KEYS"));
   if (!hasKeys) return null;
   try {

@@ -24,7 +24,10 @@ export {
   auditDatabase,
   type Finding,
 } from "./operate/audit.ts";
+export { type BackupReport, backupDatabase, type CopyProgress } from "./operate/backup.ts";
+export type { DatabaseContents } from "./operate/contents.ts";
 export type { DatabasePlace } from "./operate/database.ts";
+export { type RestoreReport, restoreDatabase } from "./operate/restore.ts";
 export { type RotateDatabaseOptions, rotateDatabase } from "./rotate-encryption.ts";
 export type { RotationReport } from "./store/encrypted-rotation.ts";
 export { openSqliteStore, type SqliteStoreOptions } from "./store/sqlite.ts";

@@ -75,7 +75,7 @@ function createValues({ encryption }: DamageOptions): Values {
       if (opened.type === "open") {
         return typeof value === "string" ? Buffer.from(opened.bytes).toString() : opened.bytes;
       }
-      return "damaged";
+      return opened.type === "clear" ? value : "damaged";
     },
     get unreadCount() {
       return unreadCount;
