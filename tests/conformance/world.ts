@@ -160,10 +160,12 @@ export class World {
 
   /** Waits until the run has ended, and says how. */
   async ended(runId: string): Promise<RunResource> {
-    return until(`the end of ${runId}`, async () => {
+    const hasEnded = async () => {
       const run = await this.log(runId);
       return run !== null && run.workflowState !== "RUN_STARTED" && run;
-    });
+    };
+    // A run of hundreds of steps needs the processor that questions about it would take.
+    return until(`the end of ${runId}`, hasEnded, 18_000, 10);
   }
 
   async succeeded(runId: string): Promise<RunResource> {

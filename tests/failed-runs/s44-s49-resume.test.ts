@@ -192,7 +192,7 @@ test("S48: code that has changed in front of the failed step is refused by name,
   restored.heal();
   await world.succeeded(await revive(world, refused));
   expect(restored.all()).toEqual({ charge: 1, ship: 1 });
-});
+}, 40_000);
 
 test("S48: a restart takes the changed code from its first step on", async () => {
   const { runId, counters } = await failOrder(world);
