@@ -1,8 +1,9 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, globSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type Compose, composeFaults, readCompose } from "./compose.ts";
-import { readFile, repository } from "./settings.ts";
+import { PROBE_PATHS, readFile, repository, stopMs } from "./settings.ts";
 
 const files = globSync("deploy/compose/*.yml", { cwd: repository });
 
@@ -29,6 +30,30 @@ test.each(files)("the head of %s makes every secret that it reads", (file) => {
   }
   // What is made there must not end in a commit.
   expect(readFile(".gitignore")).toContain("deploy/compose/secrets/\n");
+});
+
+const balancer = readFile("deploy/compose/haproxy.cfg");
+
+test("the balancer asks the nodes of the compose file whether they are ready", () => {
+  const { services } = readCompose("deploy/compose/postgres.yml");
+  const [, name = "", port] = /server-template \w+ \d+ (\w+):(\d+) /.exec(balancer) ?? [];
+  expect(Object.keys(services)).toContain(name);
+  expect(port).toBe("8080");
+  const path = /option httpchk GET (\S+)/.exec(balancer)?.[1];
+  expect(PROBE_PATHS).toContain(path);
+  // It has to notice before the node stops taking requests.
+  const [, seconds, times] = /check inter (\d+)s fall (\d+)/.exec(balancer) ?? [];
+  expect(Number(seconds) * (Number(times) + 1) * 1_000).toBeLessThanOrEqual(
+    stopMs({ REPRISE_DRAIN_TIMEOUT: "0s" }) - 15_000,
+  );
+});
+
+const hasHaproxy = spawnSync("haproxy", ["-v"]).status === 0;
+
+test.runIf(hasHaproxy)("HAProxy takes the file of the balancer", () => {
+  const file = join(repository, "deploy/compose/haproxy.cfg");
+  const { status, stderr } = spawnSync("haproxy", ["-c", "-f", file], { encoding: "utf8" });
+  expect(status, stderr).toBe(0);
 });
 
 const sqlite = () => readCompose("deploy/compose/sqlite.yml");
