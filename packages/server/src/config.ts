@@ -18,6 +18,8 @@ export interface ServerConfig extends Limits {
   readonly port: number;
   /** Directory of the database, or `:memory:`. */
   readonly dataDir: string;
+  /** The PostgreSQL that several servers share, in place of the directory; null for the embedded database. */
+  readonly databaseUrl: string | null;
   /** The token that may do everything. Null: made at the first start; only its digest is kept. */
   readonly token: string | null;
   /** A token that may look at everything but the signing keys and the tokens. */
@@ -67,6 +69,7 @@ const DEFAULTS = {
   host: "127.0.0.1",
   port: 8080,
   dataDir: ".reprise/data",
+  databaseUrl: null,
   logLevel: "info",
   trustedProxies: [],
   publicUrl: null,
@@ -125,6 +128,7 @@ export function parseServerConfig(env: Environment): ServerConfig {
     host: reader.text("REPRISE_HOST") ?? DEFAULTS.host,
     port: reader.whole("REPRISE_PORT", { min: 0, max: 65_535 }) ?? DEFAULTS.port,
     dataDir: reader.text("REPRISE_DATA_DIR") ?? DEFAULTS.dataDir,
+    databaseUrl: readDatabaseUrl(reader, faults),
     ...readTokens(reader, faults),
     signingKeys: readSigningKeys(reader, faults),
     keyRotationGuardMs:
@@ -178,6 +182,16 @@ function readToken(reader: EnvironmentReader, name: string, faults: string[]): s
   const fault = tokenFault(token);
   if (fault !== null) faults.push(`${name} ${fault}`);
   return token;
+}
+
+function readDatabaseUrl(reader: EnvironmentReader, faults: string[]): string | null {
+  const name = "REPRISE_DATABASE_URL";
+  const url = reader.secret(name);
+  if (url === null || (/^postgres(ql)?:\/\//.test(url) && URL.canParse(url))) return url;
+  faults.push(
+    `${name} must be a URL like postgres://user:password@host:5432/database, with special characters in the password percent-encoded`,
+  );
+  return null;
 }
 
 function readSigningKeys(reader: EnvironmentReader, faults: string[]): SigningKeys | null {

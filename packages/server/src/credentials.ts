@@ -23,8 +23,13 @@ export interface OpenedCredentials extends Credentials {
   /** The text of the token with the scope `full`; empty when it is `kept`. */
   readonly token: string;
   readonly tokenSource: TokenSource;
-  /** Keeps the digest of a token that was made now. Called when the server can show it: kept earlier, a failed start would lose it. */
-  readonly keepToken: () => Promise<void>;
+  /**
+   * Keeps the digest of a token that was made now. Called when the server can show it: kept earlier, a failed start would lose it.
+   * False when another server that starts at the same time has kept its own.
+   */
+  readonly keepToken: () => Promise<boolean>;
+  /** Takes over what other servers on the same database have changed. */
+  readonly refresh: () => Promise<void>;
 }
 
 /** Reads tokens, signing keys and secrets; what is missing is made at the first start and kept. */
@@ -54,6 +59,10 @@ export async function openCredentials(
     signingKeys: () => keys.signingKeys,
     rotateSigningKeys: (isForced) => keys.rotate(isForced),
     cursorSecret: Buffer.from(secret, "base64"),
+    refresh: async () => {
+      await keys.refresh();
+      await tokens.refresh();
+    },
   };
 }
 
@@ -68,12 +77,12 @@ function givenTokens(config: ServerConfig): readonly GivenToken[] {
 }
 
 function startToken({ token }: ServerConfig, tokens: TokenRing) {
-  if (token !== null) return { token, tokenSource: "given", keepToken: async () => {} } as const;
+  if (token !== null) return { token, tokenSource: "given", keepToken: async () => true } as const;
   if (tokens.hasStartToken) {
-    return { token: "", tokenSource: "kept", keepToken: async () => {} } as const;
+    return { token: "", tokenSource: "kept", keepToken: async () => true } as const;
   }
   const text = tokens.newText();
-  const keepToken = () => tokens.keepStartToken(text);
+  const keepToken = () => tokens.keepStartToken(text, "first");
   return { token: text, tokenSource: "made", keepToken } as const;
 }
 
@@ -81,8 +90,9 @@ function startToken({ token }: ServerConfig, tokens: TokenRing) {
  * Takes over a token from the file `token` of the data directory: earlier versions kept it there, and who has lost the token
  * leaves a new one there. The file goes, so that no token lies on the disk.
  */
-async function takeTokenFile({ dataDir }: ServerConfig, tokens: TokenRing): Promise<void> {
-  if (dataDir === ":memory:") return;
+async function takeTokenFile(config: ServerConfig, tokens: TokenRing): Promise<void> {
+  const { dataDir, databaseUrl } = config;
+  if (dataDir === ":memory:" || databaseUrl !== null) return;
   const file = join(dataDir, "token");
   if (!existsSync(file)) return;
   const text = readFileSync(file, "utf8").trim();
@@ -92,7 +102,7 @@ async function takeTokenFile({ dataDir }: ServerConfig, tokens: TokenRing): Prom
     if (fault !== null) {
       throw new RepriseError("invalid_request", { message: `the token in ${file} ${fault}` });
     }
-    await tokens.keepStartToken(text);
+    await tokens.keepStartToken(text, "always");
   }
   rmSync(file);
 }

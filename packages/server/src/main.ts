@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { RepriseError } from "@reprise/protocol";
 import { createApi } from "./api/app.ts";
 import { createBulkRunner } from "./api/bulk-runner.ts";
@@ -9,13 +8,15 @@ import { awaitStorage } from "./await-storage.ts";
 import { LIMITS, type ServerConfig } from "./config.ts";
 import { type Connected, type ConnectedLimits, createConnected } from "./connected.ts";
 import type { Command } from "./core/commands.ts";
-import { type OpenedCredentials, openCredentials, type TokenSource } from "./credentials.ts";
+import type { TokenSource } from "./credentials.ts";
 import { DiskWatch, diskReader, type ReadDisk } from "./disk-watch.ts";
 import type { ConnectedApps } from "./engine/connected-apps.ts";
 import { Engine } from "./engine/engine.ts";
 import type { EngineLimits, ReadAnswer } from "./engine/engine-options.ts";
 import { limitsOf } from "./engine/limits.ts";
+import type { NodeLease } from "./engine/node-lease.ts";
 import type { Observer } from "./engine/observer.ts";
+import { SettingsWatch } from "./engine/settings-watch.ts";
 import { Sweeper } from "./engine/sweeper.ts";
 import { Watchdog } from "./engine/watchdog.ts";
 import { createEgress, destinationCheck } from "./host/egress.ts";
@@ -27,9 +28,7 @@ import { type Front, openFront } from "./listening.ts";
 import { exposeMetrics } from "./metrics-sources.ts";
 import { Health } from "./observe/health.ts";
 import { createMeter, type Meter } from "./observe/meter.ts";
-import { observeStore } from "./observe/observed-store.ts";
-import { openEncrypted } from "./store/encrypted.ts";
-import { openSqliteStore } from "./store/sqlite.ts";
+import { clockOf, openStorage, type Storage } from "./open-storage.ts";
 import type { Store } from "./store/store.ts";
 
 export interface RunningServer {
@@ -84,7 +83,7 @@ export async function startServer(
 ): Promise<RunningServer> {
   const { writeLine, resolve } = surroundings;
   const meter = createMeter({ now: () => host.now(), clock: monotonicMs });
-  const host = createSystemHost({
+  const systemHost = createSystemHost({
     logLevel: config.logLevel,
     onEvent: meter.log,
     onDrop: () => meter.counters.logDropped.add(""),
@@ -93,6 +92,7 @@ export async function startServer(
     ...(writeLine === undefined ? {} : { writeLine }),
     ...(resolve === undefined ? {} : { resolve }),
   });
+  const { host, clock } = clockOf(config, systemHost);
   const settings = toSettings(config);
   const connected = createConnected({
     host,
@@ -108,44 +108,14 @@ export async function startServer(
     closing.push(() => front.close());
     const { stopSignal } = surroundings;
     const awaiting = { host, health, ...(stopSignal === undefined ? {} : { stopSignal }) };
-    const open = () => openStorage({ config, host, meter }, surroundings);
-    const storage = await awaitStorage(open, awaiting);
+    const room = { ...surroundings, host, clock, observer: meter.store };
+    const storage = await awaitStorage(() => openStorage(config, room), awaiting);
     closing.push(() => storage.store.close());
+    closing.push(() => storage.lease?.close());
     const own = { config, host, meter, settings, connected, pulse, health, front, ...storage };
     return await serve({ ...own, ...toParts(config, surroundings) });
   } catch (error) {
     for (const close of closing.toReversed()) await close();
-    throw error;
-  }
-}
-
-interface Storage {
-  readonly store: Store;
-  /** For those who only look: a damaged row does not hide the others. */
-  readonly shown: Store;
-  readonly credentials: OpenedCredentials;
-}
-
-async function openStorage(
-  { config, host, meter }: Pick<Parts, "config" | "host" | "meter">,
-  { onBroken, wrapStore = (unwrapped: Store) => unwrapped }: Surroundings,
-): Promise<Storage> {
-  const path = config.dataDir === ":memory:" ? ":memory:" : join(config.dataDir, "reprise.db");
-  const store = wrapStore(
-    await openSqliteStore({
-      path,
-      now: () => host.now(),
-      ...(onBroken === undefined ? {} : { onBroken }),
-    }),
-  );
-  try {
-    const { encryption: settings } = config;
-    const opened = await openEncrypted(store, { settings, randomBytes: host.randomBytes });
-    const observed = observeStore(opened.store, meter.store);
-    const credentials = await openCredentials(config, observed, host);
-    return { store: observed, shown: opened.shown, credentials };
-  } catch (error) {
-    await store.close();
     throw error;
   }
 }
@@ -156,6 +126,7 @@ interface EngineParts extends Pick<Parts, "config" | "store"> {
   readonly admit?: (commands: readonly Command[]) => void;
   readonly readAnswer?: ReadAnswer;
   readonly connected?: ConnectedApps;
+  readonly lease?: NodeLease | null;
   readonly observer?: Observer;
 }
 
@@ -182,13 +153,18 @@ function toParts(
 
 async function serve(parts: Parts): Promise<RunningServer> {
   const { config, host, meter, store, shown, credentials, settings } = parts;
-  const { connected, health, front } = parts;
+  const { connected, health, front, lease } = parts;
   const diskWatch = createDiskWatch(parts);
   const admit = (commands: readonly Command[]) => diskWatch?.admit(commands);
   const readAnswer = createAnswerReader({ host, settings });
   const ends = { admit, readAnswer, connected: connected.apps, observer: meter.engine };
   const engine = createEngine({ ...parts, ...ends }, credentials.signingKeys);
-  const bulkRunner = createBulkRunner({ engine, store, host });
+  const bulkRunner = createBulkRunner({
+    engine,
+    store,
+    host,
+    ...(store.isShared ? { stallMs: config.nodeLeaseMs } : {}),
+  });
   const watchdog = new Watchdog({ host, store, engine, limits: config });
   const seen = {
     health,
@@ -197,7 +173,7 @@ async function serve(parts: Parts): Promise<RunningServer> {
   };
   const room: ApiRoom = { engine, bulkRunner, store: shown, host, credentials, settings, ...seen };
   front.serve(createApi(room));
-  await credentials.keepToken();
+  const isTokenKept = await credentials.keepToken();
   await diskWatch?.start();
   engine.start();
   connected.open(room);
@@ -205,7 +181,10 @@ async function serve(parts: Parts): Promise<RunningServer> {
   const sweeper = new Sweeper({ host, store, engine, limits: config });
   sweeper.start();
   watchdog.start();
-  health.start({ store, disk: diskWatch, isLeaseHeld: () => true });
+  const { refresh } = credentials;
+  const settingsWatch = new SettingsWatch({ host, store, everyMs: config.pollMs, refresh });
+  settingsWatch.start();
+  health.start({ store, disk: diskWatch, isLeaseHeld: () => lease?.holds() ?? true });
   const { current, next } = credentials.signingKeys();
   const stop = async (): Promise<Stopped> => {
     // Who sends requests here has to see it before they are refused.
@@ -218,11 +197,14 @@ async function serve(parts: Parts): Promise<RunningServer> {
     await bulkRunner.stop();
     await watchdog.stop();
     await sweeper.stop();
+    await settingsWatch.stop();
     connected.drain();
     await engine.stop(config.drainMs);
     const handedBackCount = engine.attemptsInFlight;
     await connected.close();
     await front.close();
+    // A database that does not answer any more finds out by itself that this server is gone.
+    await lease?.close().catch(() => {});
     await store.close();
     parts.pulse.stop();
     await host.close();
@@ -233,8 +215,8 @@ async function serve(parts: Parts): Promise<RunningServer> {
     url: `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${front.port}`,
     port: front.port,
     config,
-    token: credentials.token,
-    tokenSource: credentials.tokenSource,
+    token: isTokenKept ? credentials.token : "",
+    tokenSource: isTokenKept ? credentials.tokenSource : "kept",
     signingKeys: { current, next },
     stop,
     close: async () => void (await stop()),
@@ -272,19 +254,29 @@ function createDestinationCheck({ egress, urlBytesMax }: ServerConfig): ApiSetti
   };
 }
 
-/** A database in memory needs no disk. */
+/** A database in memory needs no disk, and one elsewhere is not on this one. */
 function createDiskWatch({
   config,
   host,
   readDisk,
 }: Pick<Parts, "config" | "host" | "readDisk">): DiskWatch | null {
-  if (config.dataDir === ":memory:") return null;
+  if (config.dataDir === ":memory:" || config.databaseUrl !== null) return null;
   return new DiskWatch({ host, read: readDisk, percentMax: config.diskPercentMax });
 }
 
 /** The engine with the limits of a configuration; the simulation builds its own. */
 export function createEngine(
-  { config, host, store, limits, admit, readAnswer, connected, observer }: EngineParts,
+  {
+    config,
+    host,
+    store,
+    limits,
+    admit,
+    readAnswer,
+    connected,
+    lease = null,
+    observer,
+  }: EngineParts,
   keys: () => { readonly current: string; readonly next: string },
 ): Engine {
   return new Engine({
@@ -295,6 +287,7 @@ export function createEngine(
     ...(admit === undefined ? {} : { admit }),
     ...(readAnswer === undefined ? {} : { readAnswer }),
     ...(connected === undefined ? {} : { connected }),
+    ...(lease === null ? {} : { lease }),
     ...(observer === undefined ? {} : { observer }),
     limits: {
       ...LIMITS,

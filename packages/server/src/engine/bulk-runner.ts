@@ -22,6 +22,10 @@ export interface BulkRunnerOptions {
   readonly host: Host;
   /** Reads what an action's row keeps. @throws when it cannot be read. */
   readonly readFilter: (filter: string) => MessageSelection;
+  /**
+   * How long an action that another node works on may stand still before this one goes on with it; not given where this one is alone.
+   */
+  readonly stallMs?: number;
 }
 
 /** Actions that may be under way at once. */
@@ -34,6 +38,8 @@ interface Job {
   row: BulkActionRow;
   readonly selection: MessageSelection;
   readonly waiters: (() => void)[];
+  /** Another node works on it. */
+  readonly isElsewhere: boolean;
 }
 
 /**
@@ -50,6 +56,8 @@ export class BulkRunner {
   #pause: { readonly timer: Timer; readonly end: () => void } | null = null;
   #look: Timer | null = null;
   #isStopped = false;
+  /** Actions of others as they stood at the last look: key -> the last key that was looked at. */
+  #seen = new Map<number, number>();
 
   constructor(options: BulkRunnerOptions) {
     this.#options = options;
@@ -59,6 +67,7 @@ export class BulkRunner {
   async start(): Promise<void> {
     await this.#adopt();
     this.#pump();
+    if (this.#options.stallMs !== undefined) this.#lookAgain(this.#options.stallMs);
   }
 
   /** Actions on disk that nobody works on. */
@@ -70,8 +79,12 @@ export class BulkRunner {
       order: "ascending",
       limit: BULK_ACTIONS_MAX,
     });
+    const seen = this.#seen;
+    this.#seen = new Map(rows.map(({ key, afterKey }) => [key, afterKey]));
     for (const row of rows) {
       if (this.#jobs.has(row.filter)) continue;
+      // Whoever works on it moves on with every chunk.
+      if (this.#options.stallMs !== undefined && seen.get(row.key) !== row.afterKey) continue;
       try {
         const job = this.#toJob(row);
         this.#jobs.set(row.filter, Promise.resolve(job));
@@ -84,13 +97,16 @@ export class BulkRunner {
   }
 
   /** Nobody knows whether an action whose commit failed is on disk: what is there must not lie until the next start. */
-  #lookAgain(): void {
-    const { host } = this.#options;
+  #lookAgain(inMs = RETRY_MS): void {
+    const { host, stallMs } = this.#options;
     if (this.#isStopped) return;
-    this.#look ??= host.setTimer(host.now() + RETRY_MS, () => {
+    this.#look ??= host.setTimer(host.now() + inMs, () => {
       this.#look = null;
       this.#adopt().then(
-        () => this.#pump(),
+        () => {
+          this.#pump();
+          if (stallMs !== undefined) this.#lookAgain(stallMs);
+        },
         () => this.#lookAgain(),
       );
     });
@@ -115,7 +131,7 @@ export class BulkRunner {
     this.#jobs.set(filter, creation);
     try {
       const job = await creation;
-      if (job.row.state === "finished") this.#end(job);
+      if (job.row.state === "finished" || job.isElsewhere) this.#end(job);
       else this.#running.add(job);
       this.#pump();
       return job.row;
@@ -129,14 +145,37 @@ export class BulkRunner {
   /** Resolves when the action has ended, or this process does; its row says which. */
   async finished(action: BulkActionRow): Promise<BulkActionRow> {
     const job = await this.#jobs.get(action.filter);
-    if (job?.row.key !== action.key) {
-      const [row] = await this.#options.store.get("bulkActions", [action.key]);
-      return row ?? action;
+    if (job?.row.key === action.key) {
+      await new Promise<void>((resolve) => {
+        job.waiters.push(resolve);
+      });
+      if (job.row.state === "finished") return job.row;
     }
-    await new Promise<void>((resolve) => {
-      job.waiters.push(resolve);
-    });
-    return job.row;
+    return this.#finishedElsewhere(action);
+  }
+
+  async #finishedElsewhere(action: BulkActionRow): Promise<BulkActionRow> {
+    const { store, host, stallMs } = this.#options;
+    for (;;) {
+      const [row] = await store.get("bulkActions", [action.key]);
+      const isOver = row === undefined || row.state === "finished";
+      if (isOver || this.#isStopped || stallMs === undefined) return row ?? action;
+      await new Promise<void>((resolve) => {
+        host.setTimer(host.now() + RETRY_MS, resolve);
+      });
+    }
+  }
+
+  /** An action with the same filter that another node works on. */
+  async #findElsewhere(filter: string): Promise<BulkActionRow | null> {
+    const { store, stallMs } = this.#options;
+    if (stallMs === undefined) return null;
+    const where = [
+      { type: "in", column: "state", values: ["inProgress"] },
+      { type: "in", column: "filter", values: [filter] },
+    ] as const;
+    const [row] = await store.list("bulkActions", { where, order: "ascending", limit: 1 });
+    return row ?? null;
   }
 
   /** Lets the chunk end that is under way. Those who wait for an action hear how far it has come. */
@@ -151,6 +190,8 @@ export class BulkRunner {
   async #create(filter: string): Promise<Job> {
     const { engine, store, readFilter } = this.#options;
     const selection = readFilter(filter);
+    const elsewhere = await this.#findElsewhere(filter);
+    if (elsewhere !== null) return { ...this.#toJob(elsewhere), isElsewhere: true };
     const [newest] = await store.list("messages", { where: [], order: "descending", limit: 1 });
     const afterKey = newest === undefined ? 0 : newest.key + 1;
     const count = await countMessages(selection, afterKey, this.#options);
@@ -162,7 +203,12 @@ export class BulkRunner {
   }
 
   #toJob(row: BulkActionRow): Job {
-    return { row, selection: this.#options.readFilter(row.filter), waiters: [] };
+    return {
+      row,
+      selection: this.#options.readFilter(row.filter),
+      waiters: [],
+      isElsewhere: false,
+    };
   }
 
   #pump(): void {
@@ -203,7 +249,10 @@ export class BulkRunner {
       await this.#wait(RETRY_MS);
       // A store that cannot be read now is asked again after the next step.
       const [row] = await store.get("bulkActions", [job.row.key]).catch(() => []);
-      if (row !== undefined) job.row = row;
+      if (row === undefined) return;
+      const isOthers = this.#options.stallMs !== undefined && row.afterKey !== job.row.afterKey;
+      job.row = row;
+      if (isOthers) this.#end(job);
     }
   }
 

@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { newSigningKey, type RandomBytes, RepriseError } from "@reprise/protocol";
 import type { Store, Transaction } from "../store/store.ts";
 import { deleteSetting, keepSetting, readSetting, writeSetting } from "./settings.ts";
+import { tellSettings } from "./settings-watch.ts";
 import type { SigningKeys } from "./signer.ts";
 
 const CURRENT = "signingKey.current";
@@ -65,7 +66,24 @@ export class KeyRing {
       return rotated;
     });
     this.#keys = keys;
+    tellSettings(store);
     return keys;
+  }
+
+  /** Takes over what another node has rotated. */
+  async refresh(): Promise<void> {
+    const { store } = this.#options;
+    // In one read: a rotation in between would give a pair that nobody has.
+    const names = [CURRENT, NEXT, ROTATED_AT];
+    const rows = await store.find(
+      "settings",
+      "byName",
+      Array.from(names, (name) => [name]),
+    );
+    const valueOf = (name: string) => rows.find((row) => row.name === name)?.value ?? null;
+    const [current, next, rotatedAt] = names.map(valueOf);
+    if (current == null || next == null) return;
+    this.#keys = { current, next, rotatedAt: rotatedAt == null ? null : Number(rotatedAt) };
   }
 
   /** An app that still holds the pair from before the last rotation knows the current key, but not the one behind it. */

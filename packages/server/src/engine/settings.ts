@@ -1,5 +1,5 @@
 import type { Change, SettingRow } from "../core/rows.ts";
-import type { Store, Transaction } from "../store/store.ts";
+import type { Reader, Transaction } from "../store/store.ts";
 import { KeyRange } from "./key-range.ts";
 
 /** Texts that an installation keeps under a name: signing keys, secrets, tokens. */
@@ -17,13 +17,19 @@ export async function keepSetting(
   return value;
 }
 
-async function findSetting(transaction: Transaction, name: string): Promise<SettingRow | null> {
+async function findSetting(
+  transaction: Pick<Reader, "find">,
+  name: string,
+): Promise<SettingRow | null> {
   const [row] = await transaction.find("settings", "byName", [[name]]);
   return row ?? null;
 }
 
-export async function readSetting(transaction: Transaction, name: string): Promise<string | null> {
-  return (await findSetting(transaction, name))?.value ?? null;
+export async function readSetting(
+  reader: Pick<Reader, "find">,
+  name: string,
+): Promise<string | null> {
+  return (await findSetting(reader, name))?.value ?? null;
 }
 
 export async function writeSetting(
@@ -58,7 +64,10 @@ export async function deleteSetting(transaction: Transaction, name: string): Pro
 const PAGE_ROWS = 1_000;
 
 /** Every setting whose name starts with `prefix`, in the order in which they were first written. */
-export async function listSettings(store: Store, prefix: string): Promise<readonly SettingRow[]> {
+export async function listSettings(
+  store: Pick<Reader, "list">,
+  prefix: string,
+): Promise<readonly SettingRow[]> {
   const found: SettingRow[] = [];
   let afterKey: number | null = null;
   for (;;) {

@@ -26,7 +26,7 @@ test("every token is another one, and each has its own scope", async () => {
 
 test("the last token that may do everything cannot be revoked", async () => {
   const ring = await open();
-  await ring.keepStartToken("the first");
+  await ring.keepStartToken("the first", "first");
   const { token } = await ring.create("reader", "read-only");
   await expect(ring.revoke("start")).rejects.toMatchObject({ code: "invalid_request" });
   expect(ring.scopeOf("the first")).toBe("full");

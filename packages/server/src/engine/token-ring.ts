@@ -1,8 +1,9 @@
 import { hash, timingSafeEqual } from "node:crypto";
 import { isJsonObject, parseJson, quoted, RepriseError, type TokenScope } from "@reprise/protocol";
 import type { Host } from "../host/host.ts";
-import type { Store } from "../store/store.ts";
-import { deleteSetting, listSettings, writeSetting } from "./settings.ts";
+import type { Reader, Store } from "../store/store.ts";
+import { deleteSetting, listSettings, readSetting, writeSetting } from "./settings.ts";
+import { tellSettings } from "./settings-watch.ts";
 import { newTokenText } from "./token-text.ts";
 
 /** A token as everybody may see it who may do everything. */
@@ -58,11 +59,14 @@ export class TokenRing {
   }
 
   static async open(options: TokenRingOptions): Promise<TokenRing> {
-    const rows = await listSettings(options.store, PREFIX);
-    return new TokenRing(
-      options,
-      rows.map(({ name, value }) => fromRow(name.slice(PREFIX.length), value)),
-    );
+    return new TokenRing(options, await readEntries(options.store));
+  }
+
+  /** Takes over what another node has made or revoked. */
+  async refresh(): Promise<void> {
+    await this.#inTurn(async () => {
+      this.#kept = await readEntries(this.#options.store);
+    });
   }
 
   /** What the token may do; null when there is no such token. */
@@ -91,6 +95,7 @@ export class TokenRing {
   }
 
   async #create(name: string, scope: TokenScope): Promise<{ token: Token; text: string }> {
+    await this.#refreshShared();
     if (this.#kept.length >= TOKENS_MAX) {
       throw new RepriseError("quota_exceeded", {
         message: `quota tokens exceeded, current limit: ${TOKENS_MAX}; revoke one first`,
@@ -107,6 +112,7 @@ export class TokenRing {
   }
 
   async #revoke(id: string): Promise<void> {
+    await this.#refreshShared();
     const entry = this.#active.find((other) => other.id === id);
     if (entry === undefined) {
       throw new RepriseError("token_not_found", {
@@ -124,8 +130,10 @@ export class TokenRing {
         message: `the token ${id} is the last one with the scope full; create another one first`,
       });
     }
-    await this.#options.store.transaction((transaction) => deleteSetting(transaction, PREFIX + id));
+    const { store } = this.#options;
+    await store.transaction((transaction) => deleteSetting(transaction, PREFIX + id));
     this.#kept = this.#kept.filter((other) => other.id !== id);
+    tellSettings(store);
   }
 
   /** Whether a server without a given token already has the one that it made for itself. */
@@ -133,16 +141,35 @@ export class TokenRing {
     return this.#kept.some(({ id }) => id === START_ID);
   }
 
-  /** Keeps the token that the server works with where none is given; it replaces the one before. */
-  async keepStartToken(text: string): Promise<void> {
-    await this.#keep({
+  /**
+   * Keeps the token that the server works with where none is given; it replaces the one before, unless only the first is to be kept. Returns
+   * whether it is kept.
+   */
+  async keepStartToken(text: string, when: "first" | "always"): Promise<boolean> {
+    const { store, host } = this.#options;
+    const entry: Entry = {
       id: START_ID,
       name: START_ID,
       scope: "full",
       source: "start",
-      createdAt: this.#options.host.now(),
+      createdAt: host.now(),
       digest: sha256(text),
+    };
+    const name = PREFIX + START_ID;
+    const isKept = await store.transaction(async (transaction) => {
+      if (when === "first" && (await readSetting(transaction, name)) !== null) return false;
+      await writeSetting(transaction, name, toRow(entry));
+      return true;
     });
+    if (!isKept) this.#kept = await readEntries(store);
+    else this.#kept = [...this.#kept.filter(({ id }) => id !== START_ID), entry];
+    return isKept;
+  }
+
+  /** What others have changed counts here, too: who revokes the last token locks everybody out. */
+  async #refreshShared(): Promise<void> {
+    const { store } = this.#options;
+    if (store.isShared) this.#kept = await readEntries(store);
   }
 
   #inTurn<R>(change: () => Promise<R>): Promise<R> {
@@ -157,10 +184,12 @@ export class TokenRing {
   }
 
   async #keep(entry: Entry): Promise<void> {
-    await this.#options.store.transaction((transaction) =>
+    const { store } = this.#options;
+    await store.transaction((transaction) =>
       writeSetting(transaction, PREFIX + entry.id, toRow(entry)),
     );
     this.#kept = [...this.#kept.filter(({ id }) => id !== entry.id), entry];
+    tellSettings(store);
   }
 
   /** A given full token takes the place of the one that the server made: that is how a lost or stolen one is replaced. */
@@ -168,6 +197,11 @@ export class TokenRing {
     const isReplaced = this.#given.some(({ scope }) => scope === "full");
     return [...this.#given, ...this.#kept.filter(({ id }) => !(isReplaced && id === START_ID))];
   }
+}
+
+async function readEntries(reader: Pick<Reader, "list">): Promise<readonly Entry[]> {
+  const rows = await listSettings(reader, PREFIX);
+  return rows.map(({ name, value }) => fromRow(name.slice(PREFIX.length), value));
 }
 
 function toGivenEntry({ id, scope, text }: GivenToken): Entry {
