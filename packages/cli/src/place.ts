@@ -1,7 +1,12 @@
 // Which database the tools of operators work on: as named on the command line, or as `reprise start` would use it.
 
 import { isRepriseError } from "@reprise/protocol";
-import { type DatabasePlace, parseServerConfig, type ServerConfig } from "@reprise/server";
+import {
+  type DatabasePlace,
+  EnvironmentReader,
+  parseServerConfig,
+  type ServerConfig,
+} from "@reprise/server";
 import type { Command } from "commander";
 import { usageFault } from "./fault.ts";
 import type { Terminal } from "./terminal.ts";
@@ -30,11 +35,21 @@ export function readPlace(
   if (dataDir !== undefined && databaseUrl !== undefined) {
     throw usageFault("there is one database: name --data-dir or --database-url");
   }
-  const { REPRISE_DATABASE_URL = "", REPRISE_DATA_DIR = "" } = terminal.env;
+  const { REPRISE_DATA_DIR = "" } = terminal.env;
   if (databaseUrl !== undefined) return { databaseUrl };
   if (dataDir !== undefined) return { dataDir };
-  if (REPRISE_DATABASE_URL !== "") return { databaseUrl: REPRISE_DATABASE_URL };
+  const fromSettings = readSecretSetting(terminal.env, "REPRISE_DATABASE_URL");
+  if (fromSettings !== null) return { databaseUrl: fromSettings };
   return { dataDir: REPRISE_DATA_DIR === "" ? DATA_DIR : REPRISE_DATA_DIR };
+}
+
+/** The value of a variable, or what the file holds that `NAME_FILE` names. */
+function readSecretSetting(env: Terminal["env"], name: string): string | null {
+  const faults: string[] = [];
+  const value = new EnvironmentReader(env, faults).secret(name);
+  const [fault] = faults;
+  if (fault !== undefined) throw usageFault(fault);
+  return value;
 }
 
 /** The data directory of an embedded server; `otherwise` says what to do with a PostgreSQL. */

@@ -14,6 +14,7 @@ export type { ConnectedApps, ConnectedDelivery } from "./engine/connected-apps.t
 export { Engine } from "./engine/engine.ts";
 export { DEFAULT_LIMITS } from "./engine/limits.ts";
 export { Watchdog } from "./engine/watchdog.ts";
+export { EnvironmentReader } from "./environment-reader.ts";
 export type { Host, OutgoingRequest, Timer } from "./host/host.ts";
 export { type RunningServer, startServer } from "./main.ts";
 export {
