@@ -26,6 +26,7 @@ import { createSystemHost } from "./host/system-host.ts";
 import { monotonicMs, type Pulse, startPulse } from "./host/system-pulse.ts";
 import { type Front, openFront } from "./listening.ts";
 import { exposeMetrics } from "./metrics-sources.ts";
+import { createChangeLog } from "./observe/change-log.ts";
 import { Health } from "./observe/health.ts";
 import { createMeter, type Meter } from "./observe/meter.ts";
 import { clockOf, openStorage, type Storage } from "./open-storage.ts";
@@ -82,9 +83,15 @@ export async function startServer(
   surroundings: Surroundings = {},
 ): Promise<RunningServer> {
   const { writeLine, resolve } = surroundings;
-  const meter = createMeter({ now: () => host.now(), clock: monotonicMs });
+  const changeLog =
+    config.logLevel === "debug"
+      ? createChangeLog((event, fields) => host.log("debug", event, fields))
+      : undefined;
+  const meter = createMeter({ now: () => host.now(), clock: monotonicMs, changeLog });
+  let lease: NodeLease | null = null;
   const systemHost = createSystemHost({
     logLevel: config.logLevel,
+    logFields: () => (lease === null ? {} : { nodeId: lease.id }),
     onEvent: meter.log,
     onDrop: () => meter.counters.logDropped.add(""),
     connectionsPerOrigin: config.perOriginMax,
@@ -110,6 +117,7 @@ export async function startServer(
     const awaiting = { host, health, ...(stopSignal === undefined ? {} : { stopSignal }) };
     const room = { ...surroundings, host, clock, observer: meter.store };
     const storage = await awaitStorage(() => openStorage(config, room), awaiting);
+    ({ lease } = storage);
     closing.push(() => storage.store.close());
     closing.push(() => storage.lease?.close());
     const own = { config, host, meter, settings, connected, pulse, health, front, ...storage };

@@ -17,6 +17,8 @@ export interface SystemHostOptions {
   readonly logLevel?: LogLevel;
   /** Takes one line of JSON without its line break. Default: writes it to standard error. */
   readonly writeLine?: (line: string) => void;
+  /** What stands on every line of the log. */
+  readonly logFields?: () => Readonly<Record<string, unknown>>;
   /** Hears of every event of the log, also of those that are held back. */
   readonly onEvent?: (level: LogLevel, event: string) => void;
   /** Hears of every line that nobody has read in time. */
@@ -50,11 +52,12 @@ export function createSystemHost(options: SystemHostOptions = {}): SystemHost {
     egress: createEgress(options.egress ?? { mode: "public-only", allow: [] }),
     ...(options.resolve === undefined ? {} : { resolve: options.resolve }),
   });
-  const { onEvent, onDrop } = options;
+  const { onEvent, onDrop, logFields } = options;
   const log = createSystemLog({
     levelMin: options.logLevel ?? "info",
     writeLine: options.writeLine ?? standardError(onDrop),
     ...(onEvent === undefined ? {} : { onEvent }),
+    ...(logFields === undefined ? {} : { fields: logFields }),
   });
   return {
     now: () => Date.now(),

@@ -10,8 +10,8 @@ export interface SystemLogOptions {
   readonly writeLine: (line: string) => void;
   /** Hears of every event from `levelMin` up, those that are held back included. */
   readonly onEvent?: (level: LogLevel, event: string) => void;
-  /** Stand on every line. */
-  readonly fields?: Readonly<Record<string, unknown>>;
+  /** What stands on every line. */
+  readonly fields?: () => Readonly<Record<string, unknown>>;
 }
 
 const LEVELS: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
@@ -37,7 +37,7 @@ export function createSystemLog(options: SystemLogOptions) {
     const heldBack = level === "debug" ? 0 : passes(repeats, event);
     if (heldBack === null) return;
     const more = heldBack === 0 ? {} : { heldBack };
-    writeLine(toLine(level, event, { ...own, ...fields, ...more }));
+    writeLine(toLine(level, event, { ...own?.(), ...fields, ...more }));
   };
 }
 
@@ -81,7 +81,7 @@ const WAITING_CHARS_MAX = 4 * 1024 * 1024;
 const AGAIN_MS = 100;
 
 /** A write that takes longer has nobody who reads: the end of the process does not wait for it. */
-const STALLED_MS = 1_000;
+const STALLED_MS = 100;
 
 /**
  * Standard error in a way that never waits: a pipe, opened once more. Files are not opened again, since two openings would write over

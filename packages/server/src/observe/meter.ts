@@ -4,6 +4,7 @@ import { parseCron } from "../core/cron-parse.ts";
 import { isSuccess, type Outcome } from "../core/outcome.ts";
 import type { Change, MessageRow, ScheduleRow } from "../core/rows.ts";
 import type { Observer } from "../engine/observer.ts";
+import type { ChangeLog } from "./change-log.ts";
 import { type Counters, createCounters } from "./counters.ts";
 import type { Commit, StoreObserver } from "./observed-store.ts";
 import { Spread } from "./spread.ts";
@@ -47,9 +48,11 @@ export interface MeterOptions {
   readonly now: () => number;
   /** Milliseconds that go on whatever the wall clock does. */
   readonly clock: () => number;
+  /** Where every change of a state is a line of the log. */
+  readonly changeLog?: ChangeLog | undefined;
 }
 
-export function createMeter({ now, clock }: MeterOptions): Meter {
+export function createMeter({ now, clock, changeLog }: MeterOptions): Meter {
   const counters = createCounters();
   const spreads: Spreads = {
     attempts: new Spread(SECONDS),
@@ -69,7 +72,8 @@ export function createMeter({ now, clock }: MeterOptions): Meter {
     engine: {
       attemptEnded: (command, delivery) => {
         const { message } = delivery;
-        countAttempt(command, message, counters);
+        const outcome = countAttempt(command, message, counters);
+        changeLog?.attemptEnded(command, delivery, outcome);
         spreads.attempts.add((command.endedAt - command.startedAt) / 1_000);
         const dueAt =
           dueTimes.get(message.key) ?? (message.retried === 0 ? message.createdAt : null);
@@ -85,7 +89,10 @@ export function createMeter({ now, clock }: MeterOptions): Meter {
       claimed: remember,
       called: (messageKey) => remember(messageKey, now()),
       failed: () => counters.storageErrors.add(""),
-      committed: (commit) => countCommit(commit, counters, spreads),
+      committed: (commit) => {
+        countCommit(commit, counters, spreads);
+        changeLog?.committed(commit.batches);
+      },
     },
     api: {
       requestEnded: (method, route, status) =>
@@ -98,10 +105,12 @@ export function createMeter({ now, clock }: MeterOptions): Meter {
   };
 }
 
-function countAttempt({ outcome }: EndDelivery, message: MessageRow, counters: Counters): void {
-  counters.attempts.add(`${message.kind}|${labelOf(outcome)}`);
+function countAttempt({ outcome }: EndDelivery, message: MessageRow, counters: Counters): string {
+  const label = labelOf(outcome);
+  counters.attempts.add(`${message.kind}|${label}`);
   if (message.retried > 0) counters.retries.add(message.kind);
   if (outcome.type === "error" && outcome.cause === "egress_denied") counters.blocked.add("");
+  return label;
 }
 
 function labelOf(outcome: Outcome): string {
