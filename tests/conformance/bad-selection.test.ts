@@ -60,6 +60,8 @@ test("bulk requests with empty lists, unknown names or impossible values never m
   const bulk = [
     ["POST", "/v2/workflows/dlq/resume"],
     ["POST", "/v2/workflows/dlq/restart"],
+    ["POST", "/v2/workflows/dlq/hold"],
+    ["POST", "/v2/workflows/dlq/release"],
     ["DELETE", "/v2/workflows/dlq"],
     ["DELETE", "/v2/workflows/runs"],
   ] as const;

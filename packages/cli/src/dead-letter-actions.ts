@@ -130,4 +130,30 @@ export async function deleteDeadLetters(
   if (deleted === 0 && missing > 0) throw failure("nothing was deleted");
 }
 
+/** Keeps dead letters from retention, or gives them back to it. */
+export async function holdDeadLetters(
+  { api, ids, isJson }: Selection,
+  { verb, kinds }: { readonly verb: "hold" | "release"; readonly kinds: readonly DeadKind[] },
+  terminal: Terminal,
+): Promise<void> {
+  const past = verb === "hold" ? "held" : "released";
+  let count = 0;
+  const work = async (part: readonly string[]) => {
+    for (const kind of kinds) {
+      const path = `${DEAD_QUEUES[kind].path}/${verb}`;
+      // An id is of one kind only, and the other kind's queue passes over it.
+      const request = { method: "POST", path, query: idQuery(part) } as const;
+      count += (await ask<Readonly<Record<typeof past, number>>>(api, request))[past];
+    }
+    return part.map(() => null);
+  };
+  await forEachPart({ ids, sizeMax: PART_SIZE_MAX, past, work }, terminal);
+  if (isJson) printJson(terminal, { [past]: count });
+  const missing = ids.length - count;
+  const gone =
+    missing > 0 ? `; ${missing} of the chosen ${missing === 1 ? "was" : "were"} not there` : "";
+  note(terminal, `${past} ${plural(count, NOUN)}${gone}`);
+  if (count === 0 && missing > 0) throw failure(`nothing was ${past}`);
+}
+
 const idQuery = (ids: readonly string[]): Query => ids.map((id) => ["dlqIds", id] as const);

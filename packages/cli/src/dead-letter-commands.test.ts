@@ -33,9 +33,11 @@ test("the list shows a line for each dead letter, newest first", async () => {
   const { exitCode, out, err } = await world.run(["dlq", "list"]);
   expect(exitCode).toBe(0);
   const [heading, ...lines] = out.trimEnd().split("\n");
-  expect(heading).toMatch(/^dead letter +kind +failed +status +run or message +url +answer$/);
+  expect(heading).toMatch(
+    /^dead letter +kind +failed +expires +status +run or message +url +answer$/,
+  );
   expect(lines.map((line) => line.split(" ")[0])).toEqual([second, first]);
-  expect(lines[0]).toMatch(/ run +\S+ \S+ +404 +wfr_\S+ +http\S+ +<html>/);
+  expect(lines[0]).toMatch(/ run +\S+ \S+ +\S+ \S+ +404 +wfr_\S+ +http\S+ +<html>/);
   expect(err).toBe("2 dead letters\n");
 });
 

@@ -6,6 +6,7 @@ import { connectApi } from "./api-client.ts";
 import {
   changeFailureCalls,
   deleteDeadLetters,
+  holdDeadLetters,
   retryMessages,
   reviveRuns,
 } from "./dead-letter-actions.ts";
@@ -49,6 +50,8 @@ export function addDeadLetterCommands(program: Command, terminal: Terminal): voi
   addReviveCommand(dlq, "restart", terminal);
   addRetryCommand(dlq, terminal);
   addFailureCallCommands(dlq, terminal);
+  addHoldCommand(dlq, "hold", terminal);
+  addHoldCommand(dlq, "release", terminal);
   addDeleteCommand(dlq, terminal);
 }
 
@@ -150,6 +153,21 @@ function addDeleteCommand(dlq: Command, terminal: Terminal): void {
       const kinds = kindsOf(options);
       const plan = { ids, options, verb: "delete", kinds, isAlwaysAsked: true };
       await deleteDeadLetters(await selectDead(plan, terminal), kinds, terminal);
+    },
+  );
+}
+
+function addHoldCommand(dlq: Command, verb: "hold" | "release", terminal: Terminal): void {
+  const description =
+    verb === "hold"
+      ? "keep failures until they are released or handled, however old they get"
+      : "let failures go again when their time is over";
+  const action = { name: verb, description, filters: bothFilters };
+  addKindOptions(addAction(dlq, action, terminal)).action(
+    async (ids: string[], options: Options) => {
+      const kinds = kindsOf(options);
+      const selection = await selectDead({ ids, options, verb, kinds }, terminal);
+      await holdDeadLetters(selection, { verb, kinds }, terminal);
     },
   );
 }

@@ -10,13 +10,29 @@ export function formatDeadTable(letters: readonly DeadResource[]): string {
     letter.dlqId,
     isOfRun(letter) ? "run" : "message",
     formatInstant(failedAt(letter)),
+    letter.expiresAt === null ? "held" : (formatExpiry(letter) ?? ""),
     String(letter.responseStatus),
     isOfRun(letter) ? letter.workflowRunId : letter.messageId,
     oneLine(letter.url, 60),
     answerOf(letter),
   ]);
-  const heading = ["dead letter", "kind", "failed", "status", "run or message", "url", "answer"];
+  const heading = [
+    "dead letter",
+    "kind",
+    "failed",
+    "expires",
+    "status",
+    "run or message",
+    "url",
+    "answer",
+  ];
   return formatTable(heading, rows);
+}
+
+/** A server before retention says nothing about it. */
+function formatExpiry({ expiresAt }: { readonly expiresAt?: number | null }): string | undefined {
+  if (expiresAt === undefined) return undefined;
+  return expiresAt === null ? "never, as it is held" : formatInstant(expiresAt);
 }
 
 /** What the app said, or why it said nothing. */
@@ -34,6 +50,7 @@ export function formatDeadLetter(letter: DeadLetterResource): string {
     ["workflow", oneLine(letter.workflowUrl)],
     ["created", formatInstant(letter.workflowCreatedAt)],
     ["failed", formatInstant(letter.createdAt)],
+    ["expires", formatExpiry(letter)],
     ["why", ifGiven(letter.reason, (reason) => oneLine(reason, 500))],
     ["retries", `${letter.maxRetries}${retryDelayOf(letter)}`],
     ["labels", letter.labels?.join(", ") ?? letter.label],
@@ -64,6 +81,7 @@ export function formatDeadMessage(letter: DeadMessageResource): string {
     ["dead letter", letter.dlqId],
     ["message", letter.messageId],
     ["failed", formatInstant(failedAt(letter))],
+    ["expires", formatExpiry(letter)],
     ["why", oneLine(letter.reason, 500)],
     ...messageFacts(letter),
   ]);

@@ -210,3 +210,29 @@ test("a failure call that is still tried is given up", async () => {
     return ids.includes(dlqId) ? true : null;
   });
 });
+
+test("both kinds are held and released, and a list and an entry say when they go", async () => {
+  const message = await world.fail("--label", "x");
+  const run = await failRun("x");
+  const expiries = async () => {
+    const letters = await world.json<readonly DeadMessageResource[]>(["dlq", "list"]);
+    return letters.map(({ expiresAt }) => expiresAt);
+  };
+  const before = await expiries();
+  expect(before).toEqual([expect.any(Number), expect.any(Number)]);
+  expect((await dlq("list")).out).toMatch(/ run +\S+ \S+ +\d{4}-\S+ \S+ +404 /);
+  expect((await dlq("show", message)).out).toMatch(/^ *expires +\d{4}-/m);
+  const held = await dlq("hold", run, message, "--yes");
+  expect([held.exitCode, held.err]).toEqual([0, "held 2 dead letters\n"]);
+  expect(await expiries()).toEqual([null, null]);
+  expect((await dlq("list")).out).toMatch(/ run +\S+ \S+ +held +404 /);
+  for (const id of [run, message]) {
+    expect((await dlq("show", id)).out).toMatch(/^ *expires +never, as it is held$/m);
+  }
+  const released = await dlq("release", "--label", "x", "--yes", "--json");
+  expect(JSON.parse(released.out)).toEqual({ released: 2 });
+  expect(await expiries()).toEqual(before);
+  const gone = await dlq("hold", "1-1");
+  expect(gone.exitCode).toBe(1);
+  expect(gone.err).toContain("nothing was held");
+});

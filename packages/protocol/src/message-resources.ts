@@ -71,6 +71,8 @@ export interface CountAnswer {
 /** A message whose retries are used up. */
 export interface DeadMessageResource extends MessageResource {
   readonly dlqId: string;
+  /** When retention takes it out of the queue, epoch milliseconds; null while somebody holds it. */
+  readonly expiresAt: number | null;
   /** 0 when the last attempt had no response. */
   readonly responseStatus: number;
   readonly responseHeader?: HeaderMap;

@@ -58,6 +58,18 @@ export interface BulkDeleteAnswer {
   readonly cursor?: string;
 }
 
+/** Answer when dead letters are held. */
+export interface BulkHoldAnswer {
+  readonly held: number;
+  readonly cursor?: string;
+}
+
+/** Answer when dead letters are released. */
+export interface BulkReleaseAnswer {
+  readonly released: number;
+  readonly cursor?: string;
+}
+
 /** Answer of a bulk cancel. */
 export interface CancelAnswer {
   readonly cancelled: number;
@@ -89,6 +101,8 @@ export interface DeadLetterResource {
   readonly notBefore: number;
   /** Epoch milliseconds. */
   readonly createdAt: number;
+  /** When retention takes it out of the queue, epoch milliseconds; null while somebody holds it. */
+  readonly expiresAt: number | null;
   readonly callerIP: string;
   readonly workflowRunId: string;
   /** Epoch milliseconds. */

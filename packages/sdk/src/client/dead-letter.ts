@@ -27,6 +27,8 @@ export interface PublicDLQMessage {
   readonly notBefore: number;
   /** Epoch milliseconds of the failure. */
   readonly createdAt: number;
+  /** When the server takes it out of the queue, epoch milliseconds; null while it is held. */
+  readonly expiresAt?: number | null;
   readonly callerIP: string;
   readonly workflowRunId: string;
   /** Epoch milliseconds. */

@@ -33,6 +33,11 @@ type Mode = "resume" | "restart";
 type Many = Exclude<WorkflowDLQActionFilters, { readonly dlqIds: unknown }>;
 type Request = string | readonly string[] | WorkflowDLQActionFilters;
 
+interface HoldAnswers {
+  readonly hold: { held: number; cursor?: string };
+  readonly release: { released: number; cursor?: string };
+}
+
 const IDS = { parameter: "dlqIds", noun: "dead letter" } as const;
 const COUNT_DEFAULT = 100;
 
@@ -135,6 +140,27 @@ export class DLQ {
     if (!isList(request)) return this.#delete(request);
     const remove = async (some: readonly string[]) => (await this.#delete(some)).deleted;
     return { deleted: await countInPieces(request, remove) };
+  }
+
+  /** Keeps failed runs from the retention of the server, however old they get. Chosen as in {@link resume}. */
+  async hold(request: Request): Promise<{ held: number; cursor?: string }> {
+    if (!isList(request)) return this.#change("hold", request);
+    const hold = async (some: readonly string[]) => (await this.#change("hold", some)).held;
+    return { held: await countInPieces(request, hold) };
+  }
+
+  /** Gives failed runs back to the retention of the server: the time counts from the failure. Chosen as in {@link resume}. */
+  async release(request: Request): Promise<{ released: number; cursor?: string }> {
+    if (!isList(request)) return this.#change("release", request);
+    const release = async (some: readonly string[]) =>
+      (await this.#change("release", some)).released;
+    return { released: await countInPieces(request, release) };
+  }
+
+  async #change<V extends keyof HoldAnswers>(verb: V, request: Request): Promise<HoldAnswers[V]> {
+    const path = ["v2", "workflows", "dlq", verb];
+    const bulk = bulkRequest({ method: "POST", path, query: toQuery(request) });
+    return withoutEmptyCursor(await this.#http.json<HoldAnswers[V]>(bulk));
   }
 
   async #delete(request: Request): Promise<{ deleted: number; cursor?: string }> {

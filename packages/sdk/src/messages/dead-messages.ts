@@ -49,6 +49,11 @@ export interface RetryAnswer {
 type Request = string | readonly string[] | DLQBulkActionFilters;
 type Many = Exclude<DLQBulkActionFilters, { readonly dlqIds: unknown }>;
 
+interface HoldAnswers {
+  readonly hold: { held: number; cursor?: string };
+  readonly release: { released: number; cursor?: string };
+}
+
 const IDS = { parameter: "dlqIds", noun: "dead letter" } as const;
 const COUNT_DEFAULT = 100;
 
@@ -128,6 +133,27 @@ export class DLQ {
   async #deleteMany(request: Request): Promise<{ deleted: number; cursor?: string }> {
     const bulk = bulkRequest({ method: "DELETE", path: ["v2", "dlq"], query: toQuery(request) });
     return withoutEmptyCursor(await this.#http.json<{ deleted: number; cursor?: string }>(bulk));
+  }
+
+  /** Keeps dead messages from the retention of the server, however old they get. Chosen as in {@link retry}. */
+  async hold(request: Request): Promise<{ held: number; cursor?: string }> {
+    if (!isList(request)) return this.#change("hold", request);
+    const hold = async (some: readonly string[]) => (await this.#change("hold", some)).held;
+    return { held: await countInPieces(request, hold) };
+  }
+
+  /** Gives dead messages back to the retention of the server: the time counts from the failure. Chosen as in {@link retry}. */
+  async release(request: Request): Promise<{ released: number; cursor?: string }> {
+    if (!isList(request)) return this.#change("release", request);
+    const release = async (some: readonly string[]) =>
+      (await this.#change("release", some)).released;
+    return { released: await countInPieces(request, release) };
+  }
+
+  async #change<V extends keyof HoldAnswers>(verb: V, request: Request): Promise<HoldAnswers[V]> {
+    const path = ["v2", "dlq", verb];
+    const bulk = bulkRequest({ method: "POST", path, query: toQuery(request) });
+    return withoutEmptyCursor(await this.#http.json<HoldAnswers[V]>(bulk));
   }
 
   /** Deletes these: an older name of {@link delete}. */

@@ -65,6 +65,8 @@ export type OpenMessage = Message & OpenFields;
 /** A message whose retries are used up. */
 export interface DlqMessage extends Message {
   readonly dlqId: string;
+  /** When the server takes it out of the queue, epoch milliseconds; null while it is held. */
+  readonly expiresAt?: number | null;
   /** Of the last attempt; 0 when there was no response. */
   readonly responseStatus?: number;
   readonly responseHeader?: HeaderLists;

@@ -25,6 +25,7 @@ import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { deadMessageRoutes } from "./routes/dead-messages.ts";
 import { flowControlRoutes } from "./routes/flow-control.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { holdDeadRoutes } from "./routes/hold-dead.ts";
 import { hookRoutes } from "./routes/hooks.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { messageLogRoutes } from "./routes/message-logs.ts";
@@ -51,6 +52,7 @@ const resources = [
   runLogRoutes,
   deadLetterRoutes,
   deadMessageRoutes,
+  holdDeadRoutes,
   messageRoutes,
   bulkActionRoutes,
   messageLogRoutes,

@@ -4,6 +4,8 @@ import type {
   CancelCallback,
   DeleteDeadLetter,
   DeleteDeadMessage,
+  HoldDeadLetter,
+  HoldDeadMessage,
   RetryCallback,
   RetryDeadMessage,
   ReviveRun,
@@ -22,8 +24,10 @@ type DeadCommand =
   | RetryCallback
   | CancelCallback
   | DeleteDeadLetter
+  | HoldDeadLetter
   | RetryDeadMessage
-  | DeleteDeadMessage;
+  | DeleteDeadMessage
+  | HoldDeadMessage;
 
 /** Entries that a request names. */
 export interface Named {

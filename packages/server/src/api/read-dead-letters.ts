@@ -5,29 +5,32 @@ import { INITIAL_SLOT } from "../core/step.ts";
 import type { Reader } from "../store/store.ts";
 import { createBodyBudget } from "./body-budget.ts";
 import { deadLetterNotFound } from "./find-dead.ts";
+import type { ApiRoom } from "./room.ts";
 import { type DeadLetterSource, toDeadLetterResource } from "./views/dead-letter.ts";
 import { dlqIdOf } from "./views/dlq-id.ts";
 import { readRunConfig } from "./views/settings.ts";
 
 /** Reads entries of the dead letter queue together with everything that their views show. */
 
+type DeadLetterRoom = Pick<ApiRoom, "store" | "settings">;
+
 /** One entry with every attempt of the message that failed. */
 export async function readDeadLetter(
   deadLetter: DeadLetterRow,
-  store: Reader,
+  room: DeadLetterRoom,
 ): Promise<DeadLetterResource> {
-  const [source] = await readSources([deadLetter], store);
+  const [source] = await readSources([deadLetter], room);
   if (source === undefined) throw deadLetterNotFound(dlqIdOf(deadLetter));
-  const attempts = await readAttempts(deadLetter.messageKey, store);
+  const attempts = await readAttempts(deadLetter.messageKey, room.store);
   return toDeadLetterResource({ ...source, attempts, isShowingAttempts: true });
 }
 
 /** Entries of a page, in the given order, each with its last attempt alone. */
 export async function readDeadLetters(
   deadLetters: readonly DeadLetterRow[],
-  store: Reader,
+  room: DeadLetterRoom,
 ): Promise<readonly DeadLetterResource[]> {
-  return (await readSources(deadLetters, store)).map(toDeadLetterResource);
+  return (await readSources(deadLetters, room)).map(toDeadLetterResource);
 }
 
 /** Attempts of one read: each may bring the largest response along. */
@@ -54,7 +57,7 @@ async function readAttempts(messageKey: number, store: Reader): Promise<readonly
 
 async function readSources(
   deadLetters: readonly DeadLetterRow[],
-  store: Reader,
+  { store, settings }: DeadLetterRoom,
 ): Promise<readonly DeadLetterSource[]> {
   const runKeys = deadLetters.map(({ runKey }) => runKey);
   const messageKeys = deadLetters.map(({ messageKey }) => messageKey);
@@ -82,5 +85,6 @@ async function readSources(
     failedStep: stepByKey.get(deadLetter.messageKey) ?? null,
     attempts: attemptsByMessage.get(deadLetter.messageKey) ?? [],
     isShowingAttempts: false,
+    deadLetterRetentionMs: settings.deadLetterRetentionMs,
   }));
 }

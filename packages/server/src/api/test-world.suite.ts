@@ -29,6 +29,7 @@ import { bulkActionRoutes } from "./routes/bulk-actions.ts";
 import { cancelRunsRoutes } from "./routes/cancel-runs.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { deadMessageRoutes } from "./routes/dead-messages.ts";
+import { holdDeadRoutes } from "./routes/hold-dead.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { runLogRoutes } from "./routes/run-logs.ts";
 import { runRoutes } from "./routes/runs.ts";
@@ -300,7 +301,7 @@ function createApp(room: ApiRoom): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
   app.onError((error) => errorResponse(error, room.host));
   const runs = [batchRoutes, runRoutes, deadLetterRoutes, runLogRoutes, cancelRunsRoutes];
-  const all = [...runs, deadMessageRoutes, messageRoutes, bulkActionRoutes];
+  const all = [...runs, deadMessageRoutes, holdDeadRoutes, messageRoutes, bulkActionRoutes];
   for (const routes of all) app.route("/", routes(room));
   return app;
 }

@@ -48,7 +48,7 @@ export function deadLetterRoutes(room: ApiRoom): Hono<ApiEnv> {
       const dlqId = c.req.param("dlqId");
       const [row] = await findDead("deadLetters", [dlqId], room.store);
       if (row == null) throw deadLetterNotFound(dlqId);
-      return c.json(await readDeadLetter(row, room.store));
+      return c.json(await readDeadLetter(row, room));
     })
     .delete("/v2/workflows/dlq", async (c) => {
       refuseMessage(requestHeaders(c.req.raw, c.env));
@@ -108,7 +108,7 @@ async function listPage(parameters: Parameters, room: ApiRoom): Promise<DeadLett
       ...position,
     });
     const rows = found.slice(0, limit);
-    const entries = await readDeadLetters(rows, room.store);
+    const entries = await readDeadLetters(rows, room);
     messages.push(...entries);
     chars += entries.reduce((sum, entry) => sum + bodyChars(entry), 0);
     afterKey = rows.at(-1)?.key ?? afterKey;

@@ -55,6 +55,7 @@ describe("one entry", () => {
       retryDelayExpression: "1000",
       notBefore: world.host.now(),
       createdAt: world.host.now(),
+      expiresAt: world.host.now() + 90 * 86_400_000,
       callerIP: "203.0.113.7",
       topicName: "t",
       label: "a",

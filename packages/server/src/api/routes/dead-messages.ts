@@ -10,7 +10,7 @@ import {
 import { type Context, Hono } from "hono";
 import type { RetryDeadMessage } from "../../core/commands.ts";
 import type { DeadMessageRow } from "../../core/rows.ts";
-import type { Condition, Reader } from "../../store/store.ts";
+import type { Condition } from "../../store/store.ts";
 import { decodeCursor, encodeCursor } from "../cursor.ts";
 import { actOnIds, actOnKnownIds, actOnMatches } from "../dead-letter-actions.ts";
 import { deadLetterNotFound, findDead } from "../find-dead.ts";
@@ -39,7 +39,7 @@ export function deadMessageRoutes(room: ApiRoom): Hono<ApiEnv> {
       const dlqId = c.req.param("dlqId");
       const [row] = await findDead("deadMessages", [dlqId], room.store);
       if (row == null) throw deadLetterNotFound(dlqId);
-      const [resource] = await readDeadMessages([row], room.store);
+      const [resource] = await readDeadMessages([row], room);
       return c.json(resource);
     })
     .delete("/v2/dlq", async (c) => c.json(await deleteMany(await bulkParameters(c.req.raw), room)))
@@ -76,7 +76,7 @@ async function listPage(parameters: Parameters, room: ApiRoom): Promise<DeadMess
     const query = { where, order, limit: limit + 1, ...position };
     const found = await room.store.list("deadMessages", query);
     const rows = found.slice(0, limit);
-    const entries = await readDeadMessages(rows, room.store);
+    const entries = await readDeadMessages(rows, room);
     messages.push(...entries);
     chars += entries.reduce((sum, entry) => sum + bodyChars(entry), 0);
     afterKey = rows.at(-1)?.key ?? afterKey;
@@ -101,7 +101,7 @@ async function pageConditions(
 
 async function readDeadMessages(
   rows: readonly DeadMessageRow[],
-  store: Reader,
+  { store, settings }: ApiRoom,
 ): Promise<readonly DeadMessageResource[]> {
   const keys = rows.map(({ messageKey }) => messageKey);
   const envelopes = new Map((await store.get("envelopes", keys)).map((row) => [row.key, row]));
@@ -109,7 +109,7 @@ async function readDeadMessages(
     const { messageKey: key, url, createdAt } = row;
     // An entry outlives its envelope only in a damaged store; what is left of it is shown.
     const unknown = { key, url, createdAt, config: "", body: new Uint8Array(), bodyHash: "" };
-    return toDeadMessage(row, envelopes.get(key) ?? unknown);
+    return toDeadMessage(row, envelopes.get(key) ?? unknown, settings.deadLetterRetentionMs);
   });
 }
 

@@ -19,6 +19,7 @@ import {
   withoutAbsent,
 } from "./content.ts";
 import { dlqIdOf } from "./dlq-id.ts";
+import { expiresAt } from "./expires-at.ts";
 import { lensOf, readMessageConfig, settingsOf } from "./settings.ts";
 
 /** The rows that one entry of the dead letter queue is shown from. Null is what could not be found. */
@@ -33,6 +34,7 @@ export interface DeadLetterSource {
   /** Of the failed message, in order; at least the last one. */
   readonly attempts: readonly AttemptRow[];
   readonly isShowingAttempts: boolean;
+  readonly deadLetterRetentionMs: number;
 }
 
 export function toDeadLetterResource(source: DeadLetterSource): DeadLetterResource {
@@ -57,6 +59,7 @@ export function toDeadLetterResource(source: DeadLetterSource): DeadLetterResour
     notBefore: notBefore(source),
     // The instant that `fromDate` and `toDate` compare.
     createdAt: deadLetter.createdAt,
+    expiresAt: expiresAt(deadLetter, source.deadLetterRetentionMs),
     callerIP: deadLetter.callerIp,
     workflowRunId: deadLetter.runId,
     workflowCreatedAt: deadLetter.runCreatedAt,

@@ -3,13 +3,18 @@ import type { DeadMessageRow, EnvelopeRow } from "../../core/rows.ts";
 import { nameAnswerer, withAnswerer } from "./answerer.ts";
 import { type Lens, storedHeaders, viewBody, viewHeaders, withoutAbsent } from "./content.ts";
 import { dlqIdOf } from "./dlq-id.ts";
+import { expiresAt } from "./expires-at.ts";
 import { messageFields, viewOf } from "./message.ts";
 
 /** Redaction is about what the publisher sent; the destination's answer is shown as it came. */
 const OPEN: Lens = { redaction: null, bodyBytesMax: null };
 
 /** A message in the dead letter queue. */
-export function toDeadMessage(row: DeadMessageRow, envelope: EnvelopeRow): DeadMessageResource {
+export function toDeadMessage(
+  row: DeadMessageRow,
+  envelope: EnvelopeRow,
+  deadLetterRetentionMs: number,
+): DeadMessageResource {
   const hasBody = row.responseBody !== null && row.responseBody.byteLength > 0;
   const body = viewBody(hasBody ? row.responseBody : null, OPEN);
   const headers =
@@ -19,6 +24,7 @@ export function toDeadMessage(row: DeadMessageRow, envelope: EnvelopeRow): DeadM
   return withoutAbsent<DeadMessageResource>({
     dlqId: dlqIdOf(row),
     ...messageFields(viewOf(envelope)),
+    expiresAt: expiresAt(row, deadLetterRetentionMs),
     responseStatus: row.responseStatus,
     responseHeader: headers,
     responseBody: body.text ?? undefined,
