@@ -165,5 +165,9 @@ async function within(host: Host, reading: Promise<Readings>): Promise<Readings>
 
 /** The same for equal settings, and without any of them: tells whether two nodes differ. */
 export function fingerprintOf(settings: unknown): string {
-  return createHash("sha256").update(JSON.stringify(settings)).digest("hex").slice(0, 12);
+  // Ranges of addresses are whole numbers of any size.
+  const text = JSON.stringify(settings, (_name, value: unknown) =>
+    typeof value === "bigint" ? String(value) : value,
+  );
+  return createHash("sha256").update(text).digest("hex").slice(0, 12);
 }
