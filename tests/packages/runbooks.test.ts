@@ -172,6 +172,25 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       expect(waiting?.out).toContain("delay until");
     },
   },
+  "Restore a backup": {
+    prepare: async () => {
+      await world.start();
+      await fail();
+      return {};
+    },
+    before: {
+      1: async () => {
+        await out("reprise dlq delete --all --yes");
+        expect(await out("reprise dlq list")).toBe("");
+      },
+    },
+    check: async ([, restored]) => {
+      expect(restored?.err).toContain("nothing was changed");
+      expect(restored?.err).toContain("everything holds; a server works with it");
+      const letters = JSON.parse(await out("reprise dlq list --json"));
+      expect(letters).toHaveLength(3);
+    },
+  },
 };
 
 const runbooks = readRunbooks("docs/runbooks.md");
