@@ -3,6 +3,7 @@ import { isRepriseError } from "@reprise/protocol";
 import { Command, CommanderError } from "commander";
 import { addBackupCommand } from "./backup.ts";
 import { addBulkActionCommands } from "./bulk-action-commands.ts";
+import { addConfigCommands } from "./config-commands.ts";
 import { addDeadLetterCommands } from "./dead-letter-commands.ts";
 import { addDoctorCommand } from "./doctor.ts";
 import { addEncryptionCommands } from "./encryption-commands.ts";
@@ -47,6 +48,7 @@ function createProgram(terminal: Terminal): Command {
 /** In the order in which the help lists them. */
 const groups = [
   addServerCommands,
+  addConfigCommands,
   addPublishCommand,
   addMessageCommands,
   addLogCommands,
@@ -68,7 +70,7 @@ const groups = [
 ] as const;
 
 const environmentHelp = `
-All but dev, start, doctor, backup and restore talk to the server at QSTASH_URL with QSTASH_TOKEN
+All but dev, start, config, doctor, backup and restore talk to the server at QSTASH_URL with QSTASH_TOKEN
 (default: the development server at http://127.0.0.1:8080).
 Lists and bulk actions take the same filters everywhere; see reprise <command> --help.
 Exit codes: 0 done, 1 failed, 2 used wrongly.`;

@@ -2,7 +2,7 @@ import { DAY_MS, DEV_IDENTITY, isDevSecret, RepriseError } from "@reprise/protoc
 import { DEFAULT_LIMITS, type Limits } from "./engine/limits.ts";
 import type { SigningKeys } from "./engine/signer.ts";
 import { tokenFault } from "./engine/token-text.ts";
-import { type Environment, EnvironmentReader } from "./environment-reader.ts";
+import { type Environment, EnvironmentReader, type FoundSetting } from "./environment-reader.ts";
 import { EGRESS_MODES, type EgressPolicy, parseAllowEntry } from "./host/egress-policy.ts";
 import type { LogLevel } from "./host/host.ts";
 import { readLimits } from "./limit-settings.ts";
@@ -121,6 +121,24 @@ function isLoopback(host: string): boolean {
  * @throws RepriseError `invalid_request` that lists every fault at once, one a line.
  */
 export function parseServerConfig(env: Environment): ServerConfig {
+  const { config, faults } = readServerConfig(env);
+  if (faults.length > 0) {
+    throw new RepriseError("invalid_request", {
+      message: `the configuration has ${faults.length} fault${faults.length === 1 ? "" : "s"}:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`,
+    });
+  }
+  return config;
+}
+
+interface ReadConfig {
+  /** With defaults in the places of faults. */
+  readonly config: ServerConfig;
+  readonly faults: readonly string[];
+  /** Every setting that there is, with what was given for it. */
+  readonly found: readonly FoundSetting[];
+}
+
+export function readServerConfig(env: Environment): ReadConfig {
   const faults: string[] = [];
   const reader = new EnvironmentReader(env, faults);
   const config: ServerConfig = {
@@ -145,12 +163,7 @@ export function parseServerConfig(env: Environment): ServerConfig {
     drainMs: reader.duration("REPRISE_DRAIN_TIMEOUT", 3_600_000) ?? DEFAULTS.drainMs,
   };
   reader.refuseUnknown();
-  if (faults.length > 0) {
-    throw new RepriseError("invalid_request", {
-      message: `the configuration has ${faults.length} fault${faults.length === 1 ? "" : "s"}:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`,
-    });
-  }
-  return config;
+  return { config, faults, found: reader.found };
 }
 
 function readPublicUrl(reader: EnvironmentReader, faults: string[]): string | null {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { formatDuration, isRepriseError } from "@reprise/protocol";
 import { expect, test } from "vitest";
 import { parseServerConfig } from "./config.ts";
+import { describeConfig } from "./describe-config.ts";
 import { LIMIT_SETTINGS } from "./engine/limits.ts";
 
 /** docs/configuration.md says what the parser does. */
@@ -40,4 +41,10 @@ test.each(LIMIT_SETTINGS)("%s has the default and the range of the page", (name,
     allowed: isDuration ? `up to \`${formatDuration(kind.msMax)}\`` : `${kind.min} to ${kind.max}`,
   });
   expect(row?.meaning).toMatch(/\.$/);
+});
+
+test("what is printed for a setting that is not given is the default of the page", () => {
+  const printed = describeConfig({}).settings.map(({ name, value }) => [name, value]);
+  const presets = rows.map(({ name, preset }) => [name, preset.replaceAll("`", "")]);
+  expect(printed.toSorted()).toEqual(presets.toSorted());
 });

@@ -9,6 +9,17 @@ export interface Range {
   readonly max: number;
 }
 
+/** One setting as it was found. */
+export interface FoundSetting {
+  readonly name: string;
+  /** Null when it is not given; of a secret that stands in a file: the name of the file. */
+  readonly text: string | null;
+  readonly source: "environment" | "file" | "default";
+  readonly isSecret: boolean;
+}
+
+const NOT_GIVEN = { text: null, source: "default" } as const;
+
 /** Reads variables and collects every fault, so that an operator sees them all at once. */
 export class EnvironmentReader {
   readonly #env: Environment;
@@ -91,6 +102,18 @@ export class EnvironmentReader {
       this.#faults.push(`${name} must be one of ${allowed.join(", ")}, got ${value}`);
     }
     return found ?? null;
+  }
+
+  /** Everything that has been asked for, in that order. */
+  get found(): readonly FoundSetting[] {
+    return Array.from(this.#known, (name) => {
+      const isSecret = this.#files.has(`${name}_FILE`);
+      const text = this.text(name);
+      if (text !== null) return { name, text, source: "environment", isSecret };
+      const path = this.#env[`${name}_FILE`]?.trim() ?? "";
+      const isInFile = isSecret && path !== "";
+      return { name, isSecret, ...(isInFile ? { text: path, source: "file" } : NOT_GIVEN) };
+    });
   }
 
   /** A misspelt setting would silently keep its default. */

@@ -10,6 +10,7 @@ export { type Cron, nextTick } from "./core/cron.ts";
 export { parseCron } from "./core/cron-parse.ts";
 export type { Outcome } from "./core/outcome.ts";
 export type { Change, DeadLetterRow, MessageRow, RunRow, StepRow, Tables } from "./core/rows.ts";
+export { type DescribedConfig, type DescribedSetting, describeConfig } from "./describe-config.ts";
 export type { ConnectedApps, ConnectedDelivery } from "./engine/connected-apps.ts";
 export { Engine } from "./engine/engine.ts";
 export { DEFAULT_LIMITS } from "./engine/limits.ts";
