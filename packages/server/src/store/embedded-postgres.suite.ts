@@ -55,9 +55,12 @@ const START_TIMEOUT_MS = 60_000;
 
 let shared: Promise<EmbeddedPostgres> | null = null;
 
-/** The one server of this test process, started by the first call. */
+/**
+ * The one server of this test process, started by the first call. It flushes nothing: its tests end processes and not machines, and
+ * making a database is many flushes.
+ */
 export function embeddedPostgres(): Promise<EmbeddedPostgres> {
-  shared ??= startPostgres();
+  shared ??= startPostgres({ fsync: false });
   return shared;
 }
 

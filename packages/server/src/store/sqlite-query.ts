@@ -1,6 +1,7 @@
 import assert from "node:assert";
 import type { TableName } from "../core/rows.ts";
 import { type ColumnType, columnTypeOf } from "./columns.ts";
+import { endOfPrefix } from "./prefix-end.ts";
 import type { Condition, Query } from "./store.ts";
 
 export type SqlValue = string | number | null | Uint8Array;
@@ -133,18 +134,6 @@ function prefixTerm(column: string, prefix: string, parameters: SqlValue[]): str
   if (end === null) return `${column} >= ?`;
   parameters.push(end);
   return `${column} >= ? AND ${column} < ?`;
-}
-
-/** The first text behind all those that start with `prefix`, in the order of code points (which is UTF-8's), or null. */
-function endOfPrefix(prefix: string): string | null {
-  const points = Array.from(prefix.toWellFormed(), (character) => character.codePointAt(0) ?? 0);
-  for (let last = points.pop(); last !== undefined; last = points.pop()) {
-    if (last === 0x10ffff) continue;
-    // Surrogates are no characters of their own, so the one behind U+D7FF is U+E000.
-    points.push(last === 0xd7ff ? 0xe000 : last + 1);
-    return String.fromCodePoint(...points);
-  }
-  return null;
 }
 
 function containsTerm(column: string, values: readonly string[], parameters: SqlValue[]): string {

@@ -1,0 +1,213 @@
+import type { TableName, Tables } from "../core/rows.ts";
+import { type Pauses, systemPauses } from "../host/system-pause.ts";
+import { isUniqueViolation, kindOf, toStoreError } from "./postgres-errors.ts";
+import { PostgresHints } from "./postgres-hints.ts";
+import { closed, Line } from "./postgres-line.ts";
+import { migratePostgres } from "./postgres-migrations/migrate.ts";
+import { createReader } from "./postgres-reader.ts";
+import { type RawRow, Session, type SessionOptions } from "./postgres-session.ts";
+import type { Statement } from "./postgres-statements.ts";
+import { PostgresTransaction } from "./postgres-transaction.ts";
+import { isPooledUrl } from "./postgres-url.ts";
+import type {
+  Condition,
+  LookupValue,
+  Query,
+  Reader,
+  Store,
+  StoreCounters,
+  Transaction,
+} from "./store.ts";
+import type { LookupName } from "./tables.ts";
+
+export interface PostgresStoreOptions {
+  /** `postgres://user:password@host:port/database`; with `?pgbouncer=true` nothing is kept in a session. */
+  readonly url: string;
+  /** Connections for reads outside of transactions, at most. */
+  readonly readersMax?: number;
+  /** Told of settings of the database that are no reason to refuse it. */
+  readonly onWarning?: (text: string) => void;
+  readonly pauses?: Pauses;
+}
+
+const READERS_MAX = 3;
+
+/** How often a transaction is run again that has lost a race for a lock. */
+const RACES_MAX = 12;
+
+/** As above, for a name: what is there now is read before the second attempt, so more than a few are the work's own fault. */
+const NAME_RACES_MAX = 5;
+
+/** Longest pause before it is run again. */
+const RACE_PAUSE_MS_MAX = 200;
+
+/**
+ * Opens the store that lives in a PostgreSQL database, which other nodes may use at the same time.
+ * @throws RepriseError `storage_unavailable` when it cannot be used; the message says why.
+ */
+export async function openPostgresStore(options: PostgresStoreOptions): Promise<Store> {
+  const { url, pauses = systemPauses, onWarning = ignore } = options;
+  const sessions: SessionOptions = { url, pauses, onWarning, isPooled: isPooledUrl(url) };
+  const session = await Session.open(sessions, "writer");
+  try {
+    await migratePostgres(session, { url, pauses });
+  } catch (error) {
+    session.destroy();
+    throw toStoreError(error, "prepare its tables");
+  }
+  return new PostgresStore({ ...sessions, readersMax: options.readersMax ?? READERS_MAX }, session);
+}
+
+class PostgresStore implements Store {
+  readonly isShared = true;
+  readonly hints: PostgresHints | null;
+  readonly #options: SessionOptions;
+  readonly #counters = { rowsRead: 0, rowsWritten: 0, commits: 0 };
+  readonly #writer: Line;
+  readonly #readers: readonly ReadLine[];
+  readonly #reader: Reader;
+  /** Settles when everything that was asked of the writer so far is over. */
+  #tail: Promise<unknown> = Promise.resolve();
+  /** Reads that are under way. */
+  readonly #reads = new Set<Promise<unknown>>();
+  #isClosed = false;
+
+  constructor(options: SessionOptions & { readonly readersMax: number }, session: Session) {
+    this.#options = options;
+    const lineOf = (name: string, opened: Session | null = null) =>
+      new Line({ open: () => Session.open(options, name), pauses: options.pauses }, opened);
+    this.#writer = lineOf("writer", session);
+    this.#readers = Array.from({ length: options.readersMax }, () => ({
+      line: lineOf("reader"),
+      count: 0,
+    }));
+    this.hints = options.isPooled ? null : new PostgresHints(lineOf("hints"));
+    this.#reader = createReader({
+      ask: (statement) => this.#ask(statement),
+      isLocking: false,
+      onRowsRead: (count) => {
+        this.#counters.rowsRead += count;
+      },
+    });
+  }
+
+  get counters(): StoreCounters {
+    return this.#counters;
+  }
+
+  transaction<R>(work: (transaction: Transaction) => Promise<R>): Promise<R> {
+    return this.#enqueue(() => this.#run(work));
+  }
+
+  now(): Promise<number> {
+    return this.#read((reader) => reader.now());
+  }
+
+  get<T extends TableName>(table: T, keys: readonly number[]): Promise<readonly Tables[T][]> {
+    return this.#read((reader) => reader.get(table, keys));
+  }
+
+  find<T extends TableName>(
+    table: T,
+    lookup: LookupName<T>,
+    values: readonly LookupValue[],
+  ): Promise<readonly Tables[T][]> {
+    return this.#read((reader) => reader.find(table, lookup, values));
+  }
+
+  list<T extends TableName>(table: T, query: Query<T>): Promise<readonly Tables[T][]> {
+    return this.#read((reader) => reader.list(table, query));
+  }
+
+  count<T extends TableName>(table: T, where: readonly Condition<T>[]): Promise<number> {
+    return this.#read((reader) => reader.count(table, where));
+  }
+
+  nextDueAt(holder: number | null): Promise<number | null> {
+    return this.#read((reader) => reader.nextDueAt(holder));
+  }
+
+  waitingGates(): Promise<readonly string[]> {
+    return this.#read((reader) => reader.waitingGates());
+  }
+
+  close(): Promise<void> {
+    return this.#enqueue(async () => {
+      if (this.#isClosed) return;
+      this.#isClosed = true;
+      await Promise.allSettled(this.#reads);
+      const lines = [this.#writer, ...this.#readers.map(({ line }) => line)];
+      await Promise.all([...lines.map((line) => line.close()), this.hints?.close()]);
+    });
+  }
+
+  #enqueue<R>(work: () => Promise<R>): Promise<R> {
+    const result = this.#tail.then(work);
+    // The caller gets the error; the queue only has to know that the turn is over.
+    this.#tail = result.then(ignore, ignore);
+    return result;
+  }
+
+  async #run<R>(work: (transaction: Transaction) => Promise<R>): Promise<R> {
+    for (let race = 0; ; race += 1) {
+      if (this.#isClosed) throw closed();
+      const session = await this.#writer.session();
+      const transaction = new PostgresTransaction(session, this.#options.isPooled);
+      try {
+        const result = await work(transaction);
+        await transaction.commit();
+        this.#counters.rowsRead += transaction.tally.rowsRead;
+        this.#counters.rowsWritten += transaction.tally.rowsWritten;
+        this.#counters.commits += 1;
+        return result;
+      } catch (error) {
+        // What went wrong in the database is the reason, whatever the work has made of it.
+        const failure = await transaction.failure();
+        transaction.abandon();
+        if (failure === null) throw error;
+        if (!isWorthAnother(failure.error, race)) throw toStoreError(failure.error, "be written");
+        await this.#options.pauses.pause(Math.min(2 ** race, RACE_PAUSE_MS_MAX));
+      }
+    }
+  }
+
+  async #read<R>(read: (reader: Reader) => Promise<R>): Promise<R> {
+    if (this.#isClosed) throw closed();
+    const reading = read(this.#reader);
+    const settled = reading.then(ignore, ignore);
+    this.#reads.add(settled);
+    void settled.then(() => this.#reads.delete(settled));
+    return reading;
+  }
+
+  /** The connection with the least to do; a new one only when all others are busy. */
+  async #ask(statement: Statement): Promise<readonly RawRow[]> {
+    const [first, ...others] = this.#readers;
+    if (first === undefined) throw closed();
+    let least = first;
+    for (const other of others) if (other.count < least.count) least = other;
+    least.count += 1;
+    try {
+      const session = await least.line.session();
+      const { rows } = await session.run(statement);
+      return rows;
+    } catch (error) {
+      throw toStoreError(error, "be read");
+    } finally {
+      least.count -= 1;
+    }
+  }
+}
+
+/** A connection for reads and how many of them it is busy with. */
+interface ReadLine {
+  readonly line: Line;
+  count: number;
+}
+
+function isWorthAnother(error: unknown, race: number): boolean {
+  if (kindOf(error) !== "race") return false;
+  return race < (isUniqueViolation(error) ? NAME_RACES_MAX : RACES_MAX);
+}
+
+function ignore(): void {}
