@@ -49,6 +49,7 @@ describe("production", () => {
       publicUrl: null,
       region: null,
       encryption: null,
+      tracing: null,
       egress: { mode: "public-only", allow: [] },
       bodyBytesMax: BODY_BYTES_MAX,
       batchBytesMax: 100 * 1024 * 1024,
@@ -146,12 +147,18 @@ describe("production", () => {
       REPRISE_STORAGE_BYTES_MAX: "1000000000",
       REPRISE_CLOSED_RETENTION: "12h",
       REPRISE_ENCRYPTION_KEYS: `new:${"A".repeat(43)}=,old:${"B".repeat(42)}A=`,
+      REPRISE_TRACING: "true",
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318/",
+      OTEL_SERVICE_NAME: "queue",
+      OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
+      OTEL_TRACES_SAMPLER_ARG: "0.25",
       REPRISE_ENCRYPT_PAYLOADS: "true",
       REPRISE_PRE_STOP: "0",
       REPRISE_DRAIN_TIMEOUT: "5",
     };
     expect(parseServerConfig(env)).toEqual({
       mode: "production",
+      tracing: { url: "http://collector:4318/v1/traces", serviceName: "queue", ratio: 0.25 },
       encryption: {
         keys: [
           { name: "new", bytes: Buffer.alloc(32) },

@@ -5,8 +5,10 @@ import { tokenFault } from "./engine/token-text.ts";
 import { type Environment, EnvironmentReader, type FoundSetting } from "./environment-reader.ts";
 import { EGRESS_MODES, type EgressPolicy, parseAllowEntry } from "./host/egress-policy.ts";
 import type { LogLevel } from "./host/host.ts";
+import type { TracingSettings } from "./host/otel.ts";
 import { readLimits } from "./limit-settings.ts";
 import { type EncryptionSettings, parseEncryptionKeys } from "./store/encrypted-keys.ts";
+import { readTracing } from "./tracing-settings.ts";
 
 export type { Environment } from "./environment-reader.ts";
 
@@ -40,6 +42,8 @@ export interface ServerConfig extends Limits {
   readonly egress: EgressPolicy;
   /** What is encrypted in the database, and with which keys. Null: nothing. */
   readonly encryption: EncryptionSettings | null;
+  /** Where traces go. Null: there are none. */
+  readonly tracing: TracingSettings | null;
   /** Time between the word that the server is not ready any more and its stop: who sends requests has to notice. */
   readonly preStopMs: number;
   /** Time that attempts in flight get to end when the server stops. */
@@ -75,6 +79,7 @@ const DEFAULTS = {
   publicUrl: null,
   region: null,
   encryption: null,
+  tracing: null,
   preStopMs: 5_000,
   drainMs: 30_000,
 } as const;
@@ -158,6 +163,7 @@ export function readServerConfig(env: Environment): ReadConfig {
     region: reader.choice("REPRISE_REGION", ["EU-CENTRAL-1", "US-EAST-1"]) ?? null,
     egress: readEgress(reader, faults),
     encryption: readEncryption(reader, faults),
+    tracing: readTracing(env, reader, faults),
     ...readLimits(reader, faults),
     preStopMs: reader.duration("REPRISE_PRE_STOP", 3_600_000, 0) ?? DEFAULTS.preStopMs,
     drainMs: reader.duration("REPRISE_DRAIN_TIMEOUT", 3_600_000) ?? DEFAULTS.drainMs,

@@ -18,9 +18,11 @@ import type { NodeLease } from "./engine/node-lease.ts";
 import type { Observer } from "./engine/observer.ts";
 import { SettingsWatch } from "./engine/settings-watch.ts";
 import { Sweeper } from "./engine/sweeper.ts";
+import type { Tracing } from "./engine/tracing.ts";
 import { Watchdog } from "./engine/watchdog.ts";
 import { createEgress, destinationCheck } from "./host/egress.ts";
 import type { Host } from "./host/host.ts";
+import type { SpanSink } from "./host/otel-spans.ts";
 import type { Resolve } from "./host/system-dial.ts";
 import { createSystemHost } from "./host/system-host.ts";
 import { monotonicMs, type Pulse, startPulse } from "./host/system-pulse.ts";
@@ -30,6 +32,7 @@ import { createChangeLog } from "./observe/change-log.ts";
 import { Health } from "./observe/health.ts";
 import { createMeter, type Meter } from "./observe/meter.ts";
 import { clockOf, openStorage, type Storage } from "./open-storage.ts";
+import { createTraced, openSpans } from "./open-tracing.ts";
 import type { Store } from "./store/store.ts";
 
 export interface RunningServer {
@@ -120,7 +123,20 @@ export async function startServer(
     ({ lease } = storage);
     closing.push(() => storage.store.close());
     closing.push(() => storage.lease?.close());
-    const own = { config, host, meter, settings, connected, pulse, health, front, ...storage };
+    const sink = await openSpans(config);
+    closing.push(() => sink?.close());
+    const own = {
+      config,
+      host,
+      meter,
+      sink,
+      settings,
+      connected,
+      pulse,
+      health,
+      front,
+      ...storage,
+    };
     return await serve({ ...own, ...toParts(config, surroundings) });
   } catch (error) {
     for (const close of closing.toReversed()) await close();
@@ -136,9 +152,11 @@ interface EngineParts extends Pick<Parts, "config" | "store"> {
   readonly connected?: ConnectedApps;
   readonly lease?: NodeLease | null;
   readonly observer?: Observer;
+  readonly tracing?: Tracing;
 }
 
 interface Parts extends Storage {
+  readonly sink: SpanSink | null;
   readonly config: ServerConfig;
   readonly host: Host & { close(): Promise<void> };
   readonly meter: Meter;
@@ -165,7 +183,8 @@ async function serve(parts: Parts): Promise<RunningServer> {
   const diskWatch = createDiskWatch(parts);
   const admit = (commands: readonly Command[]) => diskWatch?.admit(commands);
   const readAnswer = createAnswerReader({ host, settings });
-  const ends = { admit, readAnswer, connected: connected.apps, observer: meter.engine };
+  const traced = createTraced(parts.sink, { host, store, observer: meter.engine });
+  const ends = { admit, readAnswer, connected: connected.apps, ...traced.ways };
   const engine = createEngine({ ...parts, ...ends }, credentials.signingKeys);
   const bulkRunner = createBulkRunner({
     engine,
@@ -180,7 +199,7 @@ async function serve(parts: Parts): Promise<RunningServer> {
     expose: exposeMetrics({ ...parts, engine, watchdog, disk: diskWatch }),
   };
   const room: ApiRoom = { engine, bulkRunner, store: shown, host, credentials, settings, ...seen };
-  front.serve(createApi(room));
+  front.serve(traced.serve(createApi(room)));
   const isTokenKept = await credentials.keepToken();
   await diskWatch?.start();
   engine.start();
@@ -211,6 +230,7 @@ async function serve(parts: Parts): Promise<RunningServer> {
     const handedBackCount = engine.attemptsInFlight;
     await connected.close();
     await front.close();
+    await traced.close();
     // A database that does not answer any more finds out by itself that this server is gone.
     await lease?.close().catch(() => {});
     await store.close();
@@ -284,6 +304,7 @@ export function createEngine(
     connected,
     lease = null,
     observer,
+    tracing,
   }: EngineParts,
   keys: () => { readonly current: string; readonly next: string },
 ): Engine {
@@ -297,6 +318,7 @@ export function createEngine(
     ...(connected === undefined ? {} : { connected }),
     ...(lease === null ? {} : { lease }),
     ...(observer === undefined ? {} : { observer }),
+    ...(tracing === undefined ? {} : { tracing }),
     limits: {
       ...LIMITS,
       attemptTimeoutMs: config.attemptTimeoutMs,

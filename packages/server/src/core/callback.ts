@@ -38,7 +38,7 @@ function report(
   const { message, envelope, acceptance } = reporting;
   if (envelope === null) return;
   const labels = target.labels ?? envelope.labels;
-  const { redaction } = envelope;
+  const { redaction, trace } = envelope;
   const { retryDelay, timeoutMs, flowControl } = target;
   acceptance.accept(
     {
@@ -57,6 +57,7 @@ function report(
         notBefore: context.now,
         callerIp: envelope.callerIp,
         callbackOf: message.key,
+        ...(trace === undefined ? {} : { trace }),
       },
       body: new TextEncoder().encode(JSON.stringify(reportBody(dlqId, reporting, context))),
     },

@@ -1,4 +1,5 @@
 import type { FlowControl, Redaction } from "@reprise/protocol";
+import type { TraceContext } from "./trace.ts";
 
 /**
  * What a published message was given, once and for all. Stored as JSON beside the body; columns that filters need stand in the
@@ -25,6 +26,8 @@ export interface Envelope {
   readonly endpointName?: string;
   /** Key of the message that this one is the callback of. */
   readonly callbackOf?: number;
+  /** The trace that the message belongs to; absent when nobody traces. */
+  readonly trace?: TraceContext;
 }
 
 /** Where outcomes are reported, and what the report's message brings along. Absent fields fall back to the source's. */

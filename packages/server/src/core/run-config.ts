@@ -1,5 +1,6 @@
 import { type FlowControl, HEADER, RETRIES_DEFAULT, type Redaction } from "@reprise/protocol";
 import type { MessageKind } from "./rows.ts";
+import type { TraceContext } from "./trace.ts";
 
 /**
  * What a run and its messages were started with. Both are stored as JSON and never searched; columns that filters need
@@ -67,6 +68,8 @@ export interface RunConfig {
    * hold where a message brings none, which helps an app that has moved to an SDK whose messages bring none.
    */
   readonly laidDown?: LaidDown;
+  /** The trace that the run belongs to; absent when nobody traces. */
+  readonly trace?: TraceContext;
 }
 
 export const emptyMessageConfig: MessageConfig = { forward: {} };

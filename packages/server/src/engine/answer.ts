@@ -3,7 +3,7 @@ import type { Command, EndDelivery } from "../core/commands.ts";
 import { isOffered } from "../core/delivery.ts";
 import { isAnswer, type ResponseOutcome } from "../core/outcome.ts";
 import type { Delivery } from "./dispatcher.ts";
-import type { EngineOptions } from "./engine-options.ts";
+import { admitted, type EngineOptions } from "./engine-options.ts";
 
 /** What an app submits with its answer to a delivery. See docs/fast-modes.md#answered. */
 export interface Answer {
@@ -19,9 +19,10 @@ const NO_BYTES = new Uint8Array();
 export function toAnswer(
   command: EndDelivery,
   delivery: Delivery,
-  { readAnswer, admit }: Pick<EngineOptions, "readAnswer" | "admit">,
+  options: Pick<EngineOptions, "readAnswer" | "admit" | "tracing">,
 ): Answer | null {
   const { outcome } = command;
+  const { readAnswer } = options;
   if (readAnswer === undefined || delivery.kind !== "run") return null;
   if (outcome.type === "error" || outcome.body.byteLength === 0) return null;
   if (!isOffered(delivery.message) || !isAnswer(outcome)) return null;
@@ -29,8 +30,7 @@ export function toAnswer(
   const silent = { ...outcome, body: NO_BYTES };
   const refused = (error: unknown) => refuse({ ...command, outcome: silent }, silent, error);
   try {
-    const commands = readAnswer(delivery, outcome);
-    admit?.(commands);
+    const commands = admitted(readAnswer(delivery, outcome), options);
     return { commands: [...commands, { ...command, outcome: silent }], refused };
   } catch (error) {
     return { commands: [refused(error)], refused };

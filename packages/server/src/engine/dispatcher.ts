@@ -14,6 +14,7 @@ import { Exchange, Exchanges } from "./exchanges.ts";
 import type { History } from "./history.ts";
 import { type OriginLimits, OriginLines } from "./origin-lines.ts";
 import { type SigningKeys, signDelivery } from "./signer.ts";
+import type { Tracing } from "./tracing.ts";
 import type { WarmProcesses } from "./warm-processes.ts";
 
 /** One attempt that has been committed as `active`. */
@@ -39,6 +40,7 @@ export interface PlainDelivery extends Timely {
 export interface DispatcherOptions {
   readonly host: Host;
   readonly connected?: ConnectedApps;
+  readonly tracing?: Pick<Tracing, "begin">;
   readonly history: History;
   readonly store: Pick<Reader, "get">;
   readonly keys: () => SigningKeys;

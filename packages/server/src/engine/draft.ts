@@ -28,7 +28,7 @@ export interface Draft {
   readonly part?: WarmPart;
 }
 
-type DraftRoom = Pick<DispatcherOptions, "history" | "store" | "warm"> & {
+type DraftRoom = Pick<DispatcherOptions, "history" | "store" | "warm" | "tracing"> & {
   readonly limits: Pick<DispatcherLimits, "inlineCharsMax" | "attemptTimeoutMs">;
 };
 
@@ -54,9 +54,11 @@ const damagedDraft: Draft = {
 async function draftRun(delivery: RunDelivery, room: DraftRoom): Promise<Draft> {
   const part = await findPart(delivery, room);
   const { bytes, sha256 } = part?.body ?? (await bodyOf(delivery, room));
+  const headers = deliveryHeaders(delivery);
+  room.tracing?.begin(delivery, delivery.config.trace, headers);
   return {
     method: delivery.own.method ?? "POST",
-    headers: deliveryHeaders(delivery),
+    headers,
     body: bytes,
     bodySha256: sha256,
     isDamaged: false,
@@ -109,17 +111,20 @@ async function waitBody(
 }
 
 async function draftPlain(
-  { message, envelope }: PlainDelivery,
-  { store, limits }: DraftRoom,
+  delivery: PlainDelivery,
+  { store, limits, tracing }: DraftRoom,
 ): Promise<Draft> {
+  const { message, envelope } = delivery;
   const row = envelope ?? (await store.get("envelopes", [message.key]))[0];
   assert(row !== undefined, `message ${message.key} has an envelope`);
   const config = parseEnvelope(row.config);
   // What has just been accepted comes from memory; what comes from the disk may have been damaged there.
   const isDamaged = envelope === null && hashBody(row.body) !== row.bodyHash;
+  const headers = plainDeliveryHeaders(message, config);
+  tracing?.begin(delivery, config.trace, headers);
   return {
     method: config.method,
-    headers: plainDeliveryHeaders(message, config),
+    headers,
     body: row.body,
     bodySha256: () => row.bodyHash,
     isDamaged,

@@ -7,6 +7,7 @@ import type { DispatcherLimits, RunDelivery } from "./dispatcher.ts";
 import type { NodeLease } from "./node-lease.ts";
 import type { Observer } from "./observer.ts";
 import type { SigningKeys } from "./signer.ts";
+import type { Tracing } from "./tracing.ts";
 
 export interface EngineOptions {
   readonly host: Host;
@@ -22,6 +23,8 @@ export interface EngineOptions {
   readonly observer?: Observer;
   /** Looks at commands from outside before they are executed, and throws to refuse them. */
   readonly admit?: (commands: readonly Command[]) => void;
+  /** Gives what is accepted, and every attempt, its place in a trace; nobody when not given. */
+  readonly tracing?: Pick<Tracing, "accept" | "begin">;
   /**
    * Reads what an app submits with its answer; without it, answers say no more than their status.
    * @throws RepriseError for what can never be accepted.
@@ -49,4 +52,24 @@ export interface EngineLimits extends DispatcherLimits {
   readonly claimMax: number;
   /** How often a node looks for what others have done or left undone. */
   readonly pollMs: number;
+}
+
+/** What stands between a delivery and its app, as far as it is there. */
+export function waysOf({
+  connected,
+  tracing,
+}: EngineOptions): Pick<EngineOptions, "connected" | "tracing"> {
+  return {
+    ...(connected === undefined ? {} : { connected }),
+    ...(tracing === undefined ? {} : { tracing }),
+  };
+}
+
+/** The commands as they are executed. */
+export function admitted<C extends Command>(
+  commands: readonly C[],
+  { admit, tracing }: Pick<EngineOptions, "admit" | "tracing">,
+): readonly C[] {
+  admit?.(commands);
+  return tracing?.accept(commands) ?? commands;
 }

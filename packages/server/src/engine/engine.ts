@@ -10,7 +10,7 @@ import { Cluster, type Findings } from "./cluster.ts";
 import { ConfigCache } from "./config-cache.ts";
 import { contextOf } from "./context.ts";
 import { type Delivery, Dispatcher, type RunDelivery } from "./dispatcher.ts";
-import type { EngineOptions } from "./engine-options.ts";
+import { admitted, type EngineOptions, waysOf } from "./engine-options.ts";
 import type { Exchange } from "./exchanges.ts";
 import {
   type Group,
@@ -24,7 +24,7 @@ import {
 import { History } from "./history.ts";
 import { Inbox, type Request } from "./inbox.ts";
 import { KeyRange } from "./key-range.ts";
-import { noObserver } from "./observer.ts";
+import { noObserver, tellOf } from "./observer.ts";
 import { Pump } from "./pump.ts";
 import type { Takeover } from "./takeover.ts";
 import { WarmProcesses } from "./warm-processes.ts";
@@ -114,7 +114,7 @@ export class Engine {
       keys,
       limits,
       region: options.region ?? null,
-      ...(options.connected === undefined ? {} : { connected: options.connected }),
+      ...waysOf(options),
       isWanted: ({ message }) => this.#inFlight.get(message.key) === message.leaseToken,
       mayBegin: () => lease?.holds() ?? true,
       standingOf: (delivery) => this.#cluster?.standingOf(delivery) ?? null,
@@ -178,8 +178,8 @@ export class Engine {
    */
   async execute<C extends Command>(commands: readonly C[]): Promise<readonly Answers[C["type"]][]> {
     if (this.#isStopped) throw shuttingDown();
-    this.#options.admit?.(commands);
-    const answers = await this.#inbox.add(commands, () => this.#pump.start());
+    const own = admitted(commands, this.#options);
+    const answers = await this.#inbox.add(own, () => this.#pump.start());
     // The inbox answers each command in its place with what `decide` gave for its type.
     return answers as readonly Answers[C["type"]][];
   }
@@ -320,7 +320,7 @@ export class Engine {
     for (const gate of outbox.openGates) this.#openGates.add(gate);
     for (const answer of outbox.answers) answer();
     this.#cluster?.tell(outbox.hints);
-    if (outbox.takenOverCount > 0) this.#options.observer?.tookOver(outbox.takenOverCount);
+    tellOf(outbox, this.#options.observer ?? noObserver);
     this.#configs.trim();
     if (outbox.hasMoreDue) this.#isClaimWanted = true;
     if (outbox.wakeAt !== null) this.#alarm.wakeBy(outbox.wakeAt);

@@ -65,6 +65,7 @@ export interface Outbox {
   readonly endedRuns: readonly number[];
   /** Those of them that take nothing more; a failed run still records the results of its branches, for a resume. */
   readonly closedRuns: readonly number[];
+  readonly endedWaits: readonly number[];
   /** Earliest instant at which something becomes due, or null. */
   readonly wakeAt: number | null;
   readonly hasMoreDue: boolean;
@@ -322,11 +323,12 @@ function readEffects({
 
 function readChanges(
   changes: readonly Change[],
-): Pick<Outbox, "newSteps" | "endedMessages" | "endedRuns" | "closedRuns"> {
+): Pick<Outbox, "newSteps" | "endedMessages" | "endedRuns" | "closedRuns" | "endedWaits"> {
   const newSteps: StepRow[] = [];
   const endedMessages: number[] = [];
   const endedRuns: number[] = [];
   const closedRuns: number[] = [];
+  const endedWaits: number[] = [];
   for (const change of changes) {
     if (change.type === "insert") {
       if (change.table === "steps") newSteps.push(change.row);
@@ -342,9 +344,11 @@ function readChanges(
     ) {
       endedRuns.push(change.key);
       if (change.set.state !== "failed") closedRuns.push(change.key);
+    } else if (change.table === "waits" && change.type === "update" && change.set.endedAt) {
+      endedWaits.push(change.key);
     }
   }
-  return { newSteps, endedMessages, endedRuns, closedRuns };
+  return { newSteps, endedMessages, endedRuns, closedRuns, endedWaits };
 }
 
 /** Null when a later command of the group has taken the message away again. */

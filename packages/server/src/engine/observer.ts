@@ -1,5 +1,6 @@
 import type { Answers, Command, EndDelivery } from "../core/commands.ts";
 import type { Delivery } from "./dispatcher.ts";
+import type { Outbox } from "./group.ts";
 
 /** Hears what the engine does, to count it. It is called on the way of every message: it may neither wait nor throw. */
 export interface Observer {
@@ -11,6 +12,8 @@ export interface Observer {
   readonly fenced: (count: number) => void;
   /** Messages of a node whose lease is over have been taken over. */
   readonly tookOver: (count: number) => void;
+  /** Runs and waits have ended, and that is on disk. */
+  readonly ended?: (runKeys: readonly number[], waitKeys: readonly number[]) => void;
 }
 
 export const noObserver: Observer = {
@@ -21,3 +24,12 @@ export const noObserver: Observer = {
 };
 
 function ignore(): void {}
+
+/** Tells what a transaction has done. */
+export function tellOf(
+  { takenOverCount, endedRuns, endedWaits }: Outbox,
+  { tookOver, ended }: Observer,
+): void {
+  if (takenOverCount > 0) tookOver(takenOverCount);
+  if (endedRuns.length > 0 || endedWaits.length > 0) ended?.(endedRuns, endedWaits);
+}
