@@ -22,7 +22,7 @@ interface Family {
   readonly samples: (readings: Readings) => readonly Sample[];
 }
 
-const SPREAD_SPECS: readonly (readonly [keyof Spreads, string, string])[] = [
+export const SPREAD_SPECS: readonly (readonly [keyof Spreads, string, string])[] = [
   ["attempts", "reprise_attempt_seconds", "How long attempts took."],
   [
     "lateness",

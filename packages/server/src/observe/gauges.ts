@@ -3,7 +3,7 @@
 const SPECS = {
   info: [
     "reprise_info",
-    "What runs here: 1. `settings` differs when the settings of two nodes do.",
+    "What runs here: always 1. The label settings differs when the settings of two nodes do.",
     ["version", "node_version", "store", "mode", "egress", "settings"],
   ],
   startTime: ["reprise_start_time_seconds", "When the process started, in seconds since 1970.", []],
