@@ -225,6 +225,11 @@ async function fillMessages(world: BusyWorld): Promise<void> {
     "Upstash-Label": "winter",
   });
   await world.publish("/hook/late", { "Upstash-Delay": "1d" });
+  await world.publish("/hook/unwanted", { "Upstash-Delay": "1d", "Upstash-Label": "summer" });
+  await world.ask("/v2/messages?label=summer&async=true", { method: "DELETE" });
+  await until("the end of the bulk action", async () => {
+    return JSON.stringify(await world.ask("/v2/bulkActions")).includes("FINISHED");
+  });
   await world.publish("/hook/once", { "Upstash-Deduplication-Id": "once" });
   await world.publish("/broken/retrying", {
     "Upstash-Retries": "3",

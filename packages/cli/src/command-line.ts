@@ -15,6 +15,7 @@ import { HINTS } from "./hints.ts";
 import { addKeyCommands, addTokenCommands } from "./key-commands.ts";
 import { addLogCommands } from "./log-commands.ts";
 import { addMessageCommands } from "./message-commands.ts";
+import { addMigrateCommand } from "./migrate.ts";
 import { addPublishCommand } from "./publish-command.ts";
 import { addQueueCommands } from "./queue-commands.ts";
 import { addRestoreCommand } from "./restore.ts";
@@ -67,10 +68,11 @@ const groups = [
   addDoctorCommand,
   addBackupCommand,
   addRestoreCommand,
+  addMigrateCommand,
 ] as const;
 
 const environmentHelp = `
-All but dev, start, config, doctor, backup and restore talk to the server at QSTASH_URL with QSTASH_TOKEN
+All but dev, start, config, doctor, backup, restore and migrate talk to the server at QSTASH_URL with QSTASH_TOKEN
 (default: the development server at http://127.0.0.1:8080).
 Lists and bulk actions take the same filters everywhere; see reprise <command> --help.
 Exit codes: 0 done, 1 failed, 2 used wrongly.`;

@@ -29,6 +29,14 @@ export {
 export { type BackupReport, backupDatabase, type CopyProgress } from "./operate/backup.ts";
 export type { DatabaseContents } from "./operate/contents.ts";
 export type { DatabasePlace } from "./operate/database.ts";
+export {
+  type MovePlan,
+  type MoveProgress,
+  type MoveReport,
+  moveDatabase,
+  planMove,
+} from "./operate/move.ts";
+export { type MoveTrial, tryMove } from "./operate/move-trial.ts";
 export { type RestoreReport, restoreDatabase } from "./operate/restore.ts";
 export { type RotateDatabaseOptions, rotateDatabase } from "./rotate-encryption.ts";
 export type { RotationReport } from "./store/encrypted-rotation.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { RepriseError } from "@reprise/protocol";
+import type { RepriseError } from "@reprise/protocol";
 import type { ServerConfig } from "./config.ts";
 import { type OpenedCredentials, openCredentials } from "./credentials.ts";
 import { NodeLease } from "./engine/node-lease.ts";
@@ -7,7 +7,9 @@ import { SharedClock, withSharedClock } from "./engine/shared-clock.ts";
 import type { Host } from "./host/host.ts";
 import { systemElapsedMs } from "./host/system-clock.ts";
 import { observeStore, type StoreObserver } from "./observe/observed-store.ts";
+import { refuseHalfMoved, refuseMoved } from "./operate/move-mark.ts";
 import { openEncrypted } from "./store/encrypted.ts";
+import { openPostgresStore } from "./store/postgres.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
 
@@ -45,6 +47,7 @@ export async function openStorage(config: ServerConfig, room: StorageRoom): Prom
   const store = wrapStore(await openStore(config, room));
   try {
     const { encryption: settings, nodeLeaseMs: leaseMs } = config;
+    await refuseHalfMoved(store);
     const opened = await openEncrypted(store, { settings, randomBytes: host.randomBytes });
     const observed = observeStore(opened.store, room.observer);
     const credentials = await openCredentials(config, observed, host);
@@ -59,10 +62,10 @@ export async function openStorage(config: ServerConfig, room: StorageRoom): Prom
 function openStore({ databaseUrl, dataDir }: ServerConfig, room: StorageRoom): Promise<Store> {
   const { host, onBroken } = room;
   if (databaseUrl !== null) {
-    throw new RepriseError("storage_unavailable", {
-      message: "REPRISE_DATABASE_URL: this version has the embedded database alone",
-    });
+    const onWarning = (text: string) => host.log("warn", "database_settings", { text });
+    return openPostgresStore({ url: databaseUrl, onWarning });
   }
+  if (dataDir !== ":memory:") refuseMoved(dataDir);
   const path = dataDir === ":memory:" ? ":memory:" : join(dataDir, "reprise.db");
   const now = () => host.now();
   return openSqliteStore({ path, now, ...(onBroken === undefined ? {} : { onBroken }) });

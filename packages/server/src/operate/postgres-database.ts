@@ -1,5 +1,8 @@
-import { RepriseError } from "@reprise/protocol";
+import { isRepriseError } from "@reprise/protocol";
 import type { Client } from "pg";
+import { toRefusal } from "../store/postgres-errors.ts";
+import { isPooledUrl, withoutSecrets } from "../store/postgres-url.ts";
+import { fromText } from "../store/postgres-values.ts";
 import type { Database, DatabaseRow } from "./database.ts";
 
 /** OIDs of the types whose values `pg` gives as text, because a number of JavaScript may be too small for them. */
@@ -35,7 +38,16 @@ async function readOnly(client: Client, sql: string): Promise<readonly DatabaseR
   const results = (await client.query(`BEGIN READ ONLY; ${sql}; COMMIT`)) as unknown as readonly {
     readonly rows: readonly DatabaseRow[];
   }[];
-  return results[1]?.rows ?? [];
+  return (results[1]?.rows ?? []).map(toPlain);
+}
+
+/** Texts as they were written: the store writes some characters as two. */
+function toPlain(row: DatabaseRow): DatabaseRow {
+  const entries = Object.entries(row).map(([name, value]) => [
+    name,
+    typeof value === "string" ? fromText("TEXT", value) : value,
+  ]);
+  return Object.fromEntries(entries);
 }
 
 /**
@@ -45,6 +57,7 @@ async function readOnly(client: Client, sql: string): Promise<readonly DatabaseR
 export async function connectPostgres(databaseUrl: string): Promise<Client> {
   const name = withoutSecrets(databaseUrl);
   return attempt(name, async () => {
+    isPooledUrl(databaseUrl);
     // Loaded late: an embedded server does without it.
     const { Client, types } = await import("pg");
     const client = new Client({
@@ -68,21 +81,10 @@ export async function connectPostgres(databaseUrl: string): Promise<Client> {
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** The URL as messages may show it. */
-export function withoutSecrets(databaseUrl: string): string {
-  if (!URL.canParse(databaseUrl)) return "at an unreadable URL";
-  const { host, pathname } = new URL(databaseUrl);
-  return `postgres://${host}${pathname}`;
-}
-
 async function attempt<R>(name: string, work: () => Promise<R>): Promise<R> {
   try {
     return await work();
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    throw new RepriseError("storage_unavailable", {
-      message: `the database ${name} cannot be used: ${text}; check its address, name and password, and that it runs`,
-      cause: error,
-    });
+    throw isRepriseError(error) ? error : toRefusal(error, `be used at ${name}`);
   }
 }

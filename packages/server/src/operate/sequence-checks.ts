@@ -1,5 +1,6 @@
 import type { TableName } from "../core/rows.ts";
 import { columnTypes } from "../store/columns.ts";
+import { KEYS_PER_BLOCK } from "../store/postgres-statements.ts";
 import type { Check } from "./check.ts";
 
 /** Keys of attempts are made from those of their messages, and drawn from no sequence. */
@@ -26,5 +27,13 @@ export const sequenceChecks: readonly Check[] = [
     only: "sqlite",
     sql: `SELECT 0 AS key, 'sequence' AS name, 'next is ' || s.nextKey || ', the highest is ' || ${highestKey} AS fact
       FROM sequence s WHERE s.nextKey <= ${highestKey}`,
+  },
+  {
+    ...common,
+    only: "postgres",
+    sql: `SELECT 0 AS key, 'sequence' AS name, 'block ' || CAST(s.last_value AS TEXT) || ', the highest key is '
+        || CAST(${highestKey} AS TEXT) AS fact
+      FROM keyBlocks s
+      WHERE (s.last_value + CASE WHEN s.is_called THEN 1 ELSE 0 END) * ${KEYS_PER_BLOCK} <= ${highestKey}`,
   },
 ];
