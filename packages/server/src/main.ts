@@ -186,12 +186,8 @@ async function serve(parts: Parts): Promise<RunningServer> {
   const traced = createTraced(parts.sink, { host, store, observer: meter.engine });
   const ends = { admit, readAnswer, connected: connected.apps, ...traced.ways };
   const engine = createEngine({ ...parts, ...ends }, credentials.signingKeys);
-  const bulkRunner = createBulkRunner({
-    engine,
-    store,
-    host,
-    ...(store.isShared ? { stallMs: config.nodeLeaseMs } : {}),
-  });
+  const stall = store.isShared ? { stallMs: config.nodeLeaseMs } : {};
+  const bulkRunner = createBulkRunner({ engine, store, host, ...stall });
   const watchdog = new Watchdog({ host, store, engine, limits: config });
   const seen = {
     health,

@@ -12,8 +12,6 @@ export interface Place {
   readonly parentSpanId: string | null;
   readonly isSampled: boolean;
   readonly tracestate?: string;
-  /** Of a span whose id is in use already. */
-  readonly spanId?: string;
 }
 
 /** What a span says, but for its place. */

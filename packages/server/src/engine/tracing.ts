@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { hash } from "node:crypto";
 import { messageId } from "@reprise/protocol";
-import type { Command, EndDelivery, StartRun } from "../core/commands.ts";
+import type { Command, EndDelivery, ReviveRun, StartRun } from "../core/commands.ts";
 import { parseEnvelope } from "../core/envelope.ts";
 import type { MessageRow, RunRow } from "../core/rows.ts";
 import { parseRunConfig } from "../core/run-config.ts";
@@ -12,7 +12,6 @@ import {
   type TraceContext,
   type TraceParent,
 } from "../core/trace.ts";
-import type { WaitRow } from "../core/wait-rows.ts";
 import type { Host } from "../host/host.ts";
 import type { Span, SpanSink } from "../host/otel-spans.ts";
 import type { Reader } from "../store/store.ts";
@@ -41,7 +40,7 @@ export interface Tracing {
 
 export interface TracingOptions {
   readonly host: Pick<Host, "now" | "randomBytes" | "log">;
-  readonly store: Pick<Reader, "get" | "find">;
+  readonly store: Pick<Reader, "get">;
   readonly sink: SpanSink;
 }
 
@@ -50,8 +49,16 @@ interface Serving {
   readonly parent: TraceParent | null;
   readonly tracestate: string | null;
   readonly startAt: number;
-  readonly accepted: { readonly name: string; readonly place: Place; readonly id: string }[];
-  readonly revived: (Command & { readonly type: "reviveRun" })[];
+  readonly accepted: Accepted[];
+  readonly revived: ReviveRun[];
+}
+
+interface Accepted {
+  readonly name: string;
+  /** Of a run; empty for a message. */
+  readonly id: string;
+  readonly place: Place;
+  readonly spanId: string;
 }
 
 interface Attempt {
@@ -62,35 +69,97 @@ interface Attempt {
 /** Attempts in flight, and runs whose place is known; more are looked up again. */
 const ENTRIES_MAX = 20_000;
 
-export function createTracing({ host, store, sink }: TracingOptions): Tracing {
-  const serving = new AsyncLocalStorage<Serving>();
-  const attempts = new Map<string, Attempt>();
-  const places = new Map<string, Place>();
+export function createTracing(options: TracingOptions): Tracing {
+  return new Tracer(options);
+}
 
-  const newId = (bytes: number) => Buffer.from(host.randomBytes(bytes)).toString("hex");
-  const newSpanId = () => newId(8);
+class Tracer implements Tracing {
+  readonly observer: Tracing["observer"];
+  readonly #options: TracingOptions;
+  readonly #serving = new AsyncLocalStorage<Serving>();
+  readonly #attempts = new Map<string, Attempt>();
+  readonly #places = new Map<string, Place>();
 
-  function record(place: Place, span: Omit<Span, "traceId" | "parentSpanId">): void {
+  constructor(options: TracingOptions) {
+    this.#options = options;
+    this.observer = {
+      attemptEnded: (command, delivery) =>
+        this.#inBackground(() => this.#endAttempt(command, delivery)),
+      ended: (runKeys, waitKeys) =>
+        this.#inBackground(async () => {
+          await this.#endWaits(waitKeys);
+          await this.#endRuns(runKeys);
+        }),
+    };
+  }
+
+  async serve(request: Request, work: () => Promise<Response>): Promise<Response> {
+    const parent = parseTraceparent(request.headers.get("traceparent") ?? "");
+    const state = parent === null ? null : request.headers.get("tracestate");
+    const tracestate = state === null ? null : parseTracestate(state);
+    const startAt = this.#options.host.now();
+    const current: Serving = { parent, tracestate, startAt, accepted: [], revived: [] };
+    const response = await this.#serving.run(current, work);
+    this.#finish(current, response.status < 400 ? null : String(response.status));
+    return response;
+  }
+
+  accept<C extends Command>(commands: readonly C[]): readonly C[] {
+    // Each command is given back as one of its own type.
+    return commands.map((command) => this.#acceptCommand(command)) as C[];
+  }
+
+  begin(
+    delivery: Delivery,
+    trace: TraceContext | undefined,
+    headers: Record<string, string>,
+  ): void {
+    const { message } = delivery;
+    const place =
+      delivery.kind === "run"
+        ? this.#keepPlace(nameOfRun(delivery.run), trace)
+        : this.#toPlace(trace, nameOfMessage(message));
+    const spanId = this.#newSpanId();
+    put(this.#attempts, nameOfAttempt(message), { place, spanId });
+    if (headers.traceparent !== undefined) return;
+    headers.traceparent = formatTraceparent({ ...place, spanId });
+    if (place.tracestate !== undefined) headers.tracestate = place.tracestate;
+  }
+
+  close(): Promise<void> {
+    return this.#options.sink.close();
+  }
+
+  #newId(bytes: number): string {
+    return Buffer.from(this.#options.host.randomBytes(bytes)).toString("hex");
+  }
+
+  #newSpanId(): string {
+    return this.#newId(8);
+  }
+
+  #record(place: Place, span: Omit<Span, "traceId" | "parentSpanId">): void {
     if (!place.isSampled) return;
     const { traceId, parentSpanId, tracestate } = place;
     const state = tracestate === undefined ? {} : { tracestate };
-    sink.record({ ...span, traceId, parentSpanId, ...state });
+    this.#options.sink.record({ ...span, traceId, parentSpanId, ...state });
   }
 
   /** Spans that need rows are made behind everything else; a trace without them is better than a server that waits. */
-  function inBackground(work: () => Promise<void>): void {
+  #inBackground(work: () => Promise<void>): void {
+    const { host } = this.#options;
     void work().catch((cause) => host.log("warn", "spans_lost", { cause: String(cause) }));
   }
 
   /** Where a run or message stands that brings nothing along: in a trace whose id follows from its own. */
-  function derivedPlace(id: string): Place {
+  #derivedPlace(id: string): Place {
     const traceId = hash("sha256", `trace ${id}`).slice(0, 32);
-    return { traceId, parentSpanId: null, isSampled: sink.isSampled(traceId) };
+    return { traceId, parentSpanId: null, isSampled: this.#options.sink.isSampled(traceId) };
   }
 
-  function toPlace(trace: TraceContext | undefined, id: string): Place {
+  #toPlace(trace: TraceContext | undefined, id: string): Place {
     const parent = trace === undefined ? null : parseTraceparent(trace.traceparent);
-    if (parent === null) return derivedPlace(id);
+    if (parent === null) return this.#derivedPlace(id);
     const { traceId, spanId: parentSpanId, isSampled } = parent;
     const { tracestate } = trace ?? {};
     return {
@@ -102,153 +171,125 @@ export function createTracing({ host, store, sink }: TracingOptions): Tracing {
   }
 
   /** Of an attempt that an invocation went on with: nobody has asked for its headers. */
-  async function placeOf(delivery: Delivery): Promise<Place> {
-    if (delivery.kind === "run") return keepPlace(nameOfRun(delivery.run), delivery.config.trace);
+  async #placeOf(delivery: Delivery): Promise<Place> {
+    if (delivery.kind === "run") {
+      return this.#keepPlace(nameOfRun(delivery.run), delivery.config.trace);
+    }
     const { message, envelope } = delivery;
-    const row = envelope ?? (await store.get("envelopes", [message.key]))[0];
+    const row = envelope ?? (await this.#options.store.get("envelopes", [message.key]))[0];
     const { trace } = row === undefined ? {} : parseEnvelope(row.config);
-    return toPlace(trace, nameOfMessage(message));
+    return this.#toPlace(trace, nameOfMessage(message));
   }
 
-  async function placeOfRun(run: Pick<RunRow, "key" | "id" | "createdAt">): Promise<Place> {
+  async #placeOfRun(run: Pick<RunRow, "key" | "id" | "createdAt">): Promise<Place> {
     const name = nameOfRun(run);
-    const known = places.get(name);
+    const known = this.#places.get(name);
     if (known !== undefined) return known;
-    const [row] = await store.get("runConfigs", [run.key]);
-    return keepPlace(name, row === undefined ? undefined : parseRunConfig(row.config).trace);
+    const [row] = await this.#options.store.get("runConfigs", [run.key]);
+    return this.#keepPlace(name, row === undefined ? undefined : parseRunConfig(row.config).trace);
   }
 
-  function keepPlace(name: string, trace: TraceContext | undefined): Place {
-    const place = places.get(name) ?? toPlace(trace, name);
-    put(places, name, place);
+  #keepPlace(name: string, trace: TraceContext | undefined): Place {
+    const place = this.#places.get(name) ?? this.#toPlace(trace, name);
+    put(this.#places, name, place);
     return place;
   }
 
-  function acceptOne(name: string, id: string, current: Serving | undefined): TraceContext {
-    const traceId = current?.parent?.traceId ?? newId(16);
-    const isSampled = current?.parent?.isSampled ?? sink.isSampled(traceId);
-    const spanId = newSpanId();
-    const state = current?.tracestate ?? null;
-    const tracestate = state === null ? {} : { tracestate: state };
-    const parentSpanId = current?.parent?.spanId ?? null;
-    const place = { traceId, parentSpanId, isSampled, ...tracestate };
-    const span = { name, place: { ...place, spanId }, id };
-    if (current !== undefined) current.accepted.push(span);
-    return { traceparent: formatTraceparent({ traceId, spanId, isSampled }), ...tracestate };
-  }
-
-  function traced(start: StartRun, name: string): StartRun {
-    const trace = acceptOne(name, start.runId, serving.getStore());
-    return { ...start, config: { ...start.config, trace } };
-  }
-
-  function acceptCommand(command: Command): Command {
+  #acceptCommand(command: Command): Command {
     switch (command.type) {
       case "startRun":
-        return traced(command, "trigger");
+        return this.#start(command, "trigger");
       case "invokeRun":
-        return { ...command, start: traced(command.start, "invoke") };
+        return { ...command, start: this.#start(command.start, "invoke") };
       case "publish": {
-        const trace = acceptOne("publish", "", serving.getStore());
+        const trace = this.#acceptOne("publish", "");
         return { ...command, envelope: { ...command.envelope, trace } };
       }
       case "reviveRun":
-        serving.getStore()?.revived.push(command);
+        this.#serving.getStore()?.revived.push(command);
         return command;
       default:
         return command;
     }
   }
 
-  function finish({ accepted, revived, startAt, parent }: Serving, fault: string | null): void {
-    const endAt = host.now();
-    const whole = { kind: "server", startAt, endAt, fault, links: [] } as const;
-    for (const { name, place, id } of accepted) {
+  #start(start: StartRun, name: string): StartRun {
+    const trace = this.#acceptOne(name, start.runId);
+    return { ...start, config: { ...start.config, trace } };
+  }
+
+  #acceptOne(name: string, id: string): TraceContext {
+    const current = this.#serving.getStore();
+    const traceId = current?.parent?.traceId ?? this.#newId(16);
+    const isSampled = current?.parent?.isSampled ?? this.#options.sink.isSampled(traceId);
+    const spanId = this.#newSpanId();
+    const state = current?.tracestate ?? null;
+    const tracestate = state === null ? {} : { tracestate: state };
+    const parentSpanId = current?.parent?.spanId ?? null;
+    const place = { traceId, parentSpanId, isSampled, ...tracestate };
+    current?.accepted.push({ name, id, place, spanId });
+    return { traceparent: formatTraceparent({ traceId, spanId, isSampled }), ...tracestate };
+  }
+
+  #finish({ accepted, revived, startAt, parent }: Serving, fault: string | null): void {
+    const whole = { kind: "server", startAt, endAt: this.#options.host.now(), fault } as const;
+    for (const { name, place, spanId, id } of accepted) {
       const attributes: Record<string, string> = id === "" ? {} : { "reprise.run.id": id };
-      record(place, { ...whole, name, spanId: place.spanId ?? newSpanId(), attributes });
+      this.#record(place, { ...whole, name, spanId, attributes, links: [] });
     }
     if (revived.length === 0 || fault !== null) return;
-    inBackground(async () => {
-      const keys = revived.map(({ deadLetterKey }) => deadLetterKey);
-      const deadLetters = await store.get("deadLetters", keys);
-      for (const deadLetter of deadLetters) {
-        const command = revived.find(({ deadLetterKey }) => deadLetterKey === deadLetter.key);
-        if (command === undefined) continue;
+    this.#inBackground(async () => {
+      for (const [command, deadLetter] of await this.#deadLettersOf(revived)) {
         const { runKey: key, runId: id, runCreatedAt: createdAt } = deadLetter;
-        const place = await placeOfRun({ key, id, createdAt });
-        record(place, {
-          ...whole,
-          spanId: newSpanId(),
-          ...reviveSpan(command, deadLetter, parent),
-        });
+        const place = await this.#placeOfRun({ key, id, createdAt });
+        const said = reviveSpan(command, deadLetter, parent);
+        this.#record(place, { ...whole, ...said, spanId: this.#newSpanId() });
       }
     });
   }
 
-  async function endAttempt(command: EndDelivery, delivery: Delivery): Promise<void> {
-    const { message } = delivery;
-    const name = nameOfAttempt(message);
-    const attempt = attempts.get(name);
-    attempts.delete(name);
-    const place = attempt?.place ?? (await placeOf(delivery));
-    const runId = delivery.kind === "run" ? delivery.run.id : null;
-    const spanId = attempt?.spanId ?? newSpanId();
-    record(place, { spanId, ...attemptSpan(command, message, runId) });
-    const delay = delaySpan(command, message, runId);
-    if (delay !== null) record(place, { spanId: newSpanId(), ...delay });
+  async #deadLettersOf(commands: readonly ReviveRun[]) {
+    const keys = commands.map(({ deadLetterKey }) => deadLetterKey);
+    const found = await this.#options.store.get("deadLetters", keys);
+    return commands.flatMap((command) => {
+      const deadLetter = found.find(({ key }) => key === command.deadLetterKey);
+      return deadLetter === undefined ? [] : [[command, deadLetter] as const];
+    });
   }
 
-  async function endRuns(runKeys: readonly number[]): Promise<void> {
+  async #endAttempt(command: EndDelivery, delivery: Delivery): Promise<void> {
+    const { message } = delivery;
+    const name = nameOfAttempt(message);
+    const attempt = this.#attempts.get(name);
+    this.#attempts.delete(name);
+    const place = attempt?.place ?? (await this.#placeOf(delivery));
+    const runId = delivery.kind === "run" ? delivery.run.id : null;
+    const spanId = attempt?.spanId ?? this.#newSpanId();
+    this.#record(place, { spanId, ...attemptSpan(command, message, runId) });
+    const delay = delaySpan(command, message, runId);
+    if (delay !== null) this.#record(place, { spanId: this.#newSpanId(), ...delay });
+  }
+
+  async #endRuns(runKeys: readonly number[]): Promise<void> {
+    const { host, store } = this.#options;
     for (const run of await store.get("runs", runKeys)) {
       if (run.state === "started") continue;
-      record(await placeOfRun(run), { spanId: newSpanId(), ...runSpan(run, host.now()) });
+      const place = await this.#placeOfRun(run);
+      this.#record(place, { spanId: this.#newSpanId(), ...runSpan(run, host.now()) });
     }
   }
 
-  async function endWaits(waitKeys: readonly number[]): Promise<void> {
-    const waits: readonly WaitRow[] = await store.get("waits", waitKeys);
+  async #endWaits(waitKeys: readonly number[]): Promise<void> {
+    const { store } = this.#options;
+    const waits = await store.get("waits", waitKeys);
     const runs = await store.get("runs", [...new Set(waits.map(({ runKey }) => runKey))]);
     for (const wait of waits) {
       const run = runs.find(({ key }) => key === wait.runKey);
       if (run === undefined || wait.endedAt === null) continue;
-      record(await placeOfRun(run), { spanId: newSpanId(), ...waitSpan(wait, wait.endedAt, run) });
+      const place = await this.#placeOfRun(run);
+      this.#record(place, { spanId: this.#newSpanId(), ...waitSpan(wait, wait.endedAt, run) });
     }
   }
-
-  return {
-    serve: async (request, work) => {
-      const parent = parseTraceparent(request.headers.get("traceparent") ?? "");
-      const state = parent === null ? null : request.headers.get("tracestate");
-      const tracestate = state === null ? null : parseTracestate(state);
-      const startAt = host.now();
-      const current: Serving = { parent, tracestate, startAt, accepted: [], revived: [] };
-      const response = await serving.run(current, work);
-      finish(current, response.status < 400 ? null : String(response.status));
-      return response;
-    },
-    // Each command is given back as one of its own type.
-    accept: <C extends Command>(commands: readonly C[]) => commands.map(acceptCommand) as C[],
-    begin: (delivery, trace, headers) => {
-      const { message } = delivery;
-      const run = delivery.kind === "run" ? delivery.run : null;
-      const place =
-        run === null ? toPlace(trace, nameOfMessage(message)) : keepPlace(nameOfRun(run), trace);
-      const spanId = newSpanId();
-      put(attempts, nameOfAttempt(message), { place, spanId });
-      if (headers.traceparent !== undefined) return;
-      headers.traceparent = formatTraceparent({ ...place, spanId });
-      if (place.tracestate !== undefined) headers.tracestate = place.tracestate;
-    },
-    observer: {
-      attemptEnded: (command, delivery) => inBackground(() => endAttempt(command, delivery)),
-      ended: (runKeys, waitKeys) =>
-        inBackground(async () => {
-          await endWaits(waitKeys);
-          await endRuns(runKeys);
-        }),
-    },
-    close: () => sink.close(),
-  };
 }
 
 /** Attempts are taken out when they end; those that never begin go here. */
