@@ -214,7 +214,7 @@ class SqliteStore implements Store {
       this.#undo(failure);
       throw failure;
     }
-    // Pages were written, although no row was: the file becomes shorter when they have left the log.
+    // Pages were written, although no row was.
     this.#writesChecked -= CHECKPOINT_CHECK_WRITES;
     this.#keep();
   }
