@@ -59,7 +59,11 @@ export async function openStorage(config: ServerConfig, room: StorageRoom): Prom
   }
 }
 
-function openStore({ databaseUrl, dataDir }: ServerConfig, room: StorageRoom): Promise<Store> {
+/** Opens the database that a configuration names, without encryption and whatever else belongs to a server. */
+export function openStore(
+  { databaseUrl, dataDir }: Pick<ServerConfig, "databaseUrl" | "dataDir">,
+  room: Pick<StorageRoom, "host" | "onBroken">,
+): Promise<Store> {
   const { host, onBroken } = room;
   if (databaseUrl !== null) {
     const onWarning = (text: string) => host.log("warn", "database_settings", { text });

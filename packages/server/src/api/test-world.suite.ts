@@ -7,7 +7,7 @@ import {
   type WorkflowEventResource,
 } from "@reprise/protocol";
 import { Hono } from "hono";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { assert } from "../core/assert.ts";
 import type { StartRun } from "../core/commands.ts";
 import type { Outcome } from "../core/outcome.ts";
@@ -17,6 +17,7 @@ import { Engine } from "../engine/engine.ts";
 import { DEFAULT_LIMITS } from "../engine/limits.ts";
 import { TokenRing } from "../engine/token-ring.ts";
 import type { Host, OutgoingRequest, Timer } from "../host/host.ts";
+import { withLockCheck } from "../store/lock-check.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
 import type { Condition, Store } from "../store/store.ts";
 import { createBulkRunner } from "./bulk-runner.ts";
@@ -155,7 +156,14 @@ export async function createWorld(
 ): Promise<World> {
   const host = createScriptedHost();
   const disk = { isFull: false };
-  const store = onDisk(await openSqliteStore({ path: ":memory:" }), disk);
+  const violations: string[] = [];
+  const opened = await openSqliteStore({ path: ":memory:" });
+  const store = onDisk(opened, disk);
+  const checked = onDisk(
+    withLockCheck(opened, (text) => violations.push(text)),
+    disk,
+  );
+  onTestFinished(() => expect(violations).toEqual([]));
   const signingKeys = () => ({ current: "sig_current", next: "sig_next", rotatedAt: null });
   const limits = {
     attemptTimeoutMs: 60_000,
@@ -188,7 +196,14 @@ export async function createWorld(
   };
   const readAnswer = createAnswerReader({ host, settings });
   const connected = openConnected(host);
-  const engine = new Engine({ host, store, keys: signingKeys, readAnswer, limits, connected });
+  const engine = new Engine({
+    host,
+    store: checked,
+    keys: signingKeys,
+    readAnswer,
+    limits,
+    connected,
+  });
   const bulkRunner = createBulkRunner({ engine, store, host });
   const room: ApiRoom = {
     engine,

@@ -118,6 +118,8 @@ export interface StartDelivery {
 export interface EndDelivery {
   readonly type: "endDelivery";
   readonly messageKey: number;
+  /** What the message has passed, if anything: then it is known before the message is read. */
+  readonly gates?: Pick<MessageRow, "queueName" | "flowControlKey">;
   readonly leaseToken: number;
   readonly startedAt: number;
   readonly endedAt: number;

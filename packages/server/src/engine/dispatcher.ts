@@ -325,11 +325,13 @@ function toEnded(
           [HEADER.retried]: String(message.retried),
           [HEADER.repriseDelivery]: offerOf(message),
         };
-  const { key: messageKey, leaseToken } = message;
+  const { key: messageKey, leaseToken, queueName, flowControlKey } = message;
+  const hasGates = queueName !== null || flowControlKey !== null;
   return {
     command: {
       type: "endDelivery",
       messageKey,
+      ...(hasGates ? { gates: { queueName, flowControlKey } } : {}),
       leaseToken,
       startedAt,
       endedAt,

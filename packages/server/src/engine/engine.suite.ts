@@ -1,6 +1,8 @@
+import { expect, onTestFinished } from "vitest";
 import type { ReviveRun, StartRun, SubmitStep } from "../core/commands.ts";
 import { runConfig, startRun, submitStep } from "../core/rows.suite.ts";
 import type { MessageRow, RunRow } from "../core/rows.ts";
+import { withLockCheck } from "../store/lock-check.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
 import type { Store, Transaction } from "../store/store.ts";
 import { Engine } from "./engine.ts";
@@ -56,7 +58,12 @@ export async function openWorld(
   const reading = toReader === undefined ? {} : { readAnswer: toReader(host) };
   const store = await openSqliteStore({ path: ":memory:" });
   const faults: Faults = { next: [], beginGate: null, commitGate: null, reads: 0 };
-  const wrapped = withFaults(store, faults);
+  const violations: string[] = [];
+  const wrapped = withFaults(
+    withLockCheck(store, (text) => violations.push(text)),
+    faults,
+  );
+  onTestFinished(() => expect(violations).toEqual([]));
   const restart = (more: Partial<EngineLimits> = {}) =>
     new Engine({
       host,

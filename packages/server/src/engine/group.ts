@@ -12,6 +12,7 @@ import { compactChanges } from "./compact-changes.ts";
 import type { ConfigCache } from "./config-cache.ts";
 import { decide } from "./decide.ts";
 import type { Delivery, RunDelivery } from "./dispatcher.ts";
+import type { Loading } from "./fetch.ts";
 import { handlerOf } from "./handlers.ts";
 import { type Hint, hintsOf, holderOf } from "./hints.ts";
 import type { AnyAnswer, Request } from "./inbox.ts";
@@ -124,7 +125,7 @@ export async function runGroup(group: Group, room: GroupRoom): Promise<Outbox> {
     await writeChanges(deciding);
     const openGates = await callWaiting([...group.openGates, ...due.gates], {
       ...deciding,
-      loading: { work, transaction, configs: room.configs },
+      loading: loadingOf(deciding),
       serve: async (called) => {
         await serve(called, deciding);
         await writeChanges(deciding);
@@ -144,9 +145,13 @@ async function serve(
 ): Promise<readonly (() => void)[]> {
   const { work, transaction, room } = deciding;
   const commands = requests.flatMap((request) => request.commands);
-  await loadFor(commands, { work, transaction, configs: room.configs });
+  await loadFor(commands, loadingOf(deciding));
   await room.keyRange.reserve(keysNeeded(commands, work), transaction);
   return requests.map((request) => decideRequest(request, deciding));
+}
+
+function loadingOf({ work, transaction, room }: Taking): Loading {
+  return { work, transaction, configs: room.configs, isShared: room.store.isShared };
 }
 
 async function writeChanges({ work, transaction }: Taking): Promise<void> {

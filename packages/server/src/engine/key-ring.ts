@@ -80,8 +80,8 @@ export class KeyRing {
       "byName",
       Array.from(names, (name) => [name]),
     );
-    const valueOf = (name: string) => rows.find((row) => row.name === name)?.value ?? null;
-    const [current, next, rotatedAt] = names.map(valueOf);
+    const textOf = (name: string) => rows.find((row) => row.name === name)?.value ?? null;
+    const [current, next, rotatedAt] = names.map(textOf);
     if (current == null || next == null) return;
     this.#keys = { current, next, rotatedAt: rotatedAt == null ? null : Number(rotatedAt) };
   }

@@ -3,8 +3,8 @@ import { flowGate, queueGate } from "../core/gates.ts";
 import type { FlowControlRow, QueueRow } from "../core/rows.ts";
 import type { Effect } from "../core/transition.ts";
 import { startRequest, type Taking } from "./claims.ts";
+import { fetchWants, type Loading } from "./fetch.ts";
 import type { Request } from "./inbox.ts";
-import { fetchWants, type Loading } from "./load.ts";
 import { Wants } from "./wants.ts";
 
 /** Calls the next of those who wait at a gate, in the transaction that has freed a place: no place stays empty for a moment. */

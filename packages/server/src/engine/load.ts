@@ -2,37 +2,18 @@ import type { Command, EndDelivery } from "../core/commands.ts";
 import { mayFailRun, needsRun } from "../core/end-delivery.ts";
 import { hasEnvelope } from "../core/end-message.ts";
 import { toldAttemptKeys } from "../core/failed-step.ts";
-import {
-  ATTEMPTS_PER_MESSAGE_MAX,
-  type DeadLetterRow,
-  type MessageRow,
-  type RunRow,
-  type TableName,
-  type Tables,
-} from "../core/rows.ts";
+import type { DeadLetterRow, MessageRow, RunRow } from "../core/rows.ts";
 import { continuationSlots, INITIAL_SLOT, nextStepIdOf, resultSlot } from "../core/step.ts";
 import { neededSlots } from "../core/submit-step.ts";
 import type { Transaction } from "../store/store.ts";
-import { type LookupName, lookups } from "../store/tables.ts";
-import type { ConfigCache } from "./config-cache.ts";
+import { fetchWants, type Loading } from "./fetch.ts";
 import { handlerOf } from "./handlers.ts";
 import { wantLeftovers } from "./leftovers.ts";
 import { wantCallbackFlows, wantMessage, wantMessageEnd } from "./message-commands.ts";
 import { loadHeirs, loadRecipients } from "./recipients.ts";
-import { GROUPS, type GroupDefinition, type GroupName, type GroupValues } from "./row-groups.ts";
-import { NAME_LOOKUPS } from "./row-names.ts";
 import { wantRunFlows } from "./run-flows.ts";
 import { Wants } from "./wants.ts";
 import type { WorkingSet } from "./working-set.ts";
-
-/** More than one group ever has. */
-const ROWS_MAX = 1_000_000;
-
-export interface Loading {
-  readonly work: WorkingSet;
-  readonly transaction: Transaction;
-  readonly configs: ConfigCache;
-}
 
 /** Loads every row that the commands name, in rounds: first by the ids that came from outside, then what those rows refer to. */
 export async function loadFor(commands: readonly Command[], loading: Loading): Promise<void> {
@@ -98,12 +79,28 @@ async function loadNamed(commands: readonly Command[], loading: Loading): Promis
   const wants = new Wants();
   for (const command of commands) {
     if ("messageKey" in command) wants.messages.add(command.messageKey);
+    wantGatesFirst(command, loading.work, wants);
     if ("hold" in command && command.hold !== undefined)
       wants.messages.add(command.hold.messageKey);
     if ("deadLetterKey" in command) wants.deadLetters.add(command.deadLetterKey);
     handlerOf(command)?.want(command, wants);
   }
   await fetchWants(wants, loading);
+}
+
+/**
+ * The gates of messages that are known: everybody locks gates before messages, and all that a group needs together, so that two groups
+ * seldom wait for each other.
+ */
+function wantGatesFirst(command: Command, work: WorkingSet, wants: Wants): void {
+  if (command.type === "endDelivery" && command.gates !== undefined) {
+    wants.named("queues", command.gates.queueName);
+    wants.named("flowControls", command.gates.flowControlKey);
+  }
+  if (command.type !== "startDelivery") return;
+  const message = work.peek("messages", command.messageKey);
+  wants.named("queues", message?.queueName);
+  wants.named("flowControls", message?.flowControlKey);
 }
 
 function wantReferred(command: Command, work: WorkingSet, wants: Wants): void {
@@ -182,9 +179,10 @@ function wantDeadLetter(
 ): void {
   if (deadLetter === null) return;
   wants.messages.add(deadLetter.messageKey);
+  // First of all: nobody adds to what hangs on a run while that is locked.
+  wants.runs.add(deadLetter.runKey);
   if (type === "deleteDeadLetter" || type === "reviveRun") wantLeftovers(deadLetter.runKey, wants);
   if (type === "deleteDeadLetter") return;
-  wants.runs.add(deadLetter.runKey);
   wants.configs.add(deadLetter.runKey);
   if (deadLetter.callbackMessageKey !== null) wants.messages.add(deadLetter.callbackMessageKey);
   if (type === "reviveRun") {
@@ -235,139 +233,4 @@ function failingMessage(command: Command, work: WorkingSet): MessageRow | null {
   // Nothing has been recorded of an attempt that is the first.
   if (message === null || message.retried === 0 || hasEnvelope(message)) return null;
   return mayFailRun(message, command.outcome) ? message : null;
-}
-
-/** Reads what is wanted and not known yet. */
-export async function fetchWants(wants: Wants, loading: Loading): Promise<void> {
-  await fetchByKey(wants, loading);
-  await fetchByName(wants, loading);
-  await fetchByRun(wants, loading);
-  await fetchGroups(wants, loading);
-  await fetchEventBodies(wants, loading);
-  await fetchAttemptCounts(wants, loading);
-  await fetchQueueMembers(wants, loading);
-}
-
-const KEYED_TABLES = [
-  "runs",
-  "steps",
-  "messages",
-  "deadLetters",
-  "envelopes",
-  "deadMessages",
-  "schedules",
-  "bulkActions",
-  "waits",
-  "attempts",
-] as const;
-
-async function fetchByKey(wants: Wants, { work, transaction, configs }: Loading): Promise<void> {
-  for (const table of KEYED_TABLES) {
-    const keys = Array.from(wants[table]).filter((key) => work.peek(table, key) === null);
-    if (keys.length > 0) work.addLoaded(table, keys, await transaction.get(table, keys));
-  }
-  const unknown = Array.from(wants.configs).filter((key) => !configs.has(key));
-  if (unknown.length > 0) configs.addLoaded(await transaction.get("runConfigs", unknown));
-}
-
-async function fetchByName(wants: Wants, { work, transaction }: Loading): Promise<void> {
-  for (const [table, names] of wants.names) {
-    const unknown = Array.from(names).filter((name) => !work.isNameKnown(table, name));
-    if (unknown.length === 0) continue;
-    const values = unknown.map((name) => [name]);
-    // Each table has the lookup that stands under its name; the compiler cannot follow the union back.
-    const lookup = NAME_LOOKUPS[table] as LookupName<typeof table>;
-    work.addNamed(table, unknown, await transaction.find(table, lookup, values));
-  }
-  const tickets = Array.from(wants.tickets).filter((key) => !work.isTicketKnown(key));
-  if (tickets.length === 0) return;
-  const values = tickets.map((key) => [key]);
-  work.addTickets(tickets, await transaction.find("messages", "byTicket", values));
-}
-
-async function fetchByRun(wants: Wants, { work, transaction }: Loading): Promise<void> {
-  if (wants.slots.size > 0) {
-    const steps = await transaction.find("steps", "bySlot", Array.from(wants.slots.values()));
-    work.addSlots(wants.slots.keys(), steps);
-  }
-  for (const runKey of wants.allSteps) {
-    work.addAllSteps(runKey, await transaction.find("steps", "byRun", [[runKey]]));
-  }
-}
-
-async function fetchGroups(wants: Wants, { work, transaction }: Loading): Promise<void> {
-  const byName = Map.groupBy(wants.groups, ([name]) => name);
-  for (const [name, groups] of byName) {
-    const values = groups
-      .map(([, value]) => value)
-      .filter((value) => !work.isGroupKnown(name, value));
-    if (values.length === 0) continue;
-    const rows = await findGroups(name, values, transaction);
-    work.addGroups(name, values, rows as never); // The rows are of the group's table.
-  }
-}
-
-async function findGroups(
-  name: GroupName,
-  values: readonly GroupValues[],
-  transaction: Transaction,
-): Promise<readonly Tables[TableName][]> {
-  // Each group has a lookup of its own table; the compiler cannot follow the union back.
-  const { table, lookup, without } = GROUPS[name] as unknown as GroupDefinition;
-  // As above.
-  if (without === undefined) return transaction.find(table, lookup as never, values);
-  const columns: readonly string[] = lookups[table][lookup as never]; // As above.
-  const found: Tables[TableName][] = [];
-  for (const value of values) {
-    const where = columns.map((name, index) => {
-      const column = name as never; // As above.
-      return { type: "in", column, values: [value[index] ?? null] } as const;
-    });
-    const query = { where, order: "ascending", limit: ROWS_MAX, without } as const;
-    found.push(...(await transaction.list(table, query)));
-  }
-  return found;
-}
-
-/** Of each source as many as there are steps that may take one. */
-async function fetchEventBodies(wants: Wants, { work, transaction }: Loading): Promise<void> {
-  const keys = new Set<number>();
-  for (const [values, count] of wants.eventsTaken.values()) {
-    const events = work.group("keptEvents", ...values).toSorted((a, b) => a.key - b.key);
-    const bySource = Map.groupBy(events, ({ source }) => source);
-    for (const alike of bySource.values()) {
-      for (const { key, bytes } of alike.slice(0, count)) if (bytes > 0) keys.add(key);
-    }
-  }
-  if (keys.size > 0) work.addEventBodies(await transaction.get("events", Array.from(keys)));
-}
-
-/** Attempts of a message are neighbours, numbered without gaps. */
-async function fetchAttemptCounts(wants: Wants, { work, transaction }: Loading): Promise<void> {
-  for (const messageKey of wants.attemptsOf) {
-    const from = messageKey * ATTEMPTS_PER_MESSAGE_MAX;
-    const [last] = await transaction.list("attempts", {
-      where: [{ type: "range", column: "key", from, to: from + ATTEMPTS_PER_MESSAGE_MAX - 1 }],
-      order: "descending",
-      limit: 1,
-      without: ["responseBody"],
-    });
-    work.addAttemptCount(messageKey, last === undefined ? 0 : last.number + 1);
-  }
-}
-
-/** Messages of a queue that one transaction deals with. */
-const QUEUE_MEMBERS_MAX = 500;
-
-async function fetchQueueMembers(wants: Wants, { work, transaction }: Loading): Promise<void> {
-  for (const [name, afterKey] of wants.queueMembers) {
-    const listed = await transaction.list("messages", {
-      where: [{ type: "in", column: "queueName", values: [name] }],
-      order: "ascending",
-      afterKey,
-      limit: QUEUE_MEMBERS_MAX,
-    });
-    const isAll = listed.length < QUEUE_MEMBERS_MAX;
-    work.addQueueMembers(name, listed, isAll ? null : (listed.at(-1)?.key ?? null));
-  }
 }

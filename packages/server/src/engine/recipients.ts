@@ -4,8 +4,8 @@ import type { RunRow } from "../core/rows.ts";
 import { planSlot, resultSlot } from "../core/step.ts";
 import { parseWaitConfig } from "../core/wait.ts";
 import type { WaitRow } from "../core/wait-rows.ts";
+import type { Loading } from "./fetch.ts";
 import { mayEndRun } from "./leftovers.ts";
-import type { Loading } from "./load.ts";
 import { Wants } from "./wants.ts";
 import type { WorkingSet } from "./working-set.ts";
 

@@ -7,6 +7,15 @@ import type { LookupName } from "../store/tables.ts";
 /** Tables whose rows are also known by a name of their own. */
 export type NamedTable = "queues" | "urlGroups" | "flowControls" | "schedules" | "dedups";
 
+/** In the order in which they are locked, by everybody: two who want the same never wait for each other. */
+export const NAMED_TABLES: readonly NamedTable[] = [
+  "urlGroups",
+  "schedules",
+  "queues",
+  "flowControls",
+  "dedups",
+];
+
 /** The lookup that finds rows by their names. */
 export const NAME_LOOKUPS = {
   queues: "byName",
