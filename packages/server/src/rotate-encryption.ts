@@ -2,9 +2,9 @@ import { join } from "node:path";
 import { RepriseError } from "@reprise/protocol";
 import type { ServerConfig } from "./config.ts";
 import { createSystemHost } from "./host/system-host.ts";
+import { openStore } from "./open-storage.ts";
 import { removeRemains } from "./store/encrypted-remains.ts";
 import { type RotationReport, rotateEncryption } from "./store/encrypted-rotation.ts";
-import { openSqliteStore } from "./store/sqlite.ts";
 
 export interface RotateDatabaseOptions {
   /** Makes everything clear instead. */
@@ -20,14 +20,13 @@ export async function rotateDatabase(
   config: ServerConfig,
   options: RotateDatabaseOptions,
 ): Promise<RotationReport> {
-  const { dataDir, encryption: settings } = config;
+  const { dataDir, databaseUrl, encryption: settings } = config;
   if (settings === null) {
     throw new RepriseError("invalid_request", {
       message:
         "there is no key: give the one that shall encrypt, and all that have, in REPRISE_ENCRYPTION_KEYS",
     });
   }
-  const path = join(dataDir, "reprise.db");
   const host = createSystemHost({
     logLevel: config.logLevel,
     connectionsPerOrigin: config.perOriginMax,
@@ -35,7 +34,7 @@ export async function rotateDatabase(
   });
   let report: RotationReport;
   try {
-    const store = await openSqliteStore({ path, now: () => host.now() });
+    const store = await openStore(config, { host });
     const randomBytes = (count: number) => host.randomBytes(count);
     report = await rotateEncryption(store, { ...options, settings, randomBytes }).finally(() =>
       store.close(),
@@ -43,7 +42,7 @@ export async function rotateDatabase(
   } finally {
     await host.close();
   }
-  // Free pages hold remains of what was clear.
-  if (!options.isDecrypting) removeRemains(path);
+  // Free pages hold remains of what was clear. PostgreSQL has commands of its own for them.
+  if (databaseUrl === null && !options.isDecrypting) removeRemains(join(dataDir, "reprise.db"));
   return report;
 }

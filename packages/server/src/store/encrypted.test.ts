@@ -15,10 +15,9 @@ import { storeSuite, write } from "./store.suite.ts";
 import type { Condition, Store } from "./store.ts";
 import { lookups, uniqueColumns } from "./tables.ts";
 
-const memory = () => openSqliteStore({ path: ":memory:" });
-
-storeSuite("SQLite with encrypted payloads", async () => encrypt(await memory(), payloads));
-storeSuite("SQLite with encrypted secrets", async () => encrypt(await memory(), secrets));
+storeSuite("SQLite with encrypted payloads", async () =>
+  encrypt(await openSqliteStore({ path: ":memory:" }), payloads),
+);
 
 const TABLES = Object.keys(protections) as TableName[]; // The table has exactly the tables.
 const CANARY = "canary-7f3a9";
