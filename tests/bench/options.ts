@@ -31,6 +31,7 @@ export const RUN_BENCH_NAMES = [
   "dlq.resume",
   "events.notify",
   "runs.invoke",
+  "retention",
 ] as const;
 export type RunBenchName = (typeof RUN_BENCH_NAMES)[number];
 
@@ -60,6 +61,8 @@ export interface BenchOptions {
   readonly steps: number;
   /** In each of the two larger parts of `dlq.resume`. */
   readonly deadLetters: number;
+  /** In the database of `retention`. */
+  readonly rows: number;
 }
 
 /** Reads the command line; throws an Error that names the fault. */
@@ -77,6 +80,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
       pending: { type: "string", default: "1000000" },
       steps: { type: "string", default: "10000" },
       "dead-letters": { type: "string", default: "10000" },
+      rows: { type: "string", default: "1000000" },
     },
   });
   return {
@@ -92,6 +96,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     pending: readNumber("--pending", values.pending, 10_000_000),
     steps: readNumber("--steps", values.steps, RUN_RECORDS_MAX - 1),
     deadLetters: readNumber("--dead-letters", values["dead-letters"], 1_000_000),
+    rows: readNumber("--rows", values.rows, 10_000_000),
   };
 }
 

@@ -15,6 +15,7 @@ import {
   type StepBenchName,
 } from "./options.ts";
 import { type Fact, type Measurement, printFacts, printStartUp, printTable } from "./report.ts";
+import { measureRetention } from "./retention.ts";
 import { measureStartUp } from "./start-up.ts";
 import { measureSteps } from "./steps.ts";
 import { isTemporaryDirectoryInMemory } from "./temporary-directory.ts";
@@ -66,5 +67,7 @@ function measureRuns(name: RunBenchName, options: BenchOptions): Promise<readonl
       return measureNotify(options.profileDir);
     case "runs.invoke":
       return measureInvoke(options.seconds, options.profileDir);
+    case "retention":
+      return measureRetention(options.rows);
   }
 }

@@ -14,6 +14,7 @@ export { type DescribedConfig, type DescribedSetting, describeConfig } from "./d
 export type { ConnectedApps, ConnectedDelivery } from "./engine/connected-apps.ts";
 export { Engine } from "./engine/engine.ts";
 export { DEFAULT_LIMITS } from "./engine/limits.ts";
+export { Sweeper } from "./engine/sweeper.ts";
 export { Watchdog } from "./engine/watchdog.ts";
 export { EnvironmentReader } from "./environment-reader.ts";
 export type { Host, OutgoingRequest, Timer } from "./host/host.ts";

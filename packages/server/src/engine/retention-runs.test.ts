@@ -228,6 +228,28 @@ test("an id that very many runs share is looked up one by one", async () => {
   expect(await keysOf("runs")).toEqual([100 + 449 * 10]);
 });
 
+test("an id says that it is shared also behind one that crowds the list", async () => {
+  const young = Array.from({ length: 449 }, (_, index) => {
+    return row("runs", {
+      key: 100 + index,
+      id: "same",
+      state: "succeeded",
+      createdAt: 1,
+      completedAt: YOUNG,
+    });
+  });
+  await put(
+    ...young,
+    ...ended({ key: 5_000, id: "same" }),
+    ...ended({ key: 5_100, id: "pair", state: "failed", deadLetterKey: 5_150 }),
+    letter(5_150, 5_100, { state: "open", closedAt: null }),
+    ...ended({ key: 5_200, id: "pair" }),
+    ...ended({ key: 5_300, id: "alone" }),
+  );
+  await sweep();
+  expect((await keysOf("runs")).slice(-3)).toEqual([5_000, 5_100, 5_200]);
+});
+
 test("a long run goes in parts, itself with the last one", async () => {
   await put(
     ...ended({ key: 1_000, steps: 1_200, attempts: 2 }),
