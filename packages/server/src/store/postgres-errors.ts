@@ -80,6 +80,10 @@ export function isUniqueViolation(error: unknown): boolean {
   return codeOf(originOf(error)) === UNIQUE_VIOLATION;
 }
 
+export function isDeadlock(error: unknown): boolean {
+  return codeOf(originOf(error)) === "40P01";
+}
+
 /** A key was given twice, which no other transaction can have done. */
 function isKeyGivenTwice(error: unknown): boolean {
   const isNamed = error instanceof Error && "constraint" in error;
@@ -122,6 +126,17 @@ export function isCommitUnknown(error: unknown): boolean {
 
 /** A write that the database refused; its cause says why. */
 export class WriteFailure extends Error {}
+
+/** Prepared statements that a pooler has given to somebody else's session. */
+const STATEMENT_MISSING = "26000";
+
+/** True when the session can be of no more use: its connection is lost, or the database has ended it. */
+export function isSessionOver(failure: unknown): boolean {
+  const error = originOf(failure);
+  if (kindOf(error) === "bug") return false;
+  const severity = error instanceof Error && "severity" in error ? error.severity : "FATAL";
+  return severity !== "ERROR" || codeOf(error) === STATEMENT_MISSING;
+}
 
 /** Wraps trouble of the database as the refusal `storage_unavailable`; leaves every other error as it is. */
 export function toStoreError(error: unknown, action: string): unknown {

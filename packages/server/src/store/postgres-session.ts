@@ -39,6 +39,7 @@ export const TRANSACTION_TIMEOUTS: readonly (readonly [string, number])[] = [
  */
 const PLANNER_SETTINGS: readonly (readonly [string, string])[] = [
   ["enable_seqscan", "off"],
+  ["enable_bitmapscan", "off"],
   ["enable_hashjoin", "off"],
   ["enable_mergejoin", "off"],
   ["jit", "off"],

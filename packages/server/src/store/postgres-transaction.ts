@@ -1,7 +1,7 @@
 import assert from "node:assert";
 import type { Change, TableName, Tables } from "../core/rows.ts";
 import { type Batch, keyOf, toBatches, toStatement } from "./postgres-changes.ts";
-import { codeOf, isCommitUnknown, kindOf, WriteFailure } from "./postgres-errors.ts";
+import { codeOf, isCommitUnknown, isSessionOver, kindOf, WriteFailure } from "./postgres-errors.ts";
 import { createReader, toRow } from "./postgres-reader.ts";
 import { type RawRow, refuse, type Session, settingsText } from "./postgres-session.ts";
 import {
@@ -49,6 +49,7 @@ export class PostgresTransaction implements Transaction {
   #isOver = false;
   /** Its end was sent: whatever the answer, nothing is left to undo. */
   #isEnded = false;
+  #isFateUnknown = false;
   #failure: { readonly error: unknown } | null = null;
 
   constructor(session: Session, isPooled: boolean) {
@@ -61,6 +62,11 @@ export class PostgresTransaction implements Transaction {
         this.tally.rowsRead += count;
       },
     });
+  }
+
+  /** Whether its commit was sent and not answered, or with a warning. */
+  get isFateUnknown(): boolean {
+    return this.#isFateUnknown;
   }
 
   /** Waits for everything that was sent, and gives the first thing that went wrong in the database, or null. */
@@ -148,24 +154,28 @@ export class PostgresTransaction implements Transaction {
     this.#isOver = true;
     if (this.#failure !== null) throw this.#failure.error;
     if (!this.#isBegun) return;
+    // Its commit is never sent, so it is certain that nothing is kept.
+    if (this.#session.isLost) throw this.#fail(new Error("Connection terminated"));
     const warnings = this.#session.warningCount;
     this.#isEnded = true;
-    const committed = this.#session.send("COMMIT");
-    // Whichever fails first is waited for below.
-    committed.catch(ignore);
+    const committed = this.#session.send("COMMIT").then(
+      ({ command }) => command,
+      (error: unknown) => ({ error }),
+    );
     const failure = await this.failure();
-    if (failure !== null) throw failure.error;
-    let command: string;
-    try {
-      ({ command } = await committed);
-    } catch (error) {
-      throw isCommitUnknown(error) ? unknownFate(error) : error;
-    }
-    assert(command === "COMMIT", `a transaction without a failure is kept, got ${command}`);
-    // A wait for a synchronous replica that was given up: kept here, and perhaps nowhere else.
-    if (this.#session.warningCount > warnings) {
+    const answer = await committed;
+    if (answer === "COMMIT") {
+      if (this.#session.warningCount === warnings) return;
+      // A wait for a synchronous replica that was given up: kept here, and perhaps nowhere else.
+      this.#isFateUnknown = true;
       throw refuse(`the database warned at the commit: ${FATE_UNKNOWN}`);
     }
+    // A statement before it has failed, and the database has said so: nothing is kept.
+    if (failure !== null && !isSessionOver(failure.error)) throw failure.error;
+    const error = typeof answer === "string" ? new Error(`the answer was ${answer}`) : answer.error;
+    if (!isCommitUnknown(error)) throw this.#fail(error);
+    this.#isFateUnknown = true;
+    throw unknownFate(error);
   }
 
   /** Undoes everything. What the connection says about it is of no interest: a lost one undoes as well. */

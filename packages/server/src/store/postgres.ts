@@ -1,13 +1,19 @@
 import type { TableName, Tables } from "../core/rows.ts";
 import { type Pauses, systemPauses } from "../host/system-pause.ts";
-import { isUniqueViolation, kindOf, toStoreError } from "./postgres-errors.ts";
+import {
+  isDeadlock,
+  isSessionOver,
+  isUniqueViolation,
+  kindOf,
+  toStoreError,
+} from "./postgres-errors.ts";
 import { PostgresHints } from "./postgres-hints.ts";
 import { closed, Line } from "./postgres-line.ts";
 import { migratePostgres } from "./postgres-migrations/migrate.ts";
 import { createReader } from "./postgres-reader.ts";
 import { type RawRow, Session, type SessionOptions } from "./postgres-session.ts";
 import type { Statement } from "./postgres-statements.ts";
-import { PostgresTransaction } from "./postgres-transaction.ts";
+import { PostgresTransaction, type Tally } from "./postgres-transaction.ts";
 import { isPooledUrl } from "./postgres-url.ts";
 import type {
   Condition,
@@ -37,6 +43,9 @@ const RACES_MAX = 12;
 
 /** As above, for a name: what is there now is read before the second attempt, so more than a few are the work's own fault. */
 const NAME_RACES_MAX = 5;
+
+/** How often something is tried again on a new connection: one that has died while it was idle is noticed when it is used. */
+const LOSSES_MAX = 1;
 
 /** Longest pause before it is run again. */
 const RACE_PAUSE_MS_MAX = 200;
@@ -149,26 +158,34 @@ class PostgresStore implements Store {
   }
 
   async #run<R>(work: (transaction: Transaction) => Promise<R>): Promise<R> {
-    for (let race = 0; ; race += 1) {
+    for (let attempt = 0; ; attempt += 1) {
       if (this.#isClosed) throw closed();
       const session = await this.#writer.session();
       const transaction = new PostgresTransaction(session, this.#options.isPooled);
       try {
         const result = await work(transaction);
         await transaction.commit();
-        this.#counters.rowsRead += transaction.tally.rowsRead;
-        this.#counters.rowsWritten += transaction.tally.rowsWritten;
-        this.#counters.commits += 1;
+        this.#count(transaction.tally);
         return result;
       } catch (error) {
         // What went wrong in the database is the reason, whatever the work has made of it.
         const failure = await transaction.failure();
+        const reason = failure === null ? error : failure.error;
         transaction.abandon();
-        if (failure === null) throw error;
-        if (!isWorthAnother(failure.error, race)) throw toStoreError(failure.error, "be written");
-        await this.#options.pauses.pause(Math.min(2 ** race, RACE_PAUSE_MS_MAX));
+        if (transaction.isFateUnknown || (failure !== null && isSessionOver(reason))) {
+          this.#writer.drop(session);
+        }
+        if (failure === null || transaction.isFateUnknown) throw reason;
+        if (!isWorthAnother(reason, attempt)) throw toStoreError(reason, "be written");
+        await this.#options.pauses.pause(racePauseMs(reason, attempt));
       }
     }
+  }
+
+  #count({ rowsRead, rowsWritten }: Tally): void {
+    this.#counters.rowsRead += rowsRead;
+    this.#counters.rowsWritten += rowsWritten;
+    this.#counters.commits += 1;
   }
 
   async #read<R>(read: (reader: Reader) => Promise<R>): Promise<R> {
@@ -188,13 +205,23 @@ class PostgresStore implements Store {
     for (const other of others) if (other.count < least.count) least = other;
     least.count += 1;
     try {
-      const session = await least.line.session();
-      const { rows } = await session.run(statement);
-      return rows;
-    } catch (error) {
-      throw toStoreError(error, "be read");
+      return await this.#askOn(least.line, statement);
     } finally {
       least.count -= 1;
+    }
+  }
+
+  async #askOn(line: Line, statement: Statement): Promise<readonly RawRow[]> {
+    for (let attempt = 0; ; attempt += 1) {
+      const session = await line.session();
+      try {
+        const { rows } = await session.run(statement);
+        return rows;
+      } catch (error) {
+        if (isSessionOver(error)) line.drop(session);
+        if (attempt < LOSSES_MAX && isSessionOver(error)) continue;
+        throw toStoreError(error, "be read");
+      }
     }
   }
 }
@@ -205,9 +232,17 @@ interface ReadLine {
   count: number;
 }
 
-function isWorthAnother(error: unknown, race: number): boolean {
+/** Nothing of the attempt was kept, and its commit was not sent. */
+function isWorthAnother(error: unknown, attempt: number): boolean {
+  if (isSessionOver(error)) return attempt < LOSSES_MAX;
   if (kindOf(error) !== "race") return false;
-  return race < (isUniqueViolation(error) ? NAME_RACES_MAX : RACES_MAX);
+  return attempt < (isUniqueViolation(error) ? NAME_RACES_MAX : RACES_MAX);
+}
+
+/** Whoever was chosen to end a deadlock waits until the other one has taken what it waited for. */
+function racePauseMs(error: unknown, race: number): number {
+  const least = isDeadlock(error) ? 20 : 1;
+  return Math.min(least * 2 ** race, RACE_PAUSE_MS_MAX);
 }
 
 function ignore(): void {}
