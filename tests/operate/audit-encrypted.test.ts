@@ -4,11 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { auditDatabase } from "@reprise/server";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { quietSdk } from "../conformance/quiet-sdk.ts";
 import { BusyWorld, fill } from "./busy-world.ts";
 
 quietSdk();
+// Whole worlds on machines that may be slow.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 const world = new BusyWorld(600);
 let directory: string;

@@ -3,12 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { auditChecks, auditDatabase } from "@reprise/server";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { quietSdk } from "../conformance/quiet-sdk.ts";
 import { BusyWorld, fill } from "./busy-world.ts";
 import { type Plant, plants, sqlitePlants } from "./plants.ts";
 
 quietSdk();
+// Whole worlds on machines that may be slow.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 let directory: string;
 const world = new BusyWorld(600);

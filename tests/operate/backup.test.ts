@@ -18,13 +18,15 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { messageKey } from "@reprise/protocol";
 import { auditDatabase, type BackupReport, backupDatabase, restoreDatabase } from "@reprise/server";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { quietSdk } from "../conformance/quiet-sdk.ts";
 import { until } from "../conformance/until.ts";
 import { BusyWorld, fill, finish, wantedPaths } from "./busy-world.ts";
 import { runCli } from "./cli.ts";
 
 quietSdk();
+// Whole worlds on machines that may be slow.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 const main = fileURLToPath(new URL("../../packages/cli/src/main.ts", import.meta.url));
 

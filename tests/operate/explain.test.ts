@@ -1,13 +1,15 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { quietSdk } from "../conformance/quiet-sdk.ts";
 import { until } from "../conformance/until.ts";
 import { BusyWorld, deadLettersOf, fill } from "./busy-world.ts";
 import { type Outcome, runCli } from "./cli.ts";
 
 quietSdk();
+// Whole worlds on machines that may be slow.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 const world = new BusyWorld(600);
 let directory: string;

@@ -5,12 +5,14 @@ import { DatabaseSync } from "node:sqlite";
 import { messageKey } from "@reprise/protocol";
 import { auditDatabase, moveDatabase, planMove, tryMove } from "@reprise/server";
 import { type EmbeddedPostgres, embeddedPostgres } from "@reprise/server/embedded-postgres.suite";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { quietSdk } from "../conformance/quiet-sdk.ts";
 import { BusyWorld, fill, finish, wantedPaths } from "./busy-world.ts";
 import { runCli } from "./cli.ts";
 
 quietSdk();
+// Whole worlds on machines that may be slow.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 let directory: string;
 let dataDir: string;
