@@ -65,6 +65,8 @@ describe("the answer of a call", () => {
     const transition = end(response(201, { "content-type": ["text/plain"] }));
     expect(deletesFrom(transition, "messages")).toEqual([3]);
     expect(updateOf(transition, "waits")).toMatchObject({ state: "answered" });
+    // A call has no record, so its attempt says whose it is.
+    expect(insertsInto(transition, "attempts")).toMatchObject([{ messageKey: 3, runKey: 1 }]);
     expect(insertsInto(transition, "messages")).toMatchObject([
       { kind: "callResult", waitKey: 40, state: "active", url: "https://app.test/api/order" },
     ]);

@@ -188,6 +188,17 @@ test("a log that is longer than a transaction goes in parts, its message last", 
   expect(await keysOf("envelopes")).toEqual([]);
 });
 
+test("a log that is longer than a transaction stays whole while its end is young", async () => {
+  const at = (index: number) => host.now() - (index === 1_199 ? 13 : 20) * DAY_MS;
+  const logs = Array.from({ length: 1_200 }, (_, index) =>
+    row("logs", { key: 1_000 + index, messageKey: 10, at: at(index) }),
+  );
+  await put(row("envelopes", { key: 10, createdAt: at(0) }), ...logs, ...ended(5_000, 20 * DAY_MS));
+  await host.advance(ROUND_MS + 1_000);
+  expect(await keysOf("envelopes")).toEqual([10]);
+  expect(await keysOf("logs")).toHaveLength(1_200);
+});
+
 test("what the store refuses is tried again in the next round", async () => {
   await put(row("dedups", { key: 1, expiresAt: 1 }));
   isRefusing = true;
