@@ -9,7 +9,6 @@ import { systemElapsedMs } from "./host/system-clock.ts";
 import { observeStore, type StoreObserver } from "./observe/observed-store.ts";
 import { refuseHalfMoved, refuseMoved } from "./operate/move-mark.ts";
 import { openEncrypted } from "./store/encrypted.ts";
-import { openPostgresStore } from "./store/postgres.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
 
@@ -60,12 +59,14 @@ export async function openStorage(config: ServerConfig, room: StorageRoom): Prom
 }
 
 /** Opens the database that a configuration names, without encryption and whatever else belongs to a server. */
-export function openStore(
+export async function openStore(
   { databaseUrl, dataDir }: Pick<ServerConfig, "databaseUrl" | "dataDir">,
   room: Pick<StorageRoom, "host" | "onBroken">,
 ): Promise<Store> {
   const { host, onBroken } = room;
   if (databaseUrl !== null) {
+    // Loaded late: an embedded server does without the driver.
+    const { openPostgresStore } = await import("./store/postgres.ts");
     const onWarning = (text: string) => host.log("warn", "database_settings", { text });
     return openPostgresStore({ url: databaseUrl, onWarning });
   }
