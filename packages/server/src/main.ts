@@ -123,7 +123,7 @@ export async function startServer(
     ({ lease } = storage);
     closing.push(() => storage.store.close());
     closing.push(() => storage.lease?.close());
-    const sink = await openSpans(config);
+    const sink = await openSpans(config, host);
     closing.push(() => sink?.close());
     const own = {
       config,
@@ -201,7 +201,10 @@ async function serve(parts: Parts): Promise<RunningServer> {
   engine.start();
   connected.open(room);
   await bulkRunner.start();
-  const sweeper = new Sweeper({ host, store, engine, limits: config });
+  const sweeper = new Sweeper({
+    ...{ host, store, engine, limits: config },
+    onDeleted: (what, count) => meter.counters.retention.add(what, count),
+  });
   sweeper.start();
   watchdog.start();
   const { refresh } = credentials;

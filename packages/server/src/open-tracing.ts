@@ -2,12 +2,14 @@ import type { Api } from "./api/app.ts";
 import type { ServerConfig } from "./config.ts";
 import type { Observer } from "./engine/observer.ts";
 import { createTracing, type Tracing, type TracingOptions } from "./engine/tracing.ts";
+import type { Host } from "./host/host.ts";
 import { openOtel } from "./host/otel.ts";
 import type { SpanSink } from "./host/otel-spans.ts";
 
 /** Null when nobody traces: then nothing of it is loaded. */
-export async function openSpans({ tracing }: ServerConfig): Promise<SpanSink | null> {
-  return tracing === null ? null : openOtel(tracing);
+export async function openSpans({ tracing }: ServerConfig, host: Host): Promise<SpanSink | null> {
+  if (tracing === null) return null;
+  return openOtel(tracing, (count, cause) => host.log("warn", "spans_lost", { count, cause }));
 }
 
 export interface TracedParts {

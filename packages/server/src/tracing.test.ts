@@ -31,14 +31,16 @@ interface Collector {
   readonly url: string;
   readonly bodies: readonly string[];
   readonly spans: () => readonly SentSpan[];
+  refuse(): void;
   close(): Promise<void>;
 }
 
 async function openCollector(): Promise<Collector> {
   const bodies: string[] = [];
+  let status = 200;
   const server = createServer(async (request, response) => {
     bodies.push(await text(request));
-    response.writeHead(200, { "content-type": "application/json" }).end("{}");
+    response.writeHead(status, { "content-type": "application/json" }).end("{}");
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo; // A server that listens on a port has one.
@@ -50,6 +52,9 @@ async function openCollector(): Promise<Collector> {
         .flatMap((body) => JSON.parse(body).resourceSpans)
         .flatMap(({ scopeSpans }) => scopeSpans)
         .flatMap(({ spans }) => spans),
+    refuse: () => {
+      status = 400;
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -61,14 +66,17 @@ async function openCollector(): Promise<Collector> {
 let collector: Collector;
 let app: HttpApp;
 let server: RunningServer;
+let lines: string[];
 
 async function start(ratio = 1): Promise<RunningServer> {
-  const config = devServerConfig({ port: 0, dataDir: ":memory:", logLevel: "error" });
+  const config = devServerConfig({ port: 0, dataDir: ":memory:", logLevel: "warn" });
   const tracing = { url: collector.url, serviceName: "shop-queue", ratio };
-  return startServer({ ...config, drainMs: 200, tracing });
+  const writeLine = (line: string) => lines.push(line);
+  return startServer({ ...config, drainMs: 200, tracing }, { writeLine });
 }
 
 beforeEach(async () => {
+  lines = [];
   collector = await openCollector();
   app = await openHttpApp();
   server = await start();
@@ -285,6 +293,26 @@ describe("a message", () => {
     expect(placeOf(first)).toMatchObject({ isSampled: false });
     first.answer();
     expect(await collected()).toEqual([]);
+  });
+});
+
+describe("a collector", () => {
+  test("that is away holds nothing up", async () => {
+    await collector.close();
+    await call("POST", `/v2/publish/${app.url}`, "a");
+    (await delivery(1)).answer();
+    const startedAt = performance.now();
+    await server.close();
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+  });
+
+  test("that refuses what it gets is in the log", async () => {
+    collector.refuse();
+    await call("POST", `/v2/publish/${app.url}`, "a");
+    (await delivery(1)).answer();
+    await server.close();
+    expect(lines.join()).toMatch(/"spans_lost".*"count":2/);
+    expect(lines.join()).not.toContain(CANARY);
   });
 });
 

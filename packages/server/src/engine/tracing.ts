@@ -39,7 +39,7 @@ export interface Tracing {
 }
 
 export interface TracingOptions {
-  readonly host: Pick<Host, "now" | "randomBytes" | "log">;
+  readonly host: Pick<Host, "now" | "randomBytes" | "log" | "setTimer">;
   readonly store: Pick<Reader, "get">;
   readonly sink: SpanSink;
 }
@@ -65,6 +65,8 @@ interface Attempt {
   readonly place: Place;
   readonly spanId: string;
 }
+
+const CLOSE_MS_MAX = 3_000;
 
 /** Attempts in flight, and runs whose place is known; more are looked up again. */
 const ENTRIES_MAX = 20_000;
@@ -126,8 +128,17 @@ class Tracer implements Tracing {
     if (place.tracestate !== undefined) headers.tracestate = place.tracestate;
   }
 
-  close(): Promise<void> {
-    return this.#options.sink.close();
+  /** Waits for the collector, but not for one that does not answer. */
+  async close(): Promise<void> {
+    const { host, sink } = this.#options;
+    await new Promise<void>((resolve) => {
+      const timer = host.setTimer(host.now() + CLOSE_MS_MAX, resolve);
+      const end = () => {
+        timer.cancel();
+        resolve();
+      };
+      void sink.close().then(end, end);
+    });
   }
 
   #newId(bytes: number): string {

@@ -25,11 +25,14 @@ const QUEUE_SPANS_MAX = 16_384;
  * Opens the way to a collector: OTLP over HTTP, in batches.
  * @throws RepriseError `invalid_request` when one of the packages is not installed; the message names them.
  */
-export async function openOtel(settings: TracingSettings): Promise<SpanSink> {
+export async function openOtel(
+  settings: TracingSettings,
+  onLost: (count: number, reason: string) => void,
+): Promise<SpanSink> {
   const { api, sdk, exporter, resource } = await load(settings);
   const ids = { traceId: "", spanId: "" };
   const processor = new sdk.BatchSpanProcessor({
-    exporter: new exporter.OTLPTraceExporter(settings.url === null ? {} : { url: settings.url }),
+    exporter: telling(new exporter.OTLPTraceExporter(urlOf(settings)), onLost),
     maxQueueSize: QUEUE_SPANS_MAX,
   });
   const provider = new sdk.TracerProvider({
@@ -78,6 +81,28 @@ export async function openOtel(settings: TracingSettings): Promise<SpanSink> {
   }
 
   return { record, isSampled: createSampler(settings.ratio), close: () => provider.shutdown() };
+}
+
+type SpanExporter = import("@opentelemetry/sdk-trace").SpanExporter;
+
+function urlOf({ url }: TracingSettings): { readonly url?: string } {
+  return url === null ? {} : { url };
+}
+
+/** The SDK itself says nothing about spans that nobody takes. */
+function telling(
+  exporter: SpanExporter,
+  onLost: (count: number, reason: string) => void,
+): SpanExporter {
+  return {
+    export: (spans, onResult) =>
+      exporter.export(spans, (result) => {
+        if (result.code !== 0) onLost(spans.length, result.error?.message ?? "unknown");
+        onResult(result);
+      }),
+    shutdown: () => exporter.shutdown(),
+    forceFlush: async () => exporter.forceFlush?.(),
+  };
 }
 
 /** Seconds and nanoseconds: a plain number would be taken for the clock of the process when it is small. */
