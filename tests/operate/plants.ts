@@ -28,7 +28,7 @@ export const plants: readonly Plant[] = [
   { check: "run-without-settings", sql: [`DELETE FROM runConfigs WHERE key = ${LIVE}`] },
   {
     check: "record-gap",
-    sql: [`UPDATE steps SET position = 7 WHERE runKey = ${ENDED} AND position = 1`],
+    sql: [`DELETE FROM steps WHERE runKey = ${ENDED} AND position = 1`],
   },
   {
     check: "record-count",

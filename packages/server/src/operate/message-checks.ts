@@ -21,6 +21,7 @@ export const messageChecks: readonly Check[] = [
     subject: "message",
     sql: `SELECT e.key, NULL AS name, 'neither open nor ended' AS fact FROM envelopes e
       WHERE NOT EXISTS (SELECT 1 FROM messages m WHERE m.key = e.key)
+      AND EXISTS (SELECT 1 FROM logs l WHERE l.messageKey = e.key)
       AND NOT EXISTS (SELECT 1 FROM logs l WHERE l.messageKey = e.key AND l.moment IN ${END_MOMENTS})`,
   },
   {
@@ -105,9 +106,15 @@ export const messageChecks: readonly Check[] = [
       "a publish with this id would be answered with a message that is not there, and be lost",
     advice: "publish with another id until the claim is over",
     subject: "claim",
-    // Claims of schedules may outlive them: then the next creation makes a new one.
-    sql: `SELECT c.key, c.id AS name, NULL AS fact FROM dedups c
-      WHERE c.expiresAt > :now AND c.id NOT LIKE 'schedule:%'
-      AND NOT EXISTS (SELECT 1 FROM envelopes e WHERE e.key = c.messageKey)`,
+    // Claims of schedules may outlive them: then the next creation makes a new one. Retention by size may take a message before its
+    // claim is over, but never before one that is older and had ended before the younger one was made.
+    sql: `SELECT c.key, c.id AS name, NULL AS fact
+      FROM (SELECT * FROM dedups d WHERE d.expiresAt > :now AND d.id NOT LIKE 'schedule:%'
+        AND NOT EXISTS (SELECT 1 FROM envelopes e WHERE e.key = d.messageKey) ORDER BY d.key LIMIT 100) c
+      WHERE EXISTS (SELECT 1 FROM envelopes e WHERE e.key < c.messageKey
+        AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.key = e.key)
+        AND NOT EXISTS (SELECT 1 FROM deadMessages d WHERE d.messageKey = e.key AND d.state = 'open')
+        AND (SELECT max(l.at) FROM logs l WHERE l.messageKey = e.key) < (SELECT before.createdAt FROM envelopes before
+          WHERE before.key = (SELECT max(younger.key) FROM envelopes younger WHERE younger.key < c.messageKey)))`,
   },
 ];

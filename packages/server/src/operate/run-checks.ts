@@ -25,6 +25,7 @@ export const runChecks: readonly Check[] = [
       WHERE NOT EXISTS (SELECT 1 FROM runConfigs c WHERE c.key = r.key)`,
   },
   {
+    // Retention takes the records of a long run that is over from the front, several at a time.
     name: "record-gap",
     rule: "the records of a run have the positions 0, 1, 2, ... without a gap",
     meaning: "a record of the run is lost or doubled, and the app would be told a wrong history",
@@ -34,7 +35,7 @@ export const runChecks: readonly Check[] = [
         CAST(s.counted AS TEXT) || ' records, positions ' || CAST(s.lowest AS TEXT) || ' to ' || CAST(s.highest AS TEXT) AS fact
       FROM (SELECT runKey, count(*) AS counted, min(position) AS lowest, max(position) AS highest,
           count(DISTINCT position) AS places FROM steps GROUP BY runKey) s JOIN runs r ON r.key = s.runKey
-      WHERE s.lowest <> 0 OR s.highest <> s.counted - 1 OR s.places <> s.counted`,
+      WHERE s.places <> s.counted OR s.highest - s.lowest <> s.counted - 1 OR (s.lowest <> 0 AND ${isOpenRun})`,
   },
   {
     name: "record-count",
@@ -43,9 +44,9 @@ export const runChecks: readonly Check[] = [
     advice: "cancel the run and start it again; report the fault with the run's events",
     subject: "run",
     sql: `SELECT r.key, r.id AS name,
-        CAST(r.stepCount AS TEXT) || ' counted, there are ' || CAST(coalesce(s.counted, 0) AS TEXT) AS fact
-      FROM runs r LEFT JOIN (SELECT runKey, count(*) AS counted FROM steps GROUP BY runKey) s ON s.runKey = r.key
-      WHERE r.stepCount <> coalesce(s.counted, 0)`,
+        CAST(r.stepCount AS TEXT) || ' counted, there are ' || CAST(coalesce(s.highest + 1, 0) AS TEXT) AS fact
+      FROM runs r LEFT JOIN (SELECT runKey, max(position) AS highest FROM steps GROUP BY runKey) s ON s.runKey = r.key
+      WHERE r.stepCount <> s.highest + 1 OR (s.highest IS NULL AND ${isOpenRun})`,
   },
   {
     name: "record-without-run",
