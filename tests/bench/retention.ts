@@ -31,7 +31,7 @@ export async function measureRetention(rows: number): Promise<readonly Fact[]> {
     try {
       await fill(store, rows);
       const alone = await measureCommits(store, () => pause(5_000));
-      const calls: Calls = { listMs: [], transactionMs: [] };
+      const calls: Calls = { listMs: [], transactionMs: [], transactionCpuMs: [] };
       let tookMs = 0;
       const beside = await measureCommits(store, async () => {
         const startedAt = performance.now();
@@ -45,6 +45,7 @@ export async function measureRetention(rows: number): Promise<readonly Fact[]> {
         fact("runs and messages left", left, "rows"),
         fact("longest read of a step", Math.max(...calls.listMs), "ms"),
         ...percentiles("transaction of a step", calls.transactionMs),
+        ...percentiles("CPU time of such a transaction", calls.transactionCpuMs),
         ...percentiles("commit of others before", alone),
         ...percentiles("commit of others beside it", beside),
       ];
@@ -196,10 +197,12 @@ function createHost(onRetention: () => void): Host {
 interface Calls {
   readonly listMs: number[];
   readonly transactionMs: number[];
+  /** What is left of it on a machine that has nothing else to do. */
+  readonly transactionCpuMs: number[];
 }
 
 /** The calls of this store hold up the thread from their begin to their end. */
-function timed(store: Store, { listMs, transactionMs }: Calls): Store {
+function timed(store: Store, { listMs, transactionMs, transactionCpuMs }: Calls): Store {
   return {
     ...{ isShared: store.isShared, hints: store.hints, counters: store.counters },
     ...(store.space === undefined ? {} : { space: store.space }),
@@ -219,8 +222,10 @@ function timed(store: Store, { listMs, transactionMs }: Calls): Store {
     transaction: (work) =>
       store.transaction(async (transaction) => {
         const startedAt = performance.now();
+        const cpuBefore = threadCpuMs();
         const result = await work(transaction);
         transactionMs.push(performance.now() - startedAt);
+        transactionCpuMs.push(threadCpuMs() - cpuBefore);
         return result;
       }),
   };
@@ -256,4 +261,9 @@ async function measureCommits(
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function threadCpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1_000;
 }

@@ -22,6 +22,8 @@ export type Swept =
   | "bulkActions"
   | "flowControls";
 
+export type OnDeleted = (what: Swept, count: number) => void;
+
 /** Counts what goes, from the start of the server on. */
 export class Tally {
   readonly #counts: Record<Swept, number> = {
@@ -34,10 +36,16 @@ export class Tally {
     bulkActions: 0,
     flowControls: 0,
   };
+  readonly #onDeleted: OnDeleted;
+
+  constructor(onDeleted: OnDeleted = () => {}) {
+    this.#onDeleted = onDeleted;
+  }
 
   /** Only after the commit: a transaction may be run again, or fail. */
   add(what: Swept, count: number): void {
     this.#counts[what] += count;
+    if (count > 0) this.#onDeleted(what, count);
   }
 
   get counts(): Readonly<Record<Swept, number>> {

@@ -4,7 +4,7 @@ import type { Engine } from "./engine.ts";
 import { deleteIdleFlowControls } from "./idle-flow-controls.ts";
 import { expireDead } from "./retention-dead.ts";
 import { sweepMessages } from "./retention-messages.ts";
-import { type RetentionRoom, type Swept, Tally } from "./retention-room.ts";
+import { type OnDeleted, type RetentionRoom, type Swept, Tally } from "./retention-room.ts";
 import { sweepRows } from "./retention-rows.ts";
 import { sweepRuns } from "./retention-runs.ts";
 import { StorageLimit } from "./retention-size.ts";
@@ -21,6 +21,8 @@ export interface SweeperOptions {
   readonly store: Store;
   readonly engine: Pick<Engine, "execute">;
   readonly limits: SweeperLimits;
+  /** Hears of everything that has been deleted. */
+  readonly onDeleted?: OnDeleted;
 }
 
 export interface SweeperLimits {
@@ -44,15 +46,16 @@ const REST_TIMES = 2;
 
 export class Sweeper {
   readonly #options: SweeperOptions;
-  readonly #tally = new Tally();
+  readonly #tally: Tally;
   readonly #byAge: Rounds;
   readonly #bySize: Rounds;
   /** What had been deleted when this round began. */
-  #before = this.#tally.counts;
+  #before = new Tally().counts;
 
   constructor(options: SweeperOptions) {
     this.#options = options;
-    const { host, store, engine, limits } = options;
+    const { host, store, engine, limits, onDeleted } = options;
+    this.#tally = new Tally(onDeleted);
     const room = { host, store, engine, tally: this.#tally };
     this.#byAge = new Rounds({
       host,

@@ -60,6 +60,11 @@ const SPECS = {
     "Transactions run again because they lost a race.",
     [],
   ],
+  retention: [
+    "reprise_retention_deleted",
+    "What retention has taken away, by what it was: runs, messages, entries of the dead letter queues whose time was over, and the rest.",
+    ["what"],
+  ],
   requests: [
     "reprise_http_requests",
     "Requests to the API, by method, pattern of the route and class of the status.",
