@@ -1,5 +1,5 @@
 import type { Change, EnvelopeRow, LogRow } from "../core/rows.ts";
-import type { Reader, Transaction } from "../store/store.ts";
+import type { Query, Reader, Transaction } from "../store/store.ts";
 import { deletion, PAGE_ROWS, type RetentionRoom, ROWS_MAX } from "./retention-room.ts";
 
 /** Messages that one transaction takes. */
@@ -17,13 +17,7 @@ export async function sweepMessages(
   endedBefore: number,
   afterKey: number,
 ): Promise<number | null> {
-  const page = await store.list("envelopes", {
-    where: [],
-    order: "ascending",
-    afterKey,
-    limit: PAGE_ROWS,
-    without: ["body"],
-  });
+  const page = await listEnvelopes({ where: [], afterKey }, store);
   const old = page.filter(({ createdAt }) => createdAt <= endedBefore);
   const kept = await findKept(old, store);
   const some = old.filter(({ key }) => !kept.has(key)).slice(0, MESSAGES_MAX);
@@ -42,6 +36,18 @@ export async function sweepMessages(
 function nextBehind(page: readonly EnvelopeRow[], old: readonly EnvelopeRow[]): number | null {
   if (page.length < PAGE_ROWS || old.length < page.length) return null;
   return page.at(-1)?.key ?? null;
+}
+
+function listEnvelopes(
+  query: Pick<Query<"envelopes">, "where" | "afterKey">,
+  reader: Reader,
+): Promise<readonly EnvelopeRow[]> {
+  return reader.list("envelopes", {
+    ...query,
+    order: "ascending",
+    limit: PAGE_ROWS,
+    without: ["body"],
+  });
 }
 
 /** Of these messages those that are open, or wait in the dead letter queue. */
@@ -78,8 +84,12 @@ async function deleteMessages(
   endedBefore: number,
   transaction: Transaction,
 ): Promise<Deleted> {
-  const kept = await findKept(envelopes, transaction);
-  const ended = envelopes.filter(({ key }) => !kept.has(key));
+  const values = envelopes.map(({ key }) => key);
+  // Another node may have deleted some.
+  const where = [{ type: "in", column: "key", values }] as const;
+  const found = await listEnvelopes({ where }, transaction);
+  const kept = await findKept(found, transaction);
+  const ended = found.filter(({ key }) => !kept.has(key));
   const logs = await listLogs(ended, "ascending", LOGS_MAX, transaction);
   // Of a list that was cut the logs of any message may be missing.
   if (logs.length === LOGS_MAX) return deleteFirst(ended, endedBefore, transaction);

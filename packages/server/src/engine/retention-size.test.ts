@@ -194,3 +194,19 @@ test("what is free goes back to the file system, but for a reserve", async () =>
   expect(after.bytesFree).toBeLessThanOrEqual(8 * MB);
   expect(after.bytesFree).toBeGreaterThan(7 * MB);
 });
+
+test("a limit for a database that is a server's is ignored, and that is said", async () => {
+  const host = new ScriptedHost();
+  const embedded = await openSqliteStore({ path: ":memory:" });
+  onTestFinished(() => embedded.close());
+  const store: Store = Object.create(embedded, { space: { value: undefined } });
+  const engine = { execute: () => Promise.reject(new Error("no command is needed")) };
+  const room = { host, store, engine, tally: new Tally() };
+  const { rounds } = new StorageLimit(room, MB);
+  rounds.start();
+  await host.advance(10 * LOOK_MS);
+  await rounds.stop();
+  expect(host.logs).toEqual([
+    { level: "warn", event: "storage_limit_ignored", fields: { bytesMax: MB } },
+  ]);
+});

@@ -41,6 +41,10 @@ export class StorageLimit {
     this.#room = room;
     this.#bytesMax = bytesMax;
     const { space } = room.store;
+    if (space === undefined && bytesMax > 0) {
+      // The files of a database server say nothing about the rows in them.
+      room.host.log("warn", "storage_limit_ignored", { bytesMax });
+    }
     this.rounds = new Rounds({
       host: room.host,
       everyMs: LOOK_MS,
