@@ -45,7 +45,7 @@ async function copyTable(
   { name, columns }: CopiedTable,
 ): Promise<void> {
   // How keys are drawn is a matter of each database.
-  if (!columns.some((column) => column.name === "key")) return;
+  if (name === "sequence") return;
   const list = columns.map((column) => `"${column.name}"`).join(", ");
   const { rows } = await source.query<Record<string, unknown>>(`SELECT ${list} FROM "${name}"`);
   target.exec(`DELETE FROM "${name}"`);

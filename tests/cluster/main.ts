@@ -1,4 +1,4 @@
-// `npm run cluster -- --rounds N [--seed N] [--nodes N] [--only faults|rolling] [--fault NAME]`: real server processes on one
+// `npm run cluster -- --rounds N [--seed N] [--nodes N] [--only faults|rolling|states] [--fault NAME]`: real server processes on one
 // PostgreSQL under load. Nodes, database and network fail; clients, destinations and the database are compared at the end.
 
 import { quietConsole } from "../crash/quiet-console.ts";
@@ -6,6 +6,7 @@ import type { Tally } from "./campaign.ts";
 import { runFaultRounds } from "./fault-rounds.ts";
 import { type ClusterOptions, readOptions } from "./options.ts";
 import { runRollingRestart } from "./rolling.ts";
+import { runStates } from "./states.ts";
 
 const FAULTS_SHOWN_MAX = 25;
 const PASSES_MAX = 2;
@@ -20,14 +21,15 @@ async function main(): Promise<number> {
   const { rounds, seed, part } = options;
   console.log(`seed ${seed}`);
   const total = { passed: 0, failed: 0 };
-  if (part !== "rolling") {
+  if (part === null || part === "states") add(total, await report("bad states", runStates));
+  if (part === null || part === "faults") {
     for (const { nodeCount, share } of clustersOf(options)) {
       const name = `${nodeCount} nodes, ${share} faults`;
       const plan = { nodeCount, rounds: share, seed: seed + nodeCount, only: options.fault };
       add(total, await report(name, () => runFaultRounds(plan)));
     }
   }
-  if (part !== "faults") {
+  if (part === null || part === "rolling") {
     const passes = Math.min(PASSES_MAX, Math.ceil(rounds / ROUNDS_PER_PASS));
     add(total, await report("rolling restart", () => runRollingRestart(passes, seed)));
   }

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-export const PARTS = ["faults", "rolling"] as const;
+export const PARTS = ["faults", "rolling", "states"] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface ClusterOptions {
