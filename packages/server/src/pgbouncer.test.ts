@@ -2,18 +2,14 @@
 
 import { createServer, type Server } from "node:http";
 import { text } from "node:stream/consumers";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { parseServerConfig } from "../../packages/server/src/config.ts";
-import { type RunningServer, startServer } from "../../packages/server/src/main.ts";
-import { columnTypes } from "../../packages/server/src/store/columns.ts";
-import {
-  type EmbeddedPostgres,
-  startPostgres,
-} from "../../packages/server/src/store/embedded-postgres.suite.ts";
-import { openPostgresStore } from "../../packages/server/src/store/postgres.ts";
-import { storeSuite } from "../../packages/server/src/store/store.suite.ts";
-import { hasPgbouncer, openPooler, type Pooler } from "./pgbouncer.ts";
-import { until } from "./runbook-world.ts";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { parseServerConfig } from "./config.ts";
+import { type RunningServer, startServer } from "./main.ts";
+import { hasPgbouncer, openPooler, type Pooler } from "./pgbouncer.suite.ts";
+import { columnTypes } from "./store/columns.ts";
+import { type EmbeddedPostgres, startPostgres } from "./store/embedded-postgres.suite.ts";
+import { openPostgresStore } from "./store/postgres.ts";
+import { storeSuite } from "./store/store.suite.ts";
 
 describe.runIf(hasPgbouncer)("behind PgBouncer in transaction mode", () => {
   let postgres: EmbeddedPostgres;
@@ -63,7 +59,7 @@ describe.runIf(hasPgbouncer)("behind PgBouncer in transaction mode", () => {
         await call(servers[index % 2], path, { method: "POST", body: String(index) });
         expected.push(String(index));
       }
-      await until("all deliveries", async () => (bodies.length >= 40 ? true : null));
+      await vi.waitUntil(() => bodies.length >= 40, WAITING);
       expect(bodies).toEqual(expected);
 
       await call(servers[0], "/v2/queues/orders/pause", { method: "POST" });
@@ -73,7 +69,7 @@ describe.runIf(hasPgbouncer)("behind PgBouncer in transaction mode", () => {
       await call(servers[0], `/v2/messages/${messageId}`, { method: "DELETE" });
       await call(servers[1], "/v2/queues/orders/resume", { method: "POST" });
       await call(servers[0], `/v2/enqueue/orders/${hook}`, { method: "POST", body: "last" });
-      await until("the last delivery", async () => (bodies.at(-1) === "last" ? true : null));
+      await vi.waitUntil(() => bodies.at(-1) === "last", WAITING);
       expect(bodies).toEqual([...expected, "last"]);
     } finally {
       await Promise.all(servers.map((server) => server.close()));
@@ -81,6 +77,8 @@ describe.runIf(hasPgbouncer)("behind PgBouncer in transaction mode", () => {
     }
   }, 60_000);
 });
+
+const WAITING = { timeout: 15_000, interval: 20 };
 
 const EMPTY_ALL = Object.keys(columnTypes)
   .map((table) => `DELETE FROM "${table}"`)
