@@ -136,37 +136,55 @@ describe("with encrypted payloads", () => {
     expect(app.deliveries).toEqual([]);
   });
 
-  test("a step that was changed in the database stops its run, not the others", async () => {
+  const ofRun = (table: string, column: string) =>
+    `UPDATE ${table} SET ${column} = (SELECT ${column} FROM ${table} ORDER BY key DESC LIMIT 1) WHERE key = (SELECT min(key) FROM ${table})`;
+
+  test.each([
+    ["its payload", ofRun("steps", "body"), true],
+    [
+      "its payload's encryption",
+      "UPDATE steps SET body = x'00' WHERE key = (SELECT min(key) FROM steps)",
+      true,
+    ],
+    ["the settings of its first step", ofRun("steps", "config"), false],
+    ["its settings", ofRun("runConfigs", "config"), false],
+  ])("a run of which %s was changed stops, and no other", async (_name, sql, isGivenUp) => {
     await start(payloads);
-    const trigger = (runId: string) => {
-      const headers = {
-        "upstash-workflow-init": "true",
-        "upstash-workflow-runid": runId,
-        "upstash-workflow-url": app.url,
-        "upstash-feature-set": "WF_TriggerOnConfig",
-        "upstash-forward-upstash-workflow-sdk-version": "1",
-        "upstash-delay": "1s",
-      };
-      const item = { destination: app.url, body: runId, headers };
-      return call("POST", "/v2/batch", JSON.stringify([item]));
-    };
     await trigger("wfr_bad");
     await trigger("wfr_good");
     await stop();
     const database = new DatabaseSync(join(dataDir, "reprise.db"));
-    database.exec(
-      "UPDATE steps SET body = CAST(x'00' || body AS BLOB) WHERE key = (SELECT min(key) FROM steps)",
-    );
+    database.exec(sql);
     database.close();
     await start(payloads);
     const [delivered] = await app.arrived(1);
     expect(delivered?.headers["upstash-workflow-runid"]).toBe("wfr_good");
-    const told = await until("/v2/workflows/dlq", (answer) => answer.includes("wfr_bad"));
-    expect(told).toContain("the stored body is damaged and was not sent");
-    expect(app.deliveries).toHaveLength(1);
-    delivered?.answer();
+    if (isGivenUp) {
+      const told = await until("/v2/workflows/dlq", (answer) => answer.includes("wfr_bad"));
+      expect(told).toContain("the stored body is damaged and was not sent");
+    }
+    await trigger("wfr_new");
+    await app.arrived(2);
+    expect(app.deliveries.map(({ headers }) => headers["upstash-workflow-runid"])).toEqual([
+      "wfr_good",
+      "wfr_new",
+    ]);
+    for (const { answer } of app.deliveries) answer();
   });
 });
+
+function trigger(runId: string) {
+  const headers = {
+    "upstash-workflow-init": "true",
+    "upstash-workflow-runid": runId,
+    "upstash-workflow-url": app.url,
+    "upstash-feature-set": "WF_TriggerOnConfig",
+    "upstash-forward-upstash-workflow-sdk-version": "1",
+    "upstash-delay": "1s",
+  };
+  const item = { destination: app.url, body: runId, headers };
+  return call("POST", "/v2/batch", JSON.stringify([item]));
+}
 
 test("with encrypted secrets alone the payloads are there, and the signing keys are not", async () => {
   await start(secrets);

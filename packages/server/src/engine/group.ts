@@ -18,7 +18,7 @@ import { type Hint, hintsOf, holderOf } from "./hints.ts";
 import type { AnyAnswer, Request } from "./inbox.ts";
 import type { KeyRange } from "./key-range.ts";
 import { callWaiting } from "./lines.ts";
-import { loadFor } from "./load.ts";
+import { ifReadable, loadFor } from "./load.ts";
 import type { Observer } from "./observer.ts";
 import type { Takeover } from "./takeover.ts";
 import { WorkingSet } from "./working-set.ts";
@@ -167,7 +167,9 @@ function keysNeeded(commands: readonly Command[], work: WorkingSet): number {
   let count = 0;
   for (const command of commands) {
     const handler = handlerOf(command);
-    count += handler === null ? KEYS_PER_COMMAND : handler.keysNeeded(command, work);
+    ifReadable(() => {
+      count += handler === null ? KEYS_PER_COMMAND : handler.keysNeeded(command, work);
+    });
     if (command.type !== "reviveRun") continue;
     const deadLetter = work.peek("deadLetters", command.deadLetterKey);
     if (deadLetter === null) continue;

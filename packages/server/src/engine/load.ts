@@ -1,3 +1,4 @@
+import { isRepriseError } from "@reprise/protocol";
 import type { Command, EndDelivery } from "../core/commands.ts";
 import { mayFailRun, needsRun } from "../core/end-delivery.ts";
 import { hasEnvelope } from "../core/end-message.ts";
@@ -21,17 +22,31 @@ export async function loadFor(commands: readonly Command[], loading: Loading): P
   await loadNamed(commands, loading);
   await loadHeirs(commands, loading, fetchWants);
   const wants = new Wants();
-  for (const command of commands) wantReferred(command, loading.work, wants);
+  for (const command of commands) {
+    ifReadable(() => wantReferred(command, loading.work, wants));
+  }
   await fetchWants(wants, loading);
   const rest = new Wants();
   for (const command of commands) {
-    wantContinuations(command, loading.work, rest);
-    wantAttempts(command, loading.work, rest);
-    wantRunFlows(command, loading.work, rest);
-    handlerOf(command)?.wantRest?.(command, loading.work, rest);
+    ifReadable(() => {
+      wantContinuations(command, loading.work, rest);
+      wantAttempts(command, loading.work, rest);
+      wantRunFlows(command, loading.work, rest);
+      handlerOf(command)?.wantRest?.(command, loading.work, rest);
+    });
   }
   await fetchWants(rest, loading);
   await loadRecipients(commands, loading, fetchWants);
+}
+
+/** A row that cannot be read fails its own command, when that is decided on. Here it would fail all others with it. */
+export function ifReadable(read: () => void): void {
+  try {
+    read();
+  } catch (error) {
+    const isDamaged = isRepriseError(error) && error.code === "storage_damaged";
+    if (!isDamaged && !(error instanceof SyntaxError)) throw error;
+  }
 }
 
 async function loadRuns(

@@ -137,9 +137,9 @@ export class WorkingSet {
 
   /** The bodies of events that are known without them. */
   addEventBodies(events: readonly Tables["events"][]): void {
-    for (const { key, body } of events) {
-      const known = this.#rows.events.get(key);
-      if (known) this.#rows.events.set(key, { ...known, body });
+    // Events do not change. Nobody looks at the body here: it may be damaged.
+    for (const event of events) {
+      if (this.#rows.events.get(event.key)) this.#rows.events.set(event.key, event);
     }
   }
 
