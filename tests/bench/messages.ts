@@ -1,4 +1,5 @@
 import { performance } from "node:perf_hooks";
+import { databaseCpuUs } from "./database.ts";
 import { MeasuredProcess } from "./measured-process.ts";
 import type { BenchOptions, MessageBenchName } from "./options.ts";
 import { Publisher } from "./publisher.ts";
@@ -90,6 +91,7 @@ async function measurePublish(stage: Stage, options: BenchOptions): Promise<read
           unit: "us",
           ceiling: bare.cpuUs,
         },
+        ...databaseFacts(name, `an accept${at}`, real.databaseCpuUs),
         { name, what: `p50 of an accept${at}`, value: real.p50Ms, unit: "ms", ceiling: bare.p50Ms },
         { name, what: `p99 of an accept${at}`, value: real.p99Ms, unit: "ms", ceiling: bare.p99Ms },
       );
@@ -110,6 +112,7 @@ async function measurePublish(stage: Stage, options: BenchOptions): Promise<read
           unit: "us",
           ceiling: bareEnd.cpuUs,
         },
+        ...databaseFacts(name, `a delivered message${at}`, end.databaseCpuUs),
         {
           name,
           what: `p50 from send to first byte at the destination${at}`,
@@ -132,14 +135,23 @@ async function measurePublish(stage: Stage, options: BenchOptions): Promise<read
   }
 }
 
+/** What the database server does for it; nothing when the store is embedded. */
+function databaseFacts(name: string, what: string, value: number): readonly Fact[] {
+  if (value === 0) return [];
+  return [{ name, what: `database CPU of ${what}`, value, unit: "us", ceiling: null }];
+}
+
 /** Messages that wait for days: accepting alone. */
 async function acceptRate({ server, publisher }: Stage, concurrency: number, seconds: number) {
   const before = await server.usage();
+  const databaseBefore = databaseCpuUs();
   const sample = await publisher.publishFor(seconds, concurrency, LONG_DELAY);
   const after = await server.usage();
+  const databaseUs = databaseCpuUs() - databaseBefore;
   return {
     rate: sample.accepted / sample.seconds,
     cpuUs: (after.cpuUs - before.cpuUs) / sample.accepted,
+    databaseCpuUs: databaseUs / sample.accepted,
     p50Ms: sample.p50Ms,
     p99Ms: sample.p99Ms,
   };
@@ -149,6 +161,7 @@ async function acceptRate({ server, publisher }: Stage, concurrency: number, sec
 async function deliverRate({ server, publisher }: Stage, concurrency: number, seconds: number) {
   await publisher.reset();
   const before = await server.usage();
+  const databaseBefore = databaseCpuUs();
   const sample = await publisher.publishFor(seconds, concurrency);
   const rest = await publisher.awaitArrivals(sample.accepted, 60);
   const after = await server.usage();
@@ -156,6 +169,7 @@ async function deliverRate({ server, publisher }: Stage, concurrency: number, se
   return {
     rate: sample.accepted / (sample.seconds + rest),
     cpuUs: (after.cpuUs - before.cpuUs) / sample.accepted,
+    databaseCpuUs: (databaseCpuUs() - databaseBefore) / sample.accepted,
     p50Ms: report.p50Ms,
     p99Ms: report.p99Ms,
   };

@@ -63,6 +63,9 @@ export interface BenchOptions {
   readonly deadLetters: number;
   /** In the database of `retention`. */
   readonly rows: number;
+  readonly store: "embedded" | "postgres";
+  /** Servers that share one database in the rows of steps, each with an app of its own. */
+  readonly nodes: number;
 }
 
 /** Reads the command line; throws an Error that names the fault. */
@@ -81,6 +84,8 @@ export function readOptions(args: readonly string[]): BenchOptions {
       steps: { type: "string", default: "10000" },
       "dead-letters": { type: "string", default: "10000" },
       rows: { type: "string", default: "1000000" },
+      store: { type: "string", default: "embedded" },
+      nodes: { type: "string", default: "1" },
     },
   });
   return {
@@ -97,7 +102,17 @@ export function readOptions(args: readonly string[]): BenchOptions {
     steps: readNumber("--steps", values.steps, RUN_RECORDS_MAX - 1),
     deadLetters: readNumber("--dead-letters", values["dead-letters"], 1_000_000),
     rows: readNumber("--rows", values.rows, 10_000_000),
+    ...readStore(values.store, values.nodes),
   };
+}
+
+function readStore(store: string, nodes: string): Pick<BenchOptions, "store" | "nodes"> {
+  if (store !== "embedded" && store !== "postgres") {
+    throw new Error(`--store must be embedded or postgres, got ${store}`);
+  }
+  const count = Math.ceil(readNumber("--nodes", nodes, 16));
+  if (count > 1 && store === "embedded") throw new Error("--nodes needs --store postgres");
+  return { store, nodes: count };
 }
 
 function readName(text: string): BenchName {

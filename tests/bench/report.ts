@@ -13,6 +13,8 @@ export interface Result {
   readonly p99Ms: number;
   /** CPU time of the whole server process, user and system, for one operation. */
   readonly serverCpuUsPerOp: number;
+  /** The same of all processes of the PostgreSQL; 0 when the store is embedded. */
+  readonly databaseCpuUsPerOp: number;
   /** The same of the app. */
   readonly appCpuUsPerOp: number;
   /** The same exchange with a server that keeps nothing. */
@@ -46,6 +48,7 @@ const COLUMNS = [
   "p99 ms",
   "server us/step",
   "busy",
+  "database us/step",
   "app us/step",
   "busy",
   "ceiling/s",
@@ -84,6 +87,7 @@ function toRow(measurement: Measurement): readonly string[] {
     result.p99Ms.toFixed(2),
     result.serverCpuUsPerOp.toFixed(0),
     percent(serverUtilization),
+    result.databaseCpuUsPerOp.toFixed(0),
     result.appCpuUsPerOp.toFixed(0),
     percent(appUtilization),
     result.ceilingPerSecond.toFixed(0),

@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { measureBulkResume } from "./bulk-resume.ts";
+import { withDatabaseServer } from "./database.ts";
 import { measureFanOut, measureOfficialFanOut } from "./fan-out.ts";
 import { measureInvoke } from "./invoke.ts";
 import { measureHistory } from "./long-history.ts";
@@ -22,6 +23,11 @@ import { isTemporaryDirectoryInMemory } from "./temporary-directory.ts";
 
 /** Measures what the options name, prints it and writes it to a file. */
 export async function runBench(options: BenchOptions): Promise<void> {
+  if (options.store === "postgres") await withDatabaseServer(() => measureAll(options));
+  else await measureAll(options);
+}
+
+async function measureAll(options: BenchOptions): Promise<void> {
   if (isTemporaryDirectoryInMemory()) {
     console.log("The temporary directory is in memory: durable writes cost nothing here.");
   }

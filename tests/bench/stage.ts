@@ -9,13 +9,35 @@ export async function withMeasuredServer<R>(
   work: (server: MeasuredProcess) => Promise<R>,
   name = "server",
 ): Promise<R> {
+  return withMeasuredServers({ profileDir, name, count: 1 }, ([server]) => {
+    if (server === undefined) throw new Error("one server was started");
+    return work(server);
+  });
+}
+
+export interface ServersOptions {
+  readonly profileDir: string | null;
+  readonly name: string;
+  /** More than one share a database, which cannot be an embedded one. */
+  readonly count: number;
+}
+
+/** Runs `work` with servers in processes of their own and one directory. */
+export async function withMeasuredServers<R>(
+  { profileDir, name, count }: ServersOptions,
+  work: (servers: readonly MeasuredProcess[]) => Promise<R>,
+): Promise<R> {
   return withTemporaryDirectory(async (directory) => {
-    const execArgv = profileOptions(profileDir, name);
-    const server = await MeasuredProcess.start(["--serve-real", directory], execArgv);
+    const servers: MeasuredProcess[] = [];
     try {
-      return await work(server);
+      // One after the other: the first one makes the database.
+      while (servers.length < count) {
+        const execArgv = profileOptions(profileDir, name);
+        servers.push(await MeasuredProcess.start(["--serve-real", directory], execArgv));
+      }
+      return await work(servers);
     } finally {
-      await server.stop();
+      for (const server of servers) await server.stop();
     }
   });
 }

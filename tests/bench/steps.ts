@@ -1,9 +1,10 @@
 import type { AppKind } from "./app-child.ts";
+import { databaseCpuUs } from "./database.ts";
 import { MeasuredProcess, type Usage } from "./measured-process.ts";
 import type { BenchOptions, StepBenchName } from "./options.ts";
 import { percentilesOf } from "./percentiles.ts";
 import type { Measurement } from "./report.ts";
-import { type Stage, startApp, withMeasuredServer } from "./stage.ts";
+import { type Stage, startApp, withMeasuredServers } from "./stage.ts";
 import { STEPS_PER_RUN } from "./wire.ts";
 
 /** Time that a load has been running before it is measured. */
@@ -24,11 +25,15 @@ interface Tally {
   steps: number;
   seconds: number;
   serverCpuUs: number;
+  databaseCpuUs: number;
   appCpuUs: number;
   serverActiveMs: number;
   appActiveMs: number;
   readonly latenciesMs: number[];
 }
+
+/** One server with its app, or several on one database. */
+type Row = readonly Stage[];
 
 /** Measures rows of steps side by side: each has a server and an app of its own, and they take turns. */
 export async function measureSteps(
@@ -38,7 +43,7 @@ export async function measureSteps(
   const bareServer = await MeasuredProcess.start(["--serve-bare"]);
   const appOptions = { stepsPerRun: STEPS_PER_RUN, profileDir: null };
   const bareApp = await startApp(bareServer, { kind: "raw", ...appOptions });
-  const bare: Stage = { server: bareServer, app: bareApp };
+  const bare: Row = [{ server: bareServer, app: bareApp }];
   try {
     return await withStages(names, { options, stages: new Map() }, (stages) =>
       measureAll({ bare, stages }, options),
@@ -50,41 +55,44 @@ export async function measureSteps(
 
 interface Stages {
   readonly options: BenchOptions;
-  readonly stages: ReadonlyMap<StepBenchName, Stage>;
+  readonly stages: ReadonlyMap<StepBenchName, Row>;
 }
 
 /** Opens the stages one after the other, and closes them behind `work`. */
 async function withStages<R>(
   [name, ...rest]: readonly StepBenchName[],
   { options, stages }: Stages,
-  work: (stages: ReadonlyMap<StepBenchName, Stage>) => Promise<R>,
+  work: (stages: ReadonlyMap<StepBenchName, Row>) => Promise<R>,
 ): Promise<R> {
   if (name === undefined) return work(stages);
-  const { profileDir } = options;
-  const open = async (server: MeasuredProcess) => {
+  const { profileDir, nodes: count } = options;
+  const open = async (servers: readonly MeasuredProcess[]) => {
     const kind = KINDS[name];
-    const app = await startApp(server, { kind, stepsPerRun: STEPS_PER_RUN, profileDir });
-    const stage: Stage = { server, app };
+    const row: Stage[] = [];
     try {
-      return await withStages(rest, { options, stages: new Map([...stages, [name, stage]]) }, work);
+      for (const server of servers) {
+        const app = await startApp(server, { kind, stepsPerRun: STEPS_PER_RUN, profileDir });
+        row.push({ server, app });
+      }
+      return await withStages(rest, { options, stages: new Map([...stages, [name, row]]) }, work);
     } finally {
-      await close(stage);
+      await close(row);
     }
   };
-  return withMeasuredServer(profileDir, open, `server-${KINDS[name]}`);
+  return withMeasuredServers({ profileDir, name: `server-${KINDS[name]}`, count }, open);
 }
 
-async function close({ server, app }: Stage): Promise<void> {
-  await server.stop();
-  await app.stop();
+async function close(row: Row): Promise<void> {
+  for (const { server } of row) await server.stop();
+  for (const { app } of row) await app.stop();
 }
 
 async function measureAll(
-  { bare, stages }: { readonly bare: Stage; readonly stages: ReadonlyMap<StepBenchName, Stage> },
+  { bare, stages }: { readonly bare: Row; readonly stages: ReadonlyMap<StepBenchName, Row> },
   options: BenchOptions,
 ): Promise<readonly Measurement[]> {
   const most = Math.max(...options.concurrencies);
-  for (const { app } of [bare, ...stages.values()]) {
+  for (const { app } of [...bare, ...[...stages.values()].flat()]) {
     await app.ask(
       { type: "load", concurrency: most, settleMs: 1000 * options.warmUpSeconds },
       "done",
@@ -97,9 +105,9 @@ async function measureAll(
     const tallies = new Map([...stages.keys()].map((name) => [name, newTally()]));
     for (let round = 0; round < options.rounds; round++) {
       const ms = (1000 * options.seconds) / options.rounds;
-      await measureOne(bare, { concurrency, ms }, ceiling);
-      for (const [name, stage] of stages) {
-        await measureOne(stage, { concurrency, ms }, tallies.get(name) ?? newTally());
+      await measureRow(bare, { concurrency, ms }, ceiling);
+      for (const [name, row] of stages) {
+        await measureRow(row, { concurrency, ms }, tallies.get(name) ?? newTally());
       }
     }
     const official = tallies.get("steps.official") ?? null;
@@ -115,6 +123,7 @@ function newTally(): Tally {
     steps: 0,
     seconds: 0,
     serverCpuUs: 0,
+    databaseCpuUs: 0,
     appCpuUs: 0,
     serverActiveMs: 0,
     appActiveMs: 0,
@@ -122,28 +131,41 @@ function newTally(): Tally {
   };
 }
 
-async function measureOne(
-  { server, app }: Stage,
-  { concurrency, ms }: { readonly concurrency: number; readonly ms: number },
-  tally: Tally,
-): Promise<void> {
-  await app.ask({ type: "load", concurrency, settleMs: SETTLE_MS }, "done");
+interface Load {
+  readonly concurrency: number;
+  readonly ms: number;
+}
+
+/** All servers of a row at once: their work adds up, in the time of one. */
+async function measureRow(row: Row, { concurrency, ms }: Load, tally: Tally): Promise<void> {
+  const share = Math.max(1, Math.round(concurrency / row.length));
+  for (const { app } of row) {
+    await app.ask({ type: "load", concurrency: share, settleMs: SETTLE_MS }, "done");
+  }
+  const before = databaseCpuUs();
+  const seconds = await Promise.all(row.map((stage) => measureOne(stage, ms, tally)));
+  tally.databaseCpuUs += databaseCpuUs() - before;
+  tally.seconds += Math.max(...seconds);
+  for (const { app } of row) await app.ask({ type: "rest" }, "done");
+}
+
+/** Gives the seconds that it took. */
+async function measureOne({ server, app }: Stage, ms: number, tally: Tally): Promise<number> {
   const [serverBefore, appBefore] = [await server.usage(), await app.usage()];
   const sample = await app.ask({ type: "record", ms }, "sample");
   const [serverAfter, appAfter] = [await server.usage(), await app.usage()];
-  await app.ask({ type: "rest" }, "done");
   const cpuUs = (before: Usage, after: Usage) => after.cpuUs - before.cpuUs;
   const activeMs = (before: Usage, after: Usage) => after.activeMs - before.activeMs;
   tally.steps += sample.steps;
-  tally.seconds += sample.seconds;
   tally.serverCpuUs += cpuUs(serverBefore, serverAfter);
   tally.appCpuUs += cpuUs(appBefore, appAfter);
   tally.serverActiveMs += activeMs(serverBefore, serverAfter);
   tally.appActiveMs += activeMs(appBefore, appAfter);
   for (const latencyMs of sample.latenciesMs) tally.latenciesMs.push(latencyMs);
+  return sample.seconds;
 }
 
-interface Row {
+interface Measured {
   readonly name: StepBenchName;
   readonly concurrency: number;
   readonly tally: Tally;
@@ -151,7 +173,7 @@ interface Row {
   readonly official: Tally | null;
 }
 
-function toMeasurement({ name, concurrency, tally, ceiling, official }: Row): Measurement {
+function toMeasurement({ name, concurrency, tally, ceiling, official }: Measured): Measurement {
   const { p50, p99 } = percentilesOf(tally.latenciesMs);
   const { steps, seconds } = tally;
   const perSecond = steps / seconds;
@@ -163,6 +185,7 @@ function toMeasurement({ name, concurrency, tally, ceiling, official }: Row): Me
     p50Ms: p50,
     p99Ms: p99,
     serverCpuUsPerOp: tally.serverCpuUs / steps,
+    databaseCpuUsPerOp: tally.databaseCpuUs / steps,
     appCpuUsPerOp: tally.appCpuUs / steps,
     ceilingPerSecond: ceiling.steps / ceiling.seconds,
   };
