@@ -59,8 +59,13 @@ export async function openRunbookWorld({ home }: Image): Promise<RunbookWorld> {
     REPRISE_DRAIN_TIMEOUT: "1s",
     REPRISE_WATCHDOG_INTERVAL: "1s",
   });
-  const unit = createUnit(command, () => readSettings(settings));
-  const control = await listen(createControl(unit));
+  // A second machine has the same settings, and here its own port.
+  const secondPort = String(await freePort());
+  const units = {
+    "": createUnit(command, () => readSettings(settings)),
+    second: createUnit(command, () => ({ ...readSettings(settings), REPRISE_PORT: secondPort })),
+  };
+  const control = await listen(createControl(units));
   const env: NodeJS.ProcessEnv = {
     NODE_ENV: "production",
     PATH: `${shims}:${dirname(process.execPath)}:${process.env.PATH}`,
@@ -72,6 +77,8 @@ export async function openRunbookWorld({ home }: Image): Promise<RunbookWorld> {
     SETTINGS: settings,
     BACKUPS: join(directory, "backups"),
     APP: appUrl,
+    NODE2: "second",
+    NODE2_URL: `http://127.0.0.1:${secondPort}`,
   };
   mkdirSync(join(directory, "backups"));
   return {
@@ -81,7 +88,7 @@ export async function openRunbookWorld({ home }: Image): Promise<RunbookWorld> {
     data,
     app,
     set,
-    start: () => unit.start(),
+    start: () => units[""].start(),
     call: async (path, init = {}) => {
       const headers = { ...init.headers, authorization: `Bearer ${token}` };
       const response = await fetch(url + path, { ...init, headers });
@@ -98,7 +105,7 @@ export async function openRunbookWorld({ home }: Image): Promise<RunbookWorld> {
       return endOf(shell);
     },
     close: async () => {
-      await unit.stop("SIGKILL");
+      await Promise.all(Object.values(units).map((unit) => unit.stop("SIGKILL")));
       await appPort.close();
       await control.close();
       rmSync(directory, { recursive: true });
@@ -130,6 +137,8 @@ function writeShims(directory: string, command: string): void {
   const shims = {
     reprise: `#!/bin/sh\nexec "${node}" "${command}" "$@"\n`,
     sudo: '#!/bin/sh\nexec "$@"\n',
+    ssh: '#!/bin/sh\nUNIT_HOST=$1; export UNIT_HOST; shift; exec "$@"\n',
+    scp: '#!/bin/sh\ntest -r "$1"\n',
     systemctl: `#!/bin/sh\nexec "${node}" "${join(directory, "systemctl.mjs")}" "$@"\n`,
   };
   for (const [name, script] of Object.entries(shims)) {
@@ -138,7 +147,8 @@ function writeShims(directory: string, command: string): void {
   }
   const call = [
     "const [verb] = process.argv.slice(2);",
-    'const url = process.env.CONTROL_URL + "/" + verb;',
+    "const { CONTROL_URL, UNIT_HOST = '' } = process.env;",
+    'const url = CONTROL_URL + "/" + verb + "/" + UNIT_HOST;',
     'const answer = await fetch(url, { method: "POST" });',
     "if (!answer.ok) { console.error(await answer.text()); process.exitCode = 1; }",
   ];
@@ -183,10 +193,12 @@ function createUnit(command: string, read: () => Readonly<Record<string, string>
   };
 }
 
-function createControl(unit: Unit): Server {
+function createControl(units: Readonly<Record<string, Unit>>): Server {
   return createServer(async (request, response) => {
     try {
-      const verb = request.url?.slice(1);
+      const [, verb, host = ""] = request.url?.split("/") ?? [];
+      const unit = units[host];
+      if (unit === undefined) throw new Error(`there is no machine ${host}`);
       if (verb === "stop" || verb === "restart") await unit.stop("SIGTERM");
       if (verb === "start" || verb === "restart") await unit.start();
       response.end();

@@ -1,6 +1,10 @@
 // docs/runbooks.md, typed by a machine: each section in a world in the state that it is about, with a real server as a process of its own.
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import {
+  type EmbeddedPostgres,
+  startPostgres,
+} from "../../packages/server/src/store/embedded-postgres.suite.ts";
 import { buildImage, type Image } from "./image.ts";
 import { type Ended, openRunbookWorld, type RunbookWorld, until } from "./runbook-world.ts";
 import { readRunbooks } from "./runbooks.ts";
@@ -15,6 +19,8 @@ interface Scenario {
 
 let image: Image;
 let world: RunbookWorld;
+/** The database of a section that needs one. */
+let postgres: EmbeddedPostgres | null = null;
 
 beforeAll(() => {
   image = buildImage();
@@ -24,7 +30,24 @@ beforeEach(async () => {
   world = await openRunbookWorld(image);
 });
 
-afterEach(() => world.close());
+afterEach(async () => {
+  await world.close();
+  await postgres?.remove();
+  postgres = null;
+});
+
+async function openDatabase(): Promise<string> {
+  postgres = await startPostgres({ fsync: false });
+  return postgres.createDatabase();
+}
+
+/** Starts the server of this world on a database of its own. */
+async function startOnPostgres(): Promise<string> {
+  const url = await openDatabase();
+  world.set({ REPRISE_DATABASE_URL: url, REPRISE_NODE_LEASE: "2s" });
+  await world.start();
+  return url;
+}
 
 afterAll(() => image.remove());
 
@@ -91,6 +114,27 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     check: async ([, raise]) => {
       expect(raise?.out).toContain('{"status":"ok"}');
       expect(await out('reprise publish "$APP/hook"')).toMatch(/^msg_/);
+    },
+  },
+  "The database is down": {
+    prepare: async () => {
+      const url = await startOnPostgres();
+      await publish({ "Upstash-Delay": "1h" });
+      await postgres?.stop();
+      return { DATABASE_URL: url };
+    },
+    before: {
+      1: async () => {
+        await postgres?.start();
+        await until("the server to be ready", async () =>
+          (await fetch(`${world.url}/readyz`)).ok ? true : null,
+        );
+      },
+    },
+    check: async ([down, up]) => {
+      expect(down?.out).toContain("storage_unavailable");
+      expect(up?.out).toContain('{"status":"ok"}');
+      expect(await out("reprise messages list")).toContain("/hook");
     },
   },
   "A flood of dead letters": {
@@ -189,6 +233,30 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       expect(restored?.err).toContain("everything holds; a server works with it");
       const letters = JSON.parse(await out("reprise dlq list --json"));
       expect(letters).toHaveLength(3);
+    },
+  },
+  "Another node, and one less": {
+    prepare: async () => {
+      await startOnPostgres();
+      return {};
+    },
+    check: ([more, less]) => {
+      expect(more?.out).toContain("reprise_nodes 2");
+      expect(less?.out).toContain('{"status":"ok"}');
+    },
+  },
+  "From SQLite to PostgreSQL": {
+    prepare: async () => {
+      await world.start();
+      await fail();
+      await publish({ "Upstash-Delay": "1h" });
+      return { DATABASE_URL: await openDatabase() };
+    },
+    check: async ([plan, move]) => {
+      expect(plan?.out).toContain("deadLetters");
+      expect(move?.err).toContain("everything holds; a server works with it");
+      expect(JSON.parse(await out("reprise dlq list --json"))).toHaveLength(3);
+      expect(await out("reprise messages list")).toContain("/hook");
     },
   },
 };
