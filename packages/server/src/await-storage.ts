@@ -4,7 +4,7 @@ import type { Health } from "./observe/health.ts";
 
 /** A start goes on when the storage is there: which faults pass by themselves, and which need somebody. */
 
-/** The system's and PostgreSQL's codes for what passes without anybody changing the settings. docs/operations.md lists them. */
+/** The system's and PostgreSQL's codes for what passes without anybody changing the settings. docs/monitoring.md lists them. */
 const PASSING_CODES: ReadonlySet<string> = new Set([
   // Nobody answers, or the name is not known yet.
   ...["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH"],
@@ -14,6 +14,10 @@ const PASSING_CODES: ReadonlySet<string> = new Set([
   // A standby that may become the primary.
   "25006",
 ]);
+
+/** What the driver says without a code when a connection ends, or nobody answers in time. */
+const PASSING_TEXTS =
+  /^(?:Connection terminated|timeout expired|Query read timeout|Client has encountered a connection error|Client was closed)/;
 
 /** Causes of causes that are looked at. */
 const DEPTH_MAX = 8;
@@ -27,7 +31,9 @@ export function isPassing(error: unknown): boolean {
   for (let depth = 0; depth < DEPTH_MAX && current instanceof Error; depth++) {
     if (isRepriseError(current) && current.details.isPassing === true) return true;
     if ("code" in current && PASSING_CODES.has(String(current.code))) return true;
-    current = current.cause;
+    if (PASSING_TEXTS.test(current.message)) return true;
+    // Several addresses were tried, and each failed.
+    current = current instanceof AggregateError ? current.errors[0] : current.cause;
   }
   return false;
 }

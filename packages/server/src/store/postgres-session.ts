@@ -167,10 +167,13 @@ export class Session {
       throw refuse(`${name} has the encoding ${encoding}; create a database with ENCODING 'UTF8'`);
     }
     if (inRecovery === "t" || readOnly === "on") {
-      throw refuse(
-        `${name} only reads: it is a replica, or default_transaction_read_only is on; ` +
+      throw new RepriseError("storage_unavailable", {
+        message:
+          `${name} only reads: it is a replica, or default_transaction_read_only is on; ` +
           "REPRISE_DATABASE_URL must lead to the primary",
-      );
+        // A replica may become the primary.
+        details: { isPassing: inRecovery === "t" },
+      });
     }
     if (synchronous === "off") {
       throw refuse(
