@@ -1,10 +1,7 @@
 // docs/runbooks.md, typed by a machine: each section in a world in the state that it is about, with a real server as a process of its own.
 
+import { type EmbeddedPostgres, startPostgres } from "@reprise/server/embedded-postgres.suite";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import {
-  type EmbeddedPostgres,
-  startPostgres,
-} from "../../packages/server/src/store/embedded-postgres.suite.ts";
 import { buildImage, type Image } from "./image.ts";
 import { type Ended, openRunbookWorld, type RunbookWorld, until } from "./runbook-world.ts";
 import { readRunbooks } from "./runbooks.ts";

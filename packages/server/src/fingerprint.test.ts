@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { parseServerConfig } from "../config.ts";
-import { fingerprintOf } from "./readings.ts";
+import { parseServerConfig } from "./config.ts";
+import { fingerprintOf } from "./observe/readings.ts";
 
 const egressOf = (allow: string) => parseServerConfig({ REPRISE_EGRESS_ALLOW: allow }).egress;
 
