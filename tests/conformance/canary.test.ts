@@ -176,7 +176,7 @@ async function readable(messageIds: readonly string[]): Promise<readonly string[
     ...["/v2/events", "/v2/logs", "/v2/logs?groupBy=messageId"],
     ...["/v2/workflows/logs", "/v2/workflows/events", "/v2/workflows/dlq"],
     ...(await below("/v2/workflows/dlq", "messages", "dlqId")),
-    ...["/livez", "/readyz"],
+    ...["/livez", "/startupz", "/readyz", "/metrics"],
   ];
 }
 
@@ -208,6 +208,10 @@ test("what is hidden, tokens and signing keys are in no answer and no line of th
   for (const line of lines) expectSilent("the log", line);
   expect(lines.join("\n")).not.toContain(token);
   expect(lines.join("\n")).toContain("token_created");
+  // Proof that the log has every change of a state.
+  for (const event of ["attempt_ended", "message_made", "message_dead", "run_ended"]) {
+    expect(lines.join("\n")).toContain(`"event":"${event}"`);
+  }
 });
 
 test("a retry of what failed brings the original, and tells it as little", async () => {
