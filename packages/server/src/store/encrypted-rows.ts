@@ -84,10 +84,13 @@ export function createRowCodec(codec: Codec, rules: RowRules): RowCodec {
         const value = (row as unknown as Values)[column.name];
         if (value === null || reading.without.includes(column.name)) continue;
         if (table === "settings" && (row as Tables["settings"]).name === STATE_NAME) continue; // As above.
-        const found = openValue(value, { table, column: column.name, key: row.key }, codec);
-        if (found.type === "clear" && !isClearRefused(column, rules)) continue;
+        const place = { table, column: column.name, key: row.key };
+        const { damage } = reading;
+        const open = () => openOne(value, { column, place, damage, codec, rules });
         opened ??= { ...row };
-        putOpened(opened, { column, table, key: row.key, found, damage: reading.damage });
+        // Most rows are read for something else than their bodies.
+        if (column.isBytes && column.protection === "content") putLater(opened, column.name, open);
+        else put(opened, column.name, open);
       }
       return opened === null ? row : (opened as unknown as typeof row); // As above.
     },
@@ -115,31 +118,43 @@ export function openValue(value: unknown, place: ValuePlace, codec: Codec): Open
   return codec.open(value as Uint8Array, place); // As above.
 }
 
-interface Putting {
+interface Opening {
   readonly column: ProtectedColumn;
-  readonly table: TableName;
-  readonly key: number;
-  readonly found: Opened;
+  readonly place: ValuePlace;
   readonly damage: Damage;
+  readonly codec: Codec;
+  readonly rules: RowRules;
 }
 
-function putOpened(row: Values, { column, table, key, found, damage }: Putting): void {
-  const { name, isBytes, protection } = column;
+/** @throws RepriseError `storage_damaged` for what must not be used. */
+function openOne(value: unknown, { column, place, damage, codec, rules }: Opening): unknown {
+  const found = openValue(value, place, codec);
+  if (found.type === "clear" && !isClearRefused(column, rules)) return value;
   if (found.type === "open") {
-    row[name] = isBytes ? found.bytes : Buffer.from(found.bytes).toString();
-    return;
+    return column.isBytes ? found.bytes : Buffer.from(found.bytes).toString();
   }
-  if (damage === "show" || protection === "report") {
-    row[name] = placeholder(column);
-    return;
+  if (damage === "show" || column.protection === "report") return placeholder(column);
+  throw toFault(found, place);
+}
+
+/** What cannot be opened throws where it is used, and not before: the other columns, and the other rows, can be used. */
+function put(row: Values, name: string, open: () => unknown): void {
+  try {
+    row[name] = open();
+  } catch (fault) {
+    putLater(row, name, () => {
+      throw fault;
+    });
   }
-  Object.defineProperty(row, name, {
-    enumerable: true,
-    configurable: true,
-    get: () => {
-      throw toFault(found, { table, column: name, key });
-    },
-  });
+}
+
+function putLater(row: Values, name: string, open: () => unknown): void {
+  let kept: { readonly value: unknown } | null = null;
+  const get = () => {
+    kept ??= { value: open() };
+    return kept.value;
+  };
+  Object.defineProperty(row, name, { enumerable: true, configurable: true, get });
 }
 
 /** Columns of reports that are never null hold sentences. */
