@@ -189,11 +189,8 @@ async function serve(parts: Parts): Promise<RunningServer> {
   const stall = store.isShared ? { stallMs: config.nodeLeaseMs } : {};
   const bulkRunner = createBulkRunner({ engine, store, host, ...stall });
   const watchdog = new Watchdog({ host, store, engine, limits: config });
-  const seen = {
-    health,
-    observer: meter.api,
-    expose: exposeMetrics({ ...parts, engine, watchdog, disk: diskWatch }),
-  };
+  const expose = exposeMetrics({ ...parts, engine, watchdog, disk: diskWatch });
+  const seen = { health, observer: meter.api, expose };
   const room: ApiRoom = { engine, bulkRunner, store: shown, host, credentials, settings, ...seen };
   front.serve(traced.serve(createApi(room)));
   const isTokenKept = await credentials.keepToken();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createScriptedHost } from "../api/test-world.suite.ts";
+import { ScriptedHost } from "../engine/scripted-host.suite.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
 import { Health, type Verdict } from "./health.ts";
@@ -16,7 +16,7 @@ interface Faults {
 }
 
 async function open() {
-  const host = createScriptedHost();
+  const host = new ScriptedHost();
   const faults: Faults = {
     lagMs: 0,
     usedPercent: 10,
