@@ -182,4 +182,37 @@ export const endMutants: readonly Mutant[] = [
       ),
     ],
   },
+  {
+    name: "retention-of-any-age",
+    from: 101,
+    checker: "retention takes what is over",
+    edits: [
+      edit(
+        "engine/retention-run-rows.js",
+        "completedAt !== null && completedAt <= endedBefore",
+        "completedAt !== null",
+      ),
+    ],
+  },
+  {
+    name: "retention-takes-open-dead-letters",
+    checker: "retention takes what is over",
+    edits: [
+      edit(
+        "engine/retention-run-rows.js",
+        'state !== "open" && closedAt !== null && closedAt <= closedBefore',
+        "true",
+      ),
+      edit(
+        "engine/retention-run-rows.js",
+        "const busy = new Set([...open, ...messages]",
+        "const busy = new Set([...open]",
+      ),
+    ],
+  },
+  {
+    name: "retention-breaks-chains-of-resumes",
+    checker: "retention takes what is over",
+    edits: [edit("engine/retention-runs.js", "|| successors.has(row.nextRunKey ?? -1)", "")],
+  },
 ];

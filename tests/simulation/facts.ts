@@ -1,6 +1,6 @@
 import type { MessageRow, Outcome, RunRow } from "@reprise/server";
 import type { AcceptedTrigger } from "./client-actor.ts";
-import type { Commit, Mirror } from "./mirror.ts";
+import type { Commit, Mirror, TableName } from "./mirror.ts";
 import type { Program } from "./program.ts";
 
 /** What a witness in the world can see. Checkers know nothing else. */
@@ -31,11 +31,18 @@ export type Fact =
   | { readonly kind: "heard"; readonly exchange: Exchange }
   /** The watchdog begins to look for stuck runs, or has looked while nothing went wrong. */
   | { readonly kind: "watch"; readonly isOver: boolean }
+  /** Retention has deleted these rows. */
+  | { readonly kind: "retention"; readonly rows: readonly Retired[] }
   | { readonly kind: "serverCrash" }
   | { readonly kind: "storeFault" }
   | { readonly kind: "log"; readonly event: string; readonly detail: string }
   /** Everything is quiet; what must have happened by now has happened. */
   | { readonly kind: "end" };
+
+export interface Retired {
+  readonly table: TableName;
+  readonly row: { readonly key: number };
+}
 
 export interface Attempt {
   readonly number: number;

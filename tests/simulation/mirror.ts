@@ -1,5 +1,7 @@
 import type { Change, StepRow, Store, Tables, Transaction } from "@reprise/server";
 
+import type { Retired } from "./facts.ts";
+
 export type TableName = keyof Tables;
 
 export type RowChange = {
@@ -52,6 +54,7 @@ export class Mirror {
   readonly #bornIn = new Map<number, number>();
   /** Message key -> number of the commit that began its current attempt. */
   readonly #leasedIn = new Map<number, number>();
+  readonly #retired = new Set<string>();
   #seq = 0;
 
   get seq(): number {
@@ -105,6 +108,22 @@ export class Mirror {
 
   leasedIn(messageKey: number): number {
     return this.#leasedIn.get(messageKey) ?? 0;
+  }
+
+  /** Notes that rows are gone from the store. They stay here: what is said about them goes on being true. */
+  retire(
+    changes: readonly { readonly table: TableName; readonly key: number }[],
+  ): readonly Retired[] {
+    return changes.map(({ table, key }) => {
+      const row = this.get(table, key);
+      if (row === null || this.isRetired(table, key)) return { table, row: { key } };
+      this.#retired.add(`${table} ${key}`);
+      return { table, row };
+    });
+  }
+
+  isRetired(table: TableName, key: number): boolean {
+    return this.#retired.has(`${table} ${key}`);
   }
 
   apply(changes: readonly Change[]): Commit {

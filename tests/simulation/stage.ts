@@ -15,6 +15,7 @@ import { Mirror, withWitness } from "./mirror.ts";
 import { Network } from "./network.ts";
 import type { Program } from "./program.ts";
 import { createRandom, type Random } from "./random.ts";
+import { isRetention } from "./retention.ts";
 import { type SdkOption, SdkPlan } from "./sdk-plan.ts";
 import { ServerProcess } from "./server-process.ts";
 import { SocketNet } from "./socket-net.ts";
@@ -166,6 +167,11 @@ export class Stage {
     if (isQuiet && server.isAlive) this.tell({ kind: "watch", isOver: true });
   }
 
+  /** The server that is up deletes what is over. */
+  async sweep(): Promise<void> {
+    await this.#server?.sweep();
+  }
+
   /** Nothing goes wrong any more. */
   stopFaults(): void {
     this.faults.stop();
@@ -240,12 +246,14 @@ export class Stage {
 
   #witnessedStore(store: Store): Store {
     const witnessed = withWitness(store, (changes) => {
-      const commit = this.mirror.apply(changes);
+      const rows = this.mirror.retire(changes.filter(isRetention));
+      const commit = this.mirror.apply(changes.filter((change) => !isRetention(change)));
       const detail = commit.changes.map(({ table, before, after }) => {
         return `${after === null ? "-" : before === null ? "+" : "*"}${table}`;
       });
       this.trace.add(this.events.now, `commit ${commit.seq}`, detail.join(" "));
       this.tell({ kind: "commit", commit });
+      if (rows.length > 0) this.tell({ kind: "retention", rows });
     });
     return withFaults(witnessed, (call) => this.#storeFault(call));
   }

@@ -40,6 +40,8 @@ export interface WorldOptions {
   readonly print?: (line: string) => void;
   /** Which SDK the processes of the app have; `mixed` when not given. */
   readonly sdk?: SdkOption;
+  /** Servers on one database; one that is alone when not given. */
+  readonly nodes?: number;
   /** Name of the only checker that looks; a name that no checker has switches all of them off. */
   readonly checker?: string;
 }
@@ -145,6 +147,11 @@ class World {
       void this.#stage.watch({ nudgesMax: 0, isQuiet: false });
     });
     this.#planFastChaos(plan);
+    const sweeps = createRandom(seed, "retention");
+    for (let count = sweeps.integer(0, 2); count > 0; count -= 1) {
+      const at = START_AT + sweeps.integer(0, horizonMs);
+      events.at(at, "retention begins", () => void this.#stage.sweep());
+    }
     events.at(START_AT + horizonMs, "nothing goes wrong from here on", () => {});
   }
 

@@ -20,6 +20,7 @@ import { nothingLost } from "./nothing-lost.ts";
 import { notified } from "./notified.ts";
 import { oneResult } from "./one-result.ts";
 import { resume } from "./resume.ts";
+import { retention } from "./retention.ts";
 import { rightResult } from "./right-result.ts";
 import { statusContract } from "./status-contract.ts";
 import { stuckRuns } from "./stuck-runs.ts";
@@ -54,4 +55,5 @@ export const allCheckers: readonly Checker[] = [
   durableFirst,
   heldMessages,
   wholeAnswers,
+  retention,
 ];
