@@ -242,6 +242,34 @@ async function fillMessages(world: BusyWorld): Promise<void> {
     "Upstash-Failure-Callback": `${appUrl}/hook/failure`,
   });
   await world.publish("/held/flight");
+  await fillGates(world);
+  await world.ask("/v2/topics/group/endpoints", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ endpoints: [{ url: `${appUrl}/hook/a` }, { url: `${appUrl}/hook/b` }] }),
+  });
+  await world.ask("/v2/publish/group", { method: "POST", body: "to both" });
+  for (const [id, cron] of [
+    ["often", "* * * * *"],
+    ["resting", "0 0 1 1 *"],
+  ] as const) {
+    const headers = { "Upstash-Cron": cron, "Upstash-Schedule-Id": id };
+    await world.ask(`/v2/schedules/${appUrl}/hook/tick-${id}`, {
+      method: "POST",
+      headers,
+      body: id,
+    });
+  }
+  await world.ask("/v2/schedules/resting/pause", { method: "POST" });
+  await world.publish("/broken/again", { "Upstash-Retries": "0" });
+  await until("dead messages", async () => (await deadLettersOf(world, "/v2/dlq")).length >= 3);
+  const [first] = await deadLettersOf(world, "/v2/dlq");
+  await world.ask(`/v2/dlq/retry/${first}`, { method: "POST" });
+}
+
+/** Lines in front of queues and flow controls. */
+async function fillGates(world: BusyWorld): Promise<void> {
+  const { appUrl } = world;
   for (const name of names("queued", 4)) await world.enqueue("line", `/held/${name}`);
   for (const name of names("reported", 2)) {
     await world.enqueue("reports", `/hook/${name}`, {
@@ -265,28 +293,6 @@ async function fillMessages(world: BusyWorld): Promise<void> {
     "Upstash-Flow-Control-Value": `rate=2, period=${world.patience}s`,
   };
   for (const name of names("slow", 5)) await world.publish(`/hook/${name}`, rate);
-  await world.ask("/v2/topics/group/endpoints", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ endpoints: [{ url: `${appUrl}/hook/a` }, { url: `${appUrl}/hook/b` }] }),
-  });
-  await world.ask("/v2/publish/group", { method: "POST", body: "to both" });
-  for (const [id, cron] of [
-    ["often", "* * * * *"],
-    ["resting", "0 0 1 1 *"],
-  ] as const) {
-    const headers = { "Upstash-Cron": cron, "Upstash-Schedule-Id": id };
-    await world.ask(`/v2/schedules/${appUrl}/hook/tick-${id}`, {
-      method: "POST",
-      headers,
-      body: id,
-    });
-  }
-  await world.ask("/v2/schedules/resting/pause", { method: "POST" });
-  await world.publish("/broken/again", { "Upstash-Retries": "0" });
-  await until("dead messages", async () => (await deadLettersOf(world, "/v2/dlq")).length >= 3);
-  const [first] = await deadLettersOf(world, "/v2/dlq");
-  await world.ask(`/v2/dlq/retry/${first}`, { method: "POST" });
 }
 
 async function fillRuns(world: BusyWorld): Promise<void> {
