@@ -40,14 +40,18 @@ export async function deleteRuns(
   const { ended, letters } = await lockRuns(runs, ages, transaction);
   const [first, next] = ended;
   if (first === undefined) return { deleted: 0, rest: null };
-  const { changes, isWhole } = await collectRows(ended, transaction);
+  const { changes, isWhole, records } = await collectRows(ended, transaction);
   if (!isWhole && next !== undefined) {
     const { deleted, rest } = await deleteRuns([first], ages, transaction);
     return { deleted, rest: rest ?? next };
   }
   await transaction.write(changes);
-  // The run itself goes with its last part, so that it is found again.
-  if (!isWhole) return { deleted: 0, rest: first };
+  if (!isWhole) {
+    // The run itself goes with its last part, so that it is found again. Until then it counts what it still has.
+    const set = { stepCount: first.stepCount - records };
+    await transaction.write([{ type: "update", table: "runs", key: first.key, set }]);
+    return { deleted: 0, rest: first };
+  }
   await transaction.write([
     ...letters.map((row) => deletion("deadLetters", row)),
     ...ended.map((run) => deletion("runConfigs", run)),
@@ -92,6 +96,8 @@ interface Collected {
   readonly changes: readonly Change[];
   /** False when there are more rows than these. */
   readonly isWhole: boolean;
+  /** Records of runs among them. */
+  readonly records: number;
 }
 
 async function collectRows(runs: readonly RunRow[], transaction: Transaction): Promise<Collected> {
@@ -99,8 +105,10 @@ async function collectRows(runs: readonly RunRow[], transaction: Transaction): P
   // Several runs were chosen so that their records have room; of one that stands alone as many are taken as have.
   const limit = runs.length === 1 && first !== undefined ? recordsMax(first) : LIST_MAX;
   const query = { order: "ascending", limit } as const;
+  // From the end, so that the records of a run that goes in parts have no gap.
   const steps = await transaction.list("steps", {
     ...query,
+    order: "descending",
     where: [ofRuns<"steps">(runs)],
     without: ["body"],
   });
@@ -130,6 +138,7 @@ async function collectRows(runs: readonly RunRow[], transaction: Transaction): P
       ...events.map((row) => deletion("events", row)),
     ],
     isWhole,
+    records: own.records,
   };
 }
 
@@ -141,14 +150,16 @@ async function collectAttempts(
   const early = await listEarly(steps, transaction);
   const byMessage = Map.groupBy(early, ({ messageKey }) => messageKey);
   const changes: Change[] = [];
+  let records = 0;
   for (const step of steps) {
-    if (changes.length > LIST_MAX) return { changes, isWhole: false };
+    if (changes.length > LIST_MAX) return { changes, isWhole: false, records };
     const known = byMessage.get(step.key) ?? [];
     const later = known.length < EARLY ? [] : await listLater(step, transaction);
     const attempts = [...known, ...later];
     changes.push(...attempts.map((row) => deletion("attempts", row)), deletion("steps", step));
+    records += 1;
   }
-  return { changes, isWhole: true };
+  return { changes, isWhole: true, records };
 }
 
 /** Attempts of each record that are read together. */

@@ -263,6 +263,24 @@ test("a long run goes in parts, itself with the last one", async () => {
   expect(await hanging()).toEqual({});
 });
 
+test("a run that goes in parts has records without a gap, and counts them", async () => {
+  await put(...ended({ key: 1_000, steps: 1_200 }));
+  const engine = { execute: () => Promise.reject(new Error("no command is needed")) };
+  const room = { host: new ScriptedHost(), store, engine, tally: new Tally() };
+  const counts: number[] = [];
+  for (let next: number | null = 0; next !== null; ) {
+    next = await sweepRuns(room, AGES, next);
+    const [run] = await store.get("runs", [1_000]);
+    if (run === undefined) break;
+    const steps = await store.list("steps", { where: [], order: "ascending", limit: 2_000 });
+    expect(steps.map(({ position }) => position)).toEqual(Array.from(steps, (_, index) => index));
+    expect(steps).toHaveLength(run.stepCount);
+    counts.push(run.stepCount);
+  }
+  expect(counts.length).toBeGreaterThan(1);
+  expect(await hanging()).toEqual({});
+});
+
 test("a transaction takes runs by their rows and by their bytes", async () => {
   const small = Array.from({ length: 300 }, (_, index) => ended({ key: 100 + index * 10 }));
   const large = Array.from({ length: 4 }, (_, index) => {
