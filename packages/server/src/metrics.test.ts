@@ -6,6 +6,7 @@ import { devServerConfig, type ServerConfig } from "./config.ts";
 import { openHttpApp } from "./http-app.suite.ts";
 import { type RunningServer, type Surroundings, startServer } from "./main.ts";
 import { type ParsedFamily, parseOpenMetrics } from "./open-metrics.suite.ts";
+import { embeddedPostgres } from "./store/embedded-postgres.suite.ts";
 
 /** The metrics of a real server, read as strictly as the format is. */
 
@@ -190,4 +191,31 @@ test("a storage that hangs costs its own gauges, and no scrape waits for long", 
   expect(sumOf(families, "reprise_heap_bytes")).toBeGreaterThan(1e6);
   isHanging = false;
   await scrapeUntil(server, (now) => sumOf(now, "reprise_storage_up") === 1);
+});
+
+test("nodes on one PostgreSQL see each other, their clock, and the same rows", {
+  timeout: 60_000,
+}, async () => {
+  const postgres = await embeddedPostgres();
+  const databaseUrl = await postgres.createDatabase();
+  onTestFinished(() => postgres.dropDatabase(databaseUrl));
+  const first = await start({ databaseUrl });
+  const second = await start({ databaseUrl });
+  await publish(first, "http://127.0.0.1:1/later", { "upstash-delay": "1d" });
+  for (const server of [first, second]) {
+    const families = await scrapeUntil(server, (now) => {
+      return sumOf(now, "reprise_messages", { state: "scheduled" }) === 1;
+    });
+    expect(sumOf(families, "reprise_info", { store: "postgres" })).toBe(1);
+    expect(sumOf(families, "reprise_nodes")).toBe(2);
+    expect(Math.abs(sumOf(families, "reprise_clock_offset_seconds") ?? 99)).toBeLessThan(5);
+    expect(sumOf(families, "reprise_oldest_due_age_seconds")).toBe(0);
+  }
+  const ready = await ask(second, "/readyz", READER);
+  expect(await ready.json()).toMatchObject({
+    status: "ok",
+    details: { storage: { fault: null, clockOffsetMs: expect.any(Number) } },
+  });
+  await first.close();
+  await scrapeUntil(second, (now) => sumOf(now, "reprise_nodes") === 1);
 });

@@ -51,8 +51,7 @@ export class CensusTaker {
 
   /** Null as long as the first one is not finished. */
   async read(): Promise<Census | null> {
-    const { now } = this.#host;
-    if (this.#taking === null && now() >= this.#restsUntil) {
+    if (this.#taking === null && this.#host.now() >= this.#restsUntil) {
       this.#taking = this.#take().finally(() => {
         this.#taking = null;
       });
