@@ -1,6 +1,7 @@
 import { messageId } from "@reprise/protocol";
 import type { EndDelivery } from "../core/commands.ts";
 import type { Change } from "../core/rows.ts";
+import { parseTraceparent } from "../core/trace.ts";
 import type { Delivery } from "../engine/dispatcher.ts";
 
 /** Writes a line of the log for every change of a state, at the level `debug`: ids and states, and nothing that somebody has sent. */
@@ -16,13 +17,7 @@ export type WriteDebug = (event: string, fields: Readonly<Record<string, unknown
 const RUNS_MAX = 10_000;
 
 export function createChangeLog(write: WriteDebug): ChangeLog {
-  const runIds = new Map<number, string>();
-  const remember = (key: number, id: string) => {
-    if (runIds.size >= RUNS_MAX) runIds.clear();
-    runIds.set(key, id);
-  };
-  const ofRun = (runKey: number | null) =>
-    runKey === null ? {} : { runKey, workflowRunId: runIds.get(runKey) };
+  const { remember, ofRun } = createRunNames();
   const line = (change: Change): void => {
     switch (change.table) {
       case "runs":
@@ -69,8 +64,10 @@ export function createChangeLog(write: WriteDebug): ChangeLog {
     committed: (batches) => {
       for (const changes of batches) for (const change of changes) line(change);
     },
-    attemptEnded: ({ startedAt, endedAt }, delivery, outcome) => {
+    attemptEnded: ({ startedAt, endedAt, requestHeaders }, delivery, outcome) => {
       const { message } = delivery;
+      // What is no trace context does not come out of the parser: users forward headers of any name.
+      const { traceId } = parseTraceparent(requestHeaders.traceparent ?? "") ?? {};
       if (delivery.kind === "run") remember(delivery.run.key, delivery.run.id);
       write("attempt_ended", {
         messageId: messageId(message.key),
@@ -78,8 +75,21 @@ export function createChangeLog(write: WriteDebug): ChangeLog {
         attempt: message.retried,
         outcome,
         tookMs: endedAt - startedAt,
+        traceId,
         ...ofRun(message.runKey),
       });
     },
+  };
+}
+
+function createRunNames() {
+  const runIds = new Map<number, string>();
+  return {
+    remember: (key: number, id: string) => {
+      if (runIds.size >= RUNS_MAX) runIds.clear();
+      runIds.set(key, id);
+    },
+    ofRun: (runKey: number | null) =>
+      runKey === null ? {} : { runKey, workflowRunId: runIds.get(runKey) },
   };
 }

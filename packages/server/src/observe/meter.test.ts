@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Delivery } from "../engine/dispatcher.ts";
 import { ScriptedHost } from "../engine/scripted-host.suite.ts";
 import { insert, messageRow, runRow } from "../store/rows.suite.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
@@ -150,4 +151,33 @@ test("a census counts what there is, however far apart it lies, and rests behind
   expect(await taker.read()).toMatchObject({ messages: { scheduled: 2 } });
   await host.advance(1);
   expect(await taker.read()).toMatchObject({ messages: { scheduled: 1 } });
+});
+
+test("the line of an attempt names its message, its run and its trace, and no header", async () => {
+  const { meter, lines } = await open();
+  const attempt = (traceparent: string) =>
+    meter.engine.attemptEnded(
+      {
+        type: "endDelivery",
+        messageKey: 2,
+        leaseToken: 1,
+        startedAt: 1_000,
+        endedAt: 1_250,
+        requestHeaders: { traceparent, "x-secret": "canary-header" },
+        outcome: { type: "error", cause: "refused", message: "canary-message" },
+      },
+      // Of a delivery, its kind, its message and its run are looked at.
+      {
+        kind: "run",
+        message: messageRow(2, { runKey: 1, retried: 3 }),
+        run: runRow(1),
+      } as Delivery,
+    );
+  attempt(`00-${"ab".repeat(16)}-${"cd".repeat(8)}-01`);
+  attempt("canary-traceparent");
+  expect(lines.join()).not.toContain("canary");
+  expect(lines[0]).toContain(`"workflowRunId":"${runRow(1).id}"`);
+  expect(lines[0]).toMatch(/"attempt":3,"outcome":"refused","tookMs":250,"traceId":"(?:ab){16}"/);
+  expect(lines[1]).not.toContain("traceId");
+  expect(countOf(meter, "retries")).toEqual({ [messageRow(2).kind]: 2 });
 });
