@@ -19,7 +19,10 @@ export interface Loading {
   readonly isShared: boolean;
 }
 
-/** Reads what is wanted and not known yet. */
+/**
+ * Reads what is wanted and not known yet. Reads that need nothing of each other are asked together: a database across the network answers
+ * them in their order, each as if the one before were done, and in one round trip.
+ */
 export async function fetchWants(wants: Wants, loading: Loading): Promise<void> {
   await fetchByName(wants, loading);
   await fetchByKey(wants, loading);
@@ -46,10 +49,11 @@ const KEYED_TABLES = [
 
 async function fetchByKey(wants: Wants, loading: Loading): Promise<void> {
   const { work, transaction, configs, isShared } = loading;
-  for (const table of KEYED_TABLES) {
+  const tables = KEYED_TABLES.map(async (table) => {
     const keys = Array.from(wants[table]).filter((key) => work.peek(table, key) === null);
     if (keys.length > 0) work.addLoaded(table, keys, await transaction.get(table, keys));
-  }
+  });
+  await Promise.all(tables);
   // Another node may have ended the first contact since.
   const isKnown = (key: number) =>
     configs.has(key) && !(isShared && configs.get(key)?.hop === "pending");
@@ -58,15 +62,16 @@ async function fetchByKey(wants: Wants, loading: Loading): Promise<void> {
 }
 
 async function fetchByName(wants: Wants, { work, transaction }: Loading): Promise<void> {
-  for (const table of NAMED_TABLES) {
+  const tables = NAMED_TABLES.map(async (table) => {
     const names = wants.names.get(table) ?? [];
     const unknown = Array.from(names).filter((name) => !work.isNameKnown(table, name));
-    if (unknown.length === 0) continue;
+    if (unknown.length === 0) return;
     const values = unknown.map((name) => [name]);
     // Each table has the lookup that stands under its name; the compiler cannot follow the union back.
     const lookup = NAME_LOOKUPS[table] as LookupName<typeof table>;
     work.addNamed(table, unknown, await transaction.find(table, lookup, values));
-  }
+  });
+  await Promise.all(tables);
 }
 
 /** Behind the lock on their queue. */
@@ -135,16 +140,15 @@ async function findGroups(
   // As above.
   if (without === undefined) return transaction.find(table, lookup as never, values);
   const columns: readonly string[] = lookups[table][lookup as never]; // As above.
-  const found: Tables[TableName][] = [];
-  for (const value of values) {
+  const lists = values.map((value) => {
     const where = columns.map((name, index) => {
       const column = name as never; // As above.
       return { type: "in", column, values: [value[index] ?? null] } as const;
     });
     const query = { where, order: "ascending", limit: ROWS_MAX, without } as const;
-    found.push(...(await transaction.list(table, query)));
-  }
-  return found;
+    return transaction.list(table, query);
+  });
+  return (await Promise.all(lists)).flat();
 }
 
 /** Of each source as many as there are steps that may take one. */
@@ -162,7 +166,7 @@ async function fetchEventBodies(wants: Wants, { work, transaction }: Loading): P
 
 /** Attempts of a message are neighbours, numbered without gaps. */
 async function fetchAttemptCounts(wants: Wants, { work, transaction }: Loading): Promise<void> {
-  for (const messageKey of wants.attemptsOf) {
+  const counts = Array.from(wants.attemptsOf, async (messageKey) => {
     const from = messageKey * ATTEMPTS_PER_MESSAGE_MAX;
     const [last] = await transaction.list("attempts", {
       where: [{ type: "range", column: "key", from, to: from + ATTEMPTS_PER_MESSAGE_MAX - 1 }],
@@ -171,7 +175,8 @@ async function fetchAttemptCounts(wants: Wants, { work, transaction }: Loading):
       without: ["responseBody"],
     });
     work.addAttemptCount(messageKey, last === undefined ? 0 : last.number + 1);
-  }
+  });
+  await Promise.all(counts);
 }
 
 /** Messages of a queue that one transaction deals with. */

@@ -25,6 +25,8 @@ import { lockedTables, lookups, uniqueColumns } from "./tables.ts";
 
 const ROWS = 3_000;
 
+const outside = { isLocking: false, isInTransaction: false };
+
 let client: Client;
 let version = 0;
 
@@ -167,7 +169,7 @@ test.each([
     // The column is one of the table's; the compiler cannot follow the pairs.
     const where = [{ type: "in", column: column as never, values: [value] }] as const;
     for (const order of ["ascending", "descending"] as const) {
-      const [plan] = await plansOf(listStatement(table, { where, order, limit: 10 }, false));
+      const [plan] = await plansOf(listStatement(table, { where, order, limit: 10 }, outside));
       expect(plan).not.toMatch(/Seq Scan/);
       if (column !== "nodeKey") expect(plan).not.toMatch(/Sort/);
     }
@@ -176,7 +178,11 @@ test.each([
 
 test("a page in one of several states is read in key order, without a sort", async () => {
   const where = [{ type: "in", column: "state", values: ["open", "retried"] }] as const;
-  const statement = listStatement("deadMessages", { where, order: "descending", limit: 10 }, false);
+  const statement = listStatement(
+    "deadMessages",
+    { where, order: "descending", limit: 10 },
+    outside,
+  );
   const [plan] = await plansOf(statement);
   expect(plan).toMatch(/Index Scan Backward using "deadMessages_pkey"/);
   expect(plan).not.toMatch(/Sort/);

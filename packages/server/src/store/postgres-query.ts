@@ -32,7 +32,10 @@ export function countStatement<T extends TableName>(
 export function listStatement<T extends TableName>(
   table: T,
   query: Query<T>,
-  isLocking: boolean,
+  {
+    isLocking,
+    isInTransaction,
+  }: { readonly isLocking: boolean; readonly isInTransaction: boolean },
 ): Statement {
   const { limit } = query;
   assert(Number.isSafeInteger(limit) && limit >= 0, "a limit is a whole number from 0");
@@ -50,7 +53,8 @@ export function listStatement<T extends TableName>(
   return {
     text: `SELECT ${columns} FROM "${table}"${whereText(terms)} ${order}${lock}`,
     values,
-    isPrepared: false,
+    // Those of transactions are few and come again and again; those of callers come in too many shapes to be kept.
+    isPrepared: isInTransaction,
   };
 }
 

@@ -70,7 +70,9 @@ export function createReader({ ask, isLocking, onRowsRead }: ReaderOptions): Rea
       return found;
     },
     list: async <T extends TableName>(table: T, query: Query<T>) =>
-      rows(table, [listStatement(table, query, locks(table))]),
+      rows(table, [
+        listStatement(table, query, { isLocking: locks(table), isInTransaction: isLocking }),
+      ]),
     count: async <T extends TableName>(table: T, where: readonly Condition<T>[]) =>
       toNumber(onlyValue(await ask(countStatement(table, where)))),
     nextDueAt: async (holder) => {

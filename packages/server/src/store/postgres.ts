@@ -7,6 +7,7 @@ import {
   kindOf,
   toStoreError,
 } from "./postgres-errors.ts";
+import { GatheredGets } from "./postgres-gathered.ts";
 import { PostgresHints } from "./postgres-hints.ts";
 import { closed, Line } from "./postgres-line.ts";
 import { migratePostgres } from "./postgres-migrations/migrate.ts";
@@ -75,6 +76,7 @@ class PostgresStore implements Store {
   readonly #writer: Line;
   readonly #readers: readonly ReadLine[];
   readonly #reader: Reader;
+  readonly #gets: GatheredGets;
   /** Settles when everything that was asked of the writer so far is over. */
   #tail: Promise<unknown> = Promise.resolve();
   /** Reads that are under way. */
@@ -98,6 +100,7 @@ class PostgresStore implements Store {
         this.#counters.rowsRead += count;
       },
     });
+    this.#gets = new GatheredGets(this.#reader);
   }
 
   get counters(): StoreCounters {
@@ -113,7 +116,7 @@ class PostgresStore implements Store {
   }
 
   get<T extends TableName>(table: T, keys: readonly number[]): Promise<readonly Tables[T][]> {
-    return this.#read((reader) => reader.get(table, keys));
+    return this.#read(() => this.#gets.get(table, keys));
   }
 
   find<T extends TableName>(
@@ -175,7 +178,7 @@ class PostgresStore implements Store {
         if (transaction.isFateUnknown || (failure !== null && isSessionOver(reason))) {
           this.#writer.drop(session);
         }
-        if (failure === null || transaction.isFateUnknown) throw reason;
+        if (failure === null || transaction.isFateUnknown) throw error;
         if (!isWorthAnother(reason, attempt)) throw toStoreError(reason, "be written");
         await this.#options.pauses.pause(racePauseMs(reason, attempt));
       }
