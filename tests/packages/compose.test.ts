@@ -39,7 +39,7 @@ test("the balancer asks the nodes of the compose file whether they are ready", (
   const [, name = "", port] = /server-template \w+ \d+ (\w+):(\d+) /.exec(balancer) ?? [];
   expect(Object.keys(services)).toContain(name);
   expect(port).toBe("8080");
-  const path = /option httpchk GET (\S+)/.exec(balancer)?.[1];
+  const path = /http-check send meth GET uri (\S+) ver HTTP\/1\.1 hdr Host /.exec(balancer)?.[1];
   expect(PROBE_PATHS).toContain(path);
   // It has to notice before the node stops taking requests.
   const [, seconds, times] = /check inter (\d+)s fall (\d+)/.exec(balancer) ?? [];
