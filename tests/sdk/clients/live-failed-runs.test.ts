@@ -51,6 +51,26 @@ test("entries are listed, filtered and shown with their attempts", async () => {
   });
 });
 
+test("entries are held and released, one, several, or those that a filter chooses", async () => {
+  const { dlq } = runClient(world);
+  const ids = await failMany(["a", "a", "b"]);
+  const [dlqId = ""] = ids;
+  const expiries = () => Promise.all(ids.map(async (id) => (await dlq.get(id)).expiresAt));
+  const before = await expiries();
+  expect(before).toEqual(ids.map(() => expect.any(Number)));
+  expect(await dlq.hold(dlqId)).toEqual({ held: 1 });
+  expect(await expiries()).toEqual([null, ...before.slice(1)]);
+  expect(await dlq.hold([...ids, "1-1"])).toEqual({ held: 3 });
+  expect(await dlq.hold([])).toEqual({ held: 0 });
+  const page = await dlq.release({ filter: { label: "a" }, count: 1 });
+  expect(page).toEqual({ released: 1, cursor: expect.any(String) });
+  const rest = await dlq.release({ filter: { label: "a" }, count: 1, cursor: page.cursor });
+  expect(rest).toEqual({ released: 1 });
+  expect(await expiries()).toEqual([...before.slice(0, 2), null]);
+  expect(await dlq.release({ all: true })).toEqual({ released: 3 });
+  expect(await expiries()).toEqual(before);
+});
+
 test("a resume goes on from the failed step, with other settings", async () => {
   const client = runClient(world);
   const [dlqId = ""] = await failMany(["a"]);

@@ -43,6 +43,25 @@ test("dead messages are read, retried with other settings, and deleted", async (
   expect(await client.dlq.deleteMany({ dlqIds: [first] })).toMatchObject({ deleted: 0 });
 });
 
+test("dead messages are held and released", async () => {
+  const client = messageClient(world);
+  const url = world.app.on("/held", () => new Response("no", { status: 500 }));
+  const dead: string[] = [];
+  for (const label of ["a", "b"]) {
+    const { messageId } = await client.publish({ url, body: label, label, retries: 0 });
+    dead.push((await deadMessageOf(world, messageId)).dlqId);
+  }
+  const expiries = () => Promise.all(dead.map(async (id) => (await client.dlq.get(id)).expiresAt));
+  const before = await expiries();
+  expect(before).toEqual([expect.any(Number), expect.any(Number)]);
+  expect(await client.dlq.hold(dead)).toEqual({ held: 2 });
+  expect(await expiries()).toEqual([null, null]);
+  expect(await client.dlq.release({ filter: { label: "a" } })).toEqual({ released: 1 });
+  expect(await client.dlq.release("1-1")).toEqual({ released: 0 });
+  expect(await expiries()).toEqual([before[0], null]);
+  expect(await client.dlq.release([])).toEqual({ released: 0 });
+});
+
 test("schedules are made, changed, paused and deleted", async () => {
   const client = messageClient(world);
   const { scheduleId } = await client.schedules.create({
