@@ -40,6 +40,8 @@ export type Standing =
 
 /** A poll takes no more than this part of the time, however many gates there are. */
 const REST = 20;
+/** A poll that stood still, with its process or its database, has not cost more than this: the next one must come soon. */
+const POLL_MS_COUNTED_MAX = 100;
 
 /**
  * One node among several that share a database. Truth is polled; hints make it quick. See docs/decisions/0012-postgres-and-nodes.md.
@@ -118,9 +120,9 @@ export class Cluster {
       host.log("warn", "poll_failed", { cause: String(error) });
     }
     if (this.#isStopped || this.#timer !== null) return;
-    const now = host.now();
-    const restMs = Math.max(pollMs, REST * (now - startedAt));
-    this.#timer = host.setTimer(now + restMs, () => this.#pollNow());
+    const tookMs = Math.min(host.now() - startedAt, POLL_MS_COUNTED_MAX);
+    const restMs = Math.max(pollMs, REST * tookMs);
+    this.#timer = lease.setTimer(restMs, () => this.#pollNow());
   }
 
   async #look(): Promise<void> {
