@@ -138,6 +138,22 @@ test("S15: an entry stays until it is deleted, and then it is gone", async () =>
   expect((await world.log(runId))?.workflowState).toBe("RUN_FAILED");
 });
 
+test("S15: an entry says when its time is over, and that it has none while somebody holds it", async () => {
+  const runId = await world.trigger({ url: serveFailing("/order"), ...retries });
+  const { dlqId, createdAt } = await world.deadLetterIn(runId, null);
+  const path = "/v2/workflows/dlq";
+  const expiresAt = createdAt + 90 * 86_400_000;
+  const shown = async () => (await world.call("GET", `${path}/${dlqId}`)).json;
+  expect(await shown()).toMatchObject({ expiresAt });
+  const held = await world.call("POST", `${path}/hold/${dlqId}`);
+  expect([held.status, held.json]).toEqual([200, { held: 1 }]);
+  await world.restartServer();
+  expect(await shown()).toMatchObject({ expiresAt: null });
+  const released = await world.call("POST", `${path}/release/${dlqId}`);
+  expect([released.status, released.json]).toEqual([200, { released: 1 }]);
+  expect(await shown()).toMatchObject({ expiresAt });
+});
+
 test("S12: a branch that fails ends the whole run with one entry and one failure call", async () => {
   let told = 0;
   const url = world.serve(
