@@ -56,7 +56,7 @@ async function runDev(options: DevOptions, terminal: Terminal): Promise<void> {
     }),
   );
   await serve(config, terminal, (server) => {
-    note(terminal, `Data is kept in ${resolve(config.dataDir)}. Settings for your app:`);
+    note(terminal, `Data is kept in ${placeOf(config)}. Settings for your app:`);
     printSettings(server, terminal, true);
     printLine(terminal, `Reprise (development) is running at ${server.url}`);
   });
@@ -65,7 +65,7 @@ async function runDev(options: DevOptions, terminal: Terminal): Promise<void> {
 async function runStart(terminal: Terminal): Promise<void> {
   const config = refuseAsUsage(() => parseServerConfig(terminal.env));
   await serve(config, terminal, (server) => {
-    note(terminal, `Data is kept in ${resolve(config.dataDir)}.`);
+    note(terminal, `Data is kept in ${placeOf(config)}.`);
     switch (server.tokenSource) {
       case "given":
         note(terminal, "The token is the one in REPRISE_TOKEN.");
@@ -82,6 +82,13 @@ async function runStart(terminal: Terminal): Promise<void> {
     }
     printLine(terminal, `Reprise is running at ${server.url}`);
   });
+}
+
+/** Where everything is kept, without the password. */
+function placeOf({ databaseUrl, dataDir }: ServerConfig): string {
+  if (databaseUrl === null) return resolve(dataDir);
+  const { host, pathname } = new URL(databaseUrl);
+  return `postgres://${host}${pathname}`;
 }
 
 function noteKeys(server: RunningServer, terminal: Terminal): void {
