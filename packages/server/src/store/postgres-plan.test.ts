@@ -1,4 +1,4 @@
-import { Client } from "pg";
+import { Client, type QueryArrayConfig } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { TableName } from "../core/rows.ts";
 import { columnTypes } from "./columns.ts";
@@ -68,11 +68,10 @@ async function plansOf({ text, values, isPrepared }: Statement): Promise<readonl
 }
 
 async function planOf(text: string, values: readonly unknown[]): Promise<string> {
-  const query = { text, values: [...values], rowMode: "array" } as const;
   // Statements without values that name some are sent as plain text: that is what GENERIC_PLAN is for.
-  const { rows } = await client.query<string[]>(
-    values.length === 0 ? { text, rowMode: "array" } : query,
-  );
+  const query: QueryArrayConfig = { text, rowMode: "array" };
+  if (values.length > 0) query.values = [...values];
+  const { rows } = await client.query<string[]>(query);
   return rows.map(([line]) => line).join("\n");
 }
 
