@@ -3,6 +3,7 @@ import { RepriseError } from "@reprise/protocol";
 import type { ServerConfig } from "./config.ts";
 import { createSystemHost } from "./host/system-host.ts";
 import { openStore } from "./open-storage.ts";
+import { refuseHalfMoved } from "./operate/move-mark.ts";
 import { removeRemains } from "./store/encrypted-remains.ts";
 import { type RotationReport, rotateEncryption } from "./store/encrypted-rotation.ts";
 
@@ -36,9 +37,12 @@ export async function rotateDatabase(
   try {
     const store = await openStore(config, { host });
     const randomBytes = (count: number) => host.randomBytes(count);
-    report = await rotateEncryption(store, { ...options, settings, randomBytes }).finally(() =>
-      store.close(),
-    );
+    try {
+      await refuseHalfMoved(store);
+      report = await rotateEncryption(store, { ...options, settings, randomBytes });
+    } finally {
+      await store.close();
+    }
   } finally {
     await host.close();
   }
