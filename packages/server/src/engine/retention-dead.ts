@@ -1,6 +1,6 @@
 import type { Command } from "../core/commands.ts";
 import type { BytesColumn } from "../store/store.ts";
-import { PAGE_ROWS, type RetentionRoom } from "./retention-room.ts";
+import { keyBehind, PAGE_ROWS, type RetentionRoom } from "./retention-room.ts";
 
 /** Entries that one transaction expires. A run may leave much open, all of which is dropped with its entry. */
 const EXPIRED_MAX = 25;
@@ -18,7 +18,7 @@ const BODIES: { readonly [T in DeadTable]: readonly BytesColumn<T>[] } = {
  * Returns the key to go on behind, or null at the end.
  */
 export async function expireDead(
-  { store, engine, tally }: RetentionRoom,
+  { host, store, engine, tally }: RetentionRoom,
   { table, failedBefore }: { readonly table: DeadTable; readonly failedBefore: number },
   afterKey: number,
 ): Promise<number | null> {
@@ -30,8 +30,7 @@ export async function expireDead(
     // The bodies of this very table.
     without: BODIES[table] as readonly BytesColumn<typeof table>[],
   });
-  const old = page.filter(({ createdAt }) => createdAt <= failedBefore);
-  const due = old.filter(({ isHeld }) => isHeld === 0);
+  const due = page.filter(({ createdAt, isHeld }) => createdAt <= failedBefore && isHeld === 0);
   const some = due.slice(0, EXPIRED_MAX);
   const last = some.at(-1);
   if (last !== undefined) {
@@ -39,9 +38,7 @@ export async function expireDead(
     tally.add(table === "deadLetters" ? "expiredDeadLetters" : "expiredDeadMessages", some.length);
     if (some.length < due.length) return last.key;
   }
-  // Keys rise with time, so behind the first young entry are none to expire.
-  if (page.length < PAGE_ROWS || old.length < page.length) return null;
-  return page.at(-1)?.key ?? null;
+  return keyBehind(page, { before: failedBefore, now: host.now() });
 }
 
 function toCommand(table: DeadTable, key: number, failedBefore: number): Command {

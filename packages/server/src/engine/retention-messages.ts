@@ -1,6 +1,6 @@
 import type { Change, EnvelopeRow, LogRow } from "../core/rows.ts";
 import type { Query, Reader, Transaction } from "../store/store.ts";
-import { deletion, PAGE_ROWS, type RetentionRoom, ROWS_MAX } from "./retention-room.ts";
+import { deletion, keyBehind, PAGE_ROWS, type RetentionRoom, ROWS_MAX } from "./retention-room.ts";
 
 /** Messages that one transaction takes. */
 const MESSAGES_MAX = 100;
@@ -13,29 +13,24 @@ const LOGS_MAX = 1_000;
  * Returns the key to go on behind, or null at the end.
  */
 export async function sweepMessages(
-  { store, tally }: RetentionRoom,
+  { host, store, tally }: RetentionRoom,
   endedBefore: number,
   afterKey: number,
 ): Promise<number | null> {
   const page = await listEnvelopes({ where: [], afterKey }, store);
+  const behind = keyBehind(page, { before: endedBefore, now: host.now() });
   const old = page.filter(({ createdAt }) => createdAt <= endedBefore);
   const kept = await findKept(old, store);
   const some = old.filter(({ key }) => !kept.has(key)).slice(0, MESSAGES_MAX);
   const last = some.at(-1);
-  if (last === undefined) return nextBehind(page, old);
+  if (last === undefined) return behind;
   const { deleted, rest } = await store.transaction((transaction) =>
     deleteMessages(some, endedBefore, transaction),
   );
   tally.add("messages", deleted);
   // What the transaction had no room for is found again.
   if (rest !== null) return rest.key - 1;
-  return some.length === MESSAGES_MAX ? last.key : nextBehind(page, old);
-}
-
-/** Keys rise with time, so behind the first young message are none to delete. */
-function nextBehind(page: readonly EnvelopeRow[], old: readonly EnvelopeRow[]): number | null {
-  if (page.length < PAGE_ROWS || old.length < page.length) return null;
-  return page.at(-1)?.key ?? null;
+  return some.length === MESSAGES_MAX ? last.key : behind;
 }
 
 function listEnvelopes(

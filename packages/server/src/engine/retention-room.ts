@@ -59,6 +59,20 @@ export const ROWS_MAX = 500;
 /** Rows that one step looks at. */
 export const PAGE_ROWS = 200;
 
+/** Rows that a clock has made which was ahead: their keys say nothing about those behind them. */
+const AHEAD_MS = 3_600_000;
+
+/**
+ * The key to go on behind, or null at the end. Keys rise with time, so behind the first row that is younger than `before` none is older.
+ */
+export function keyBehind(
+  page: readonly { readonly key: number; readonly createdAt: number }[],
+  { before, now }: { readonly before: number; readonly now: number },
+): number | null {
+  const isEnd = page.some(({ createdAt }) => createdAt > before && createdAt <= now + AHEAD_MS);
+  return isEnd || page.length < PAGE_ROWS ? null : (page.at(-1)?.key ?? null);
+}
+
 export function deletion(table: TableName, { key }: { readonly key: number }): Change {
   return { type: "delete", table, key };
 }

@@ -313,6 +313,16 @@ test("the end of the table is found behind any number of runs that stay", async 
   expect((await keysOf("runs")).slice(-2)).toEqual([450, 2_000]);
 });
 
+test("rows that a clock has made which was ahead hide nothing", async () => {
+  const ahead = new ScriptedHost().now() + 365 * 86_400_000;
+  const future = Array.from({ length: 300 }, (_, index) => {
+    return row("runs", { key: 1 + index, id: `${index}`, createdAt: ahead, completedAt: ahead });
+  });
+  await put(...future, ...ended({ key: 1_000 }));
+  await sweep();
+  expect((await keysOf("runs")).at(-1)).toBe(300);
+});
+
 test("two sweepers at once delete every run once", async () => {
   const runs = Array.from({ length: 200 }, (_, index) => ended({ key: 100 + index * 10 }));
   await put(...runs.flat());

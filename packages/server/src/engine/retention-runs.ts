@@ -1,6 +1,6 @@
 import type { RunRow } from "../core/rows.ts";
 import type { Reader } from "../store/store.ts";
-import { PAGE_ROWS, type RetentionRoom, ROWS_MAX } from "./retention-room.ts";
+import { keyBehind, PAGE_ROWS, type RetentionRoom, ROWS_MAX } from "./retention-room.ts";
 import {
   BYTES_MAX,
   deleteRuns,
@@ -21,7 +21,7 @@ const ROWS_BESIDE = 4;
  * Returns the key to go on behind, or null at the end.
  */
 export async function sweepRuns(
-  { store, tally }: RetentionRoom,
+  { host, store, tally }: RetentionRoom,
   ages: RunAges,
   afterKey: number,
 ): Promise<number | null> {
@@ -32,25 +32,19 @@ export async function sweepRuns(
     limit: PAGE_ROWS,
     without: ["response"],
   });
-  const old = page.filter(({ createdAt }) => createdAt <= ages.endedBefore);
-  const ended = old.filter((run) => isOver(run, ages));
+  const behind = keyBehind(page, { before: ages.endedBefore, now: host.now() });
+  const ended = page.filter((run) => isOver(run, ages));
   const free = await withoutKept(ended, ages, store);
   const some = fitting(free);
   const last = some.at(-1);
-  if (last === undefined) return nextBehind(page, old);
+  if (last === undefined) return behind;
   const { deleted, rest } = await store.transaction((transaction) =>
     deleteRuns(some, ages, transaction),
   );
   tally.add("runs", deleted);
   // What the transaction had no room for is found again.
   if (rest !== null) return rest.key - 1;
-  return some.length < free.length ? last.key : nextBehind(page, old);
-}
-
-/** Keys rise with time, so behind the first young run are none to delete. */
-function nextBehind(page: readonly RunRow[], old: readonly RunRow[]): number | null {
-  if (page.length < PAGE_ROWS || old.length < page.length) return null;
-  return page.at(-1)?.key ?? null;
+  return some.length < free.length ? last.key : behind;
 }
 
 /** The first of the runs, as many as one transaction should take, but at least one. */
