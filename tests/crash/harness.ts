@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { auditDatabase } from "@reprise/server";
 import type { Check, Load, LoadRoom, Part } from "./load.ts";
 import { MessageLoad } from "./messages/message-load.ts";
 import type { Mutant } from "./mutants.ts";
@@ -26,6 +27,8 @@ const DRAIN_PAUSE_MS = 100;
 /** A run of the harness in which less was in flight has proven nothing. */
 const BUSY_KILLS_SHARE = 0.6;
 const PROGRESS_CYCLES = 10;
+/** Kills behind one of which the database is looked at as it was left. */
+const AUDIT_CYCLES = 5;
 
 export interface CrashPlan {
   readonly part: Part;
@@ -91,6 +94,7 @@ class Harness {
       await this.#link.down();
     }
     for (const check of this.#load.audit()) this.#count(check);
+    this.#count(await this.#auditDatabase("at the end"));
     this.#count(this.#checkValidity());
     return { passed: this.#passed, failed: this.#failed, faults: this.#faults };
   }
@@ -111,6 +115,9 @@ class Harness {
     await this.#link.down();
     await this.#load.endLife();
     this.#count({ name: `cycle ${cycle}`, faults: faults.slice(faultsBefore) });
+    if (this.#plan.mutant === null && cycle % AUDIT_CYCLES === 0) {
+      this.#count(await this.#auditDatabase(`behind kill ${cycle}`));
+    }
     if (cycle % PROGRESS_CYCLES === 0) this.#report(cycle);
   }
 
@@ -160,6 +167,15 @@ class Harness {
     await server.stop();
     await this.#link.down();
     console.log(`drained in ${Date.now() - startedAt} ms`);
+  }
+
+  /** Whatever is killed: what is committed breaks no promise, as operators would look at it. */
+  async #auditDatabase(when: string): Promise<Check> {
+    const { findings } = await auditDatabase({ dataDir: this.#dataDir }, { isDeep: true });
+    const faults = findings.map(({ name, count, examples }) => {
+      return `${name} (${count}): ${examples.slice(0, 3).join(", ")}`;
+    });
+    return { name: `the database keeps its promises ${when}`, faults };
   }
 
   #checkValidity(): Check {
