@@ -52,6 +52,7 @@ function blocksOf(language: string): readonly string[] {
 /** Types a block, line by line; the first line that fails ends it. */
 async function type(block: string): Promise<string> {
   const env = {
+    ...process.env,
     PATH: `${join(directory, "bin")}:${process.env.PATH}`,
     DATA: dataDir,
     BACKUPS: join(directory, "backups"),
