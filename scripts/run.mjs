@@ -18,6 +18,7 @@ const entries = {
   cron: "tests/dist/cron/main.js",
   fuzz: "tests/dist/fuzz/main.js",
   platforms: "tests/platforms/main.ts",
+  postgres: "tests/dist/postgres/main.js",
 };
 
 async function run([command, ...args]) {

