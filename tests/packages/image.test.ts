@@ -169,7 +169,7 @@ test("the server of the image delivers, is healthy, drains at SIGTERM and goes o
   for (const path of PROBE_PATHS) expect((await fetch(first.url + path)).status).toBe(200);
 
   first.kill("SIGTERM");
-  expect(await first.ended).toMatchObject({ code: 0, output: expect.stringContaining("Stopped.") });
+  expect(await first.ended).toMatchObject({ code: 0, output: expect.stringContaining("Stopped") });
   const second = await start(environment);
   expect(await destination.next()).toBe("two");
   second.kill("SIGTERM");

@@ -16,6 +16,8 @@ export interface RunbookWorld {
   /** Puts lines into the file of settings; the server reads it when it starts. */
   set(lines: Readonly<Record<string, string>>): void;
   start(): Promise<void>;
+  /** What the server has printed since its last start. */
+  said(): string;
   /** Calls the API; the server is there. */
   call(path: string, init?: RequestInit): Promise<Answer>;
   /** Runs what stands in a block, as one script that ends at the first command that fails. */
@@ -89,6 +91,7 @@ export async function openRunbookWorld({ home }: Image): Promise<RunbookWorld> {
     app,
     set,
     start: () => units[""].start(),
+    said: () => units[""].said(),
     call: async (path, init = {}) => {
       const headers = { ...init.headers, authorization: `Bearer ${token}` };
       const response = await fetch(url + path, { ...init, headers });
@@ -157,20 +160,23 @@ function writeShims(directory: string, command: string): void {
 
 interface Unit {
   start(): Promise<void>;
+  said(): string;
   stop(signal: NodeJS.Signals): Promise<void>;
 }
 
 /** The server as a real process, which is started with what the settings say at that moment. */
 function createUnit(command: string, read: () => Readonly<Record<string, string>>): Unit {
   let child: ChildProcess | null = null;
+  let output = "";
   return {
+    said: () => output,
     start: async () => {
       const started = spawn(process.execPath, [command, "start"], {
         env: { NODE_ENV: "production", PATH: process.env.PATH, ...read() },
         stdio: ["ignore", "pipe", "pipe"],
       });
       child = started;
-      let output = "";
+      output = "";
       await new Promise<void>((resolve, reject) => {
         const hear = (chunk: Buffer): void => {
           output += chunk.toString("utf8");

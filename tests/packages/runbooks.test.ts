@@ -129,6 +129,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       },
     },
     check: async ([down, up]) => {
+      expect(world.said()).toMatch(/Data is kept in postgres:\/\/[^@\n]+\.$/m);
       expect(down?.out).toContain("storage_unavailable");
       expect(up?.out).toContain('{"status":"ok"}');
       expect(await out("reprise messages list")).toContain("/hook");
