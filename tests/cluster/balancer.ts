@@ -10,7 +10,7 @@ import {
 import type { AddressInfo } from "node:net";
 
 /** A node that does not answer in time is as good as dead to whoever asks. */
-const ANSWER_MS_MAX = 4_000;
+const ANSWER_MS_MAX = 6_000;
 
 export interface Upstream {
   readonly number: number;

@@ -10,6 +10,7 @@ import type { Check, Figure, Load } from "./load.ts";
 import { MessageLoad } from "./messages/message-load.ts";
 
 const DRAIN_MS_MAX = 60_000;
+const OUTPUT_SHOWN_CHARS = 4_000;
 const DRAIN_PAUSE_MS = 200;
 /** Messages that lie beyond this are not waited for. */
 const DISTANT_MS = 1_800_000;
@@ -141,7 +142,9 @@ export class Campaign {
     );
     const gates = await this.cluster.query("SELECT * FROM queues");
     const nodes = await this.cluster.query("SELECT * FROM nodes");
-    return [...messages, ...gates, ...nodes].map((row) => JSON.stringify(row)).join("\n");
+    const rows = [...messages, ...gates, ...nodes].map((row) => JSON.stringify(row));
+    const said = this.cluster.nodes.map(({ output }) => output.slice(-OUTPUT_SHOWN_CHARS));
+    return [...rows, ...said].join("\n");
   }
 
   async #stopNodes(): Promise<void> {

@@ -20,11 +20,17 @@ interface Trap {
 /** Stands between a node and its store, and holds the transaction that a test is about just before its commit. */
 export class Gatekeeper {
   #trap: Trap | null = null;
+  #held: Held | null = null;
   #claims = 0;
 
-  /** Times that the node has looked for messages that are due. */
+  /** Times that the node has claimed what is due. */
   get claims(): number {
     return this.#claims;
+  }
+
+  /** Lets go of whatever a failed test has left standing. */
+  releaseAll(): void {
+    this.#held?.release();
   }
 
   /** Holds the next transaction that writes what `isMine` names. */
@@ -32,13 +38,15 @@ export class Gatekeeper {
     const entered = Promise.withResolvers<void>();
     const released = Promise.withResolvers<void>();
     this.#trap = { isMine, enter: entered.resolve, released: released.promise };
-    return {
+    const held = {
       entered: entered.promise,
       release: () => {
         this.#trap = null;
         released.resolve();
       },
     };
+    this.#held = held;
+    return held;
   }
 
   readonly wrap = (store: Store): Store =>

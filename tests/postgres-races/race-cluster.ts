@@ -3,7 +3,8 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from "nod
 import type { AddressInfo } from "node:net";
 import { parseServerConfig, type RunningServer, startServer } from "@reprise/server";
 import { type EmbeddedPostgres, embeddedPostgres } from "@reprise/server/embedded-postgres.suite";
-import { afterAll, beforeAll, expect } from "vitest";
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
+import { ANSWER_HEADERS } from "../bench/wire.ts";
 import { Gatekeeper, type Held } from "./gatekeeper.ts";
 
 const TOKEN = Buffer.from(
@@ -69,6 +70,10 @@ export class RaceCluster {
       });
       this.#nodes.push({ server, gatekeeper });
     }
+  }
+
+  releaseAll(): void {
+    for (const { gatekeeper } of this.#nodes) gatekeeper.releaseAll();
   }
 
   async close(): Promise<void> {
@@ -166,8 +171,8 @@ export class RaceCluster {
     try {
       await Promise.race([
         this.waitsForLock(),
-        other.then(() => {
-          throw new Error("the second did not wait for the first");
+        other.then((answer) => {
+          throw new Error(`the second did not wait for the first: ${JSON.stringify(answer)}`);
         }),
       ]);
     } finally {
@@ -206,7 +211,8 @@ function toDelivered(
     body: body.toString("utf8"),
     messageId: String(headers["upstash-message-id"]),
     answer: (status = 200) => {
-      response.writeHead(status).end();
+      // Those of the SDK: without them the server would ask once more, as somebody that it does not know.
+      response.writeHead(status, ANSWER_HEADERS).end("{}");
     },
   };
 }
@@ -223,6 +229,7 @@ function parseOrNull(text: string): unknown {
 export function useRaceCluster(): RaceCluster {
   const cluster = new RaceCluster();
   beforeAll(() => cluster.open(), 120_000);
+  afterEach(() => cluster.releaseAll());
   afterAll(() => cluster.close(), 60_000);
   return cluster;
 }
