@@ -9,17 +9,14 @@ import {
   Engine,
   type Host,
   LIMITS,
-  NodeLease,
   type Store,
   Sweeper,
   Watchdog,
-  withSharedClock,
 } from "@reprise/server";
 import { ConnectedSite } from "./connected-site.ts";
 import { crashableStore, type StorePoint } from "./crashable-store.ts";
 import type { EventList, Scheduled } from "./event-list.ts";
 import type { Network } from "./network.ts";
-import { NodeClock } from "./nodes/node-clock.ts";
 import type { Random } from "./random.ts";
 import { RETENTION, SWEEP_MS } from "./retention.ts";
 
@@ -27,8 +24,6 @@ import { RETENTION, SWEEP_MS } from "./retention.ts";
 export const TOKEN = Buffer.from('{"UserID":"simulation"}').toString("base64");
 const WATCH_MS = 1_000;
 const WATCH_ROUNDS = 3;
-/** How long the messages of a node stay its own. */
-export const LEASE_MS = 15_000;
 const SIGNING_KEYS = { current: "sig_current", next: "sig_next" };
 
 export interface ServerParts {
@@ -44,17 +39,6 @@ export interface ServerParts {
   readonly log: (event: string, detail: string) => void;
   /** The process cannot start: it ends. */
   readonly die: () => void;
-  /** How far the clock of its machine is ahead. */
-  readonly skewMs?: number;
-}
-
-/** What is there once a process has its place. */
-interface Running {
-  readonly api: Api;
-  readonly engine: Engine;
-  readonly bulkRunner: ReturnType<typeof createBulkRunner>;
-  readonly connected: ConnectedSite | null;
-  readonly lease: NodeLease | null;
 }
 
 type ServerLimits = ConstructorParameters<typeof Engine>[0]["limits"];
@@ -64,29 +48,23 @@ export class ServerProcess {
   readonly generation: number;
   readonly #parts: ServerParts;
   readonly #timers = new Set<Scheduled>();
+  readonly #api: Api;
+  readonly #engine: Engine;
+  readonly #bulkRunner: ReturnType<typeof createBulkRunner>;
   readonly #store: Store;
   readonly #host: Host;
   readonly #killStore: () => void;
-  readonly #node: NodeClock;
-  #running: Running | null = null;
+  readonly #connected: ConnectedSite | null;
   #isAlive = true;
 
   constructor(parts: ServerParts) {
     this.#parts = parts;
     this.generation = parts.generation;
-    const { store, kill } = crashableStore(parts.store, (label) => this.#pass(label));
+    const { store, kill } = crashableStore(parts.store, parts.storePoint);
     this.#killStore = kill;
     this.#store = store;
     const host = this.#createHost();
     this.#host = host;
-    this.#node = new NodeClock(parts);
-    if (!store.isShared) this.#running = this.#build(null);
-  }
-
-  #build(lease: NodeLease | null): Running {
-    const parts = this.#parts;
-    const store = this.#store;
-    const host = lease === null ? this.#host : withSharedClock(this.#host, this.#node.clock);
     const limits = {
       ...LIMITS,
       attemptTimeoutMs: 30_000,
@@ -106,23 +84,22 @@ export class ServerProcess {
       checkEgress: () => {},
     };
     const readAnswer = createAnswerReader({ host, settings });
-    const site = this.#createConnected(host);
-    const connected = site === null ? {} : { connected: site.apps };
+    this.#connected = this.#createConnected(host);
+    const connected = this.#connected === null ? {} : { connected: this.#connected.apps };
     const keys = () => SIGNING_KEYS;
-    const joined = lease === null ? {} : { lease };
-    const engine = new Engine({ host, store, keys, readAnswer, ...connected, ...joined, limits });
-    const stalls = lease === null ? {} : { stallMs: LEASE_MS };
-    const bulkRunner = createBulkRunner({ engine, store, host, ...stalls });
+    const engine = new Engine({ host, store, keys, readAnswer, ...connected, limits });
+    this.#engine = engine;
+    this.#bulkRunner = createBulkRunner({ engine, store, host });
     const room: ApiRoom = {
       engine,
-      bulkRunner,
+      bulkRunner: this.#bulkRunner,
       store,
       host,
       credentials,
       settings,
     };
-    site?.open(room);
-    return { api: createApi(room), engine, bulkRunner, connected: site, lease };
+    this.#api = createApi(room);
+    this.#connected?.open(room);
   }
 
   #createConnected(host: Host): ConnectedSite | null {
@@ -141,68 +118,33 @@ export class ServerProcess {
 
   /** An app has opened a connection. */
   accept(socket: ConnectedSocket, address: string): void {
-    this.#running?.connected?.accept(socket, address);
+    this.#connected?.accept(socket, address);
   }
 
   /** Deliveries over connections that have not ended. */
   get connectedUnderWay(): number {
-    return this.#running?.connected?.underWay ?? 0;
+    return this.#connected?.underWay ?? 0;
   }
 
   /** What the outcome of a delivery that has just left will be about, whenever that is asked. */
   #speaksFor(messageKey: number): (() => number) | null {
-    const exchange = this.#running?.engine.exchangeOf(messageKey);
-    return exchange == null ? null : () => exchange.message.key;
+    const exchange = this.#engine.exchangeOf(messageKey);
+    return exchange === null ? null : () => exchange.message.key;
   }
 
   get isAlive(): boolean {
     return this.#isAlive;
   }
 
-  /** The key of the node as which it works; null before it has one, and for a server that is alone. */
-  get nodeKey(): number | null {
-    return this.#running?.lease?.nodeKey ?? null;
-  }
-
   start(): void {
-    void this.#start().catch(() => {
+    this.#engine.start();
+    this.#bulkRunner.start().catch(() => {
       if (this.#isAlive) this.#parts.die();
     });
   }
 
-  async #start(): Promise<void> {
-    this.#running ??= this.#build(await this.#join());
-    const { engine, bulkRunner } = this.#running;
-    engine.start();
-    await bulkRunner.start();
-  }
-
-  /** Takes a place among the nodes. */
-  #join(): Promise<NodeLease> {
-    const { clock } = this.#node;
-    const setTimer: Host["setTimer"] = (dueAt, callback) => this.#setTimer(dueAt, callback, true);
-    const host = { ...this.#host, setTimer };
-    return NodeLease.open({ store: this.#store, host, clock, leaseMs: LEASE_MS });
-  }
-
-  async handle(request: Request): Promise<Response> {
-    await this.#node.thawed();
-    if (this.#running === null) throw new Error("the server does not listen yet");
-    return this.#running.api.fetch(request);
-  }
-
-  /** Whether it takes requests. */
-  get isListening(): boolean {
-    return this.#isAlive && this.#running !== null;
-  }
-
-  /** Nothing goes on in this process until `resume`, as if it had been stopped by a signal. */
-  freeze(): void {
-    this.#node.freeze();
-  }
-
-  thaw(): void {
-    this.#node.thaw();
+  handle(request: Request): Promise<Response> {
+    return this.#api.fetch(request);
   }
 
   /** Lets the watchdog look a few times; for ever, it would keep every world awake. Resolves when it has looked. */
@@ -212,7 +154,7 @@ export class ServerProcess {
     const watchdog = new Watchdog({
       host: this.#host,
       store: this.#store,
-      engine: this.#up.engine,
+      engine: this.#engine,
       limits,
     });
     watchdog.start();
@@ -225,7 +167,7 @@ export class ServerProcess {
     const sweeper = new Sweeper({
       host: this.#host,
       store: this.#store,
-      engine: this.#up.engine,
+      engine: this.#engine,
       limits: RETENTION,
     });
     sweeper.start();
@@ -235,17 +177,10 @@ export class ServerProcess {
 
   /** Ends in order: what is in flight may end within `drainMs`, and what it led to is kept. */
   async stop(drainMs: number): Promise<void> {
-    const { bulkRunner, connected, engine, lease } = this.#up;
-    await bulkRunner.stop();
-    connected?.drain();
-    await engine.stop(drainMs);
-    connected?.close();
-    await lease?.close().catch(() => {});
-  }
-
-  get #up(): Running {
-    if (this.#running === null) throw new Error("the server has not started");
-    return this.#running;
+    await this.#bulkRunner.stop();
+    this.#connected?.drain();
+    await this.#engine.stop(drainMs);
+    this.#connected?.close();
   }
 
   kill(): void {
@@ -255,7 +190,7 @@ export class ServerProcess {
   }
 
   #createHost(): Host {
-    const { network, random, generation, log } = this.#parts;
+    const { events, network, random, generation, log } = this.#parts;
     const server = {
       generation,
       speaksFor: (key: number) => this.#speaksFor(key),
@@ -263,20 +198,13 @@ export class ServerProcess {
     };
     const never = new Promise<never>(() => {});
     return {
-      now: () => this.#node.now(),
+      now: () => events.now,
       setTimer: (dueAt, callback) => this.#setTimer(dueAt, callback),
       nextTurn: () => (this.#isAlive ? this.#nextTurn() : never),
       randomBytes: (count) => random.bytes(count),
       fetch: async (request) => {
         if (!this.#isAlive) return never;
-        const { lastsUntil } = request;
-        // The network has the clock of the world.
-        const lasting =
-          lastsUntil === undefined
-            ? request
-            : { ...request, lastsUntil: () => this.#node.toWorld(lastsUntil()) };
-        const outcome = await network.callApp(lasting, server);
-        await this.#node.thawed();
+        const outcome = await network.callApp(request, server);
         return this.#isAlive ? outcome : never;
       },
       log: (level, event, fields) => {
@@ -286,32 +214,24 @@ export class ServerProcess {
     };
   }
 
-  /** A frozen process gets no further than to its next call of the store. */
-  #pass(label: string): Promise<void> | null {
-    const point = this.#parts.storePoint(label);
-    return this.#node.isFrozen ? this.#node.thawed().then(() => point ?? undefined) : point;
-  }
-
   #setTimer(dueAt: number, callback: () => void, isBackground = false): Scheduled {
     if (!this.#isAlive) return { cancel: () => {} };
     const { events } = this.#parts;
     const fire = () => {
       this.#timers.delete(timer);
-      this.#node.whenThawed(() => {
-        if (this.#isAlive) callback();
-      });
+      callback();
     };
     const label = "timer of the server";
     const timer = isBackground
-      ? events.atBackground(this.#node.toWorld(dueAt), label, fire)
-      : events.at(this.#node.toWorld(dueAt), label, fire);
+      ? events.atBackground(dueAt, label, fire)
+      : events.at(dueAt, label, fire);
     this.#timers.add(timer);
     return timer;
   }
 
   #nextTurn(): Promise<void> {
     return new Promise((resolve) => {
-      this.#setTimer(this.#node.now(), resolve);
+      this.#setTimer(this.#parts.events.now, resolve);
     });
   }
 }
