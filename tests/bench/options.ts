@@ -32,6 +32,7 @@ export const RUN_BENCH_NAMES = [
   "events.notify",
   "runs.invoke",
   "retention",
+  "messages.claim",
 ] as const;
 export type RunBenchName = (typeof RUN_BENCH_NAMES)[number];
 

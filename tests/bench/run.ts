@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { measureBulkResume } from "./bulk-resume.ts";
+import { measureClaims } from "./claims.ts";
 import { withDatabaseServer } from "./database.ts";
 import { measureFanOut, measureOfficialFanOut } from "./fan-out.ts";
 import { measureInvoke } from "./invoke.ts";
@@ -73,6 +74,8 @@ function measureRuns(name: RunBenchName, options: BenchOptions): Promise<readonl
       return measureNotify(options.profileDir);
     case "runs.invoke":
       return measureInvoke(options.seconds, options.profileDir);
+    case "messages.claim":
+      return measureClaims(options.pending);
     case "retention":
       return measureRetention(options.rows);
   }

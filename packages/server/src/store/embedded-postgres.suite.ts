@@ -13,6 +13,8 @@ import {
   startProcess,
 } from "./embedded-postgres-process.suite.ts";
 
+export { openPostgresStore } from "./postgres.ts";
+
 /** A private PostgreSQL with its own directory and port, for tests alone. It ends with the process that started it. */
 export interface EmbeddedPostgres {
   /** `18.4`, for instance. */
