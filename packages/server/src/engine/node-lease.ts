@@ -56,6 +56,12 @@ export class NodeLease {
     return !this.#isClosed && this.#options.clock.elapsedMs < this.#endsAtMs;
   }
 
+  /** A timer of this node's place among the others. */
+  setTimer(inMs: number, callback: () => void): Timer {
+    const { host } = this.#options;
+    return host.setTimer(host.now() + inMs, callback);
+  }
+
   /** Called when this node goes on under another key. */
   watch(onChange: () => void): void {
     this.#onChange = onChange;
