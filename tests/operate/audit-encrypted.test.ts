@@ -6,7 +6,8 @@ import { DatabaseSync } from "node:sqlite";
 import { auditDatabase } from "@reprise/server";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { quietSdk } from "../conformance/quiet-sdk.ts";
-import { BusyWorld, fill } from "./busy-world.ts";
+import { fill } from "./busy-work.ts";
+import { BusyWorld } from "./busy-world.ts";
 
 quietSdk();
 // Whole worlds on machines that may be slow.

@@ -5,7 +5,8 @@ import { auditDatabase, moveDatabase } from "@reprise/server";
 import { type EmbeddedPostgres, startPostgres } from "@reprise/server/embedded-postgres.suite";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { quietSdk } from "../conformance/quiet-sdk.ts";
-import { BusyWorld, fill, finish } from "./busy-world.ts";
+import { fill, finish } from "./busy-work.ts";
+import { BusyWorld } from "./busy-world.ts";
 import { type Plant, plants } from "./plants.ts";
 
 quietSdk();

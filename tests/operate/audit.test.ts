@@ -5,7 +5,8 @@ import { DatabaseSync } from "node:sqlite";
 import { auditChecks, auditDatabase } from "@reprise/server";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { quietSdk } from "../conformance/quiet-sdk.ts";
-import { BusyWorld, fill } from "./busy-world.ts";
+import { fill } from "./busy-work.ts";
+import { BusyWorld } from "./busy-world.ts";
 import { type Plant, plants, sqlitePlants } from "./plants.ts";
 
 quietSdk();

@@ -8,7 +8,8 @@ import { auditDatabase } from "@reprise/server";
 import { type EmbeddedPostgres, embeddedPostgres } from "@reprise/server/embedded-postgres.suite";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { quietSdk } from "../conformance/quiet-sdk.ts";
-import { BusyWorld, fill, finish } from "./busy-world.ts";
+import { fill, finish } from "./busy-work.ts";
+import { BusyWorld } from "./busy-world.ts";
 
 quietSdk();
 // Whole worlds on machines that may be slow.

@@ -21,7 +21,8 @@ import { auditDatabase, type BackupReport, backupDatabase, restoreDatabase } fro
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { quietSdk } from "../conformance/quiet-sdk.ts";
 import { until } from "../conformance/until.ts";
-import { BusyWorld, fill, finish, wantedPaths } from "./busy-world.ts";
+import { fill, finish, wantedPaths } from "./busy-work.ts";
+import { BusyWorld } from "./busy-world.ts";
 import { runCli } from "./cli.ts";
 
 quietSdk();

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { quietSdk } from "../conformance/quiet-sdk.ts";
 import { until } from "../conformance/until.ts";
-import { BusyWorld, deadLettersOf, fill } from "./busy-world.ts";
+import { deadLettersOf, fill } from "./busy-work.ts";
+import { BusyWorld } from "./busy-world.ts";
 import { type Outcome, runCli } from "./cli.ts";
 
 quietSdk();

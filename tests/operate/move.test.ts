@@ -7,7 +7,8 @@ import { auditDatabase, moveDatabase, planMove, tryMove } from "@reprise/server"
 import { type EmbeddedPostgres, embeddedPostgres } from "@reprise/server/embedded-postgres.suite";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { quietSdk } from "../conformance/quiet-sdk.ts";
-import { BusyWorld, fill, finish, wantedPaths } from "./busy-world.ts";
+import { fill, finish, wantedPaths } from "./busy-work.ts";
+import { BusyWorld } from "./busy-world.ts";
 import { runCli } from "./cli.ts";
 
 quietSdk();

@@ -6,7 +6,8 @@ import { auditDatabase } from "@reprise/server";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { quietSdk } from "../conformance/quiet-sdk.ts";
 import { until } from "../conformance/until.ts";
-import { BusyWorld, deadLettersOf, fill, finish, wantedPaths } from "./busy-world.ts";
+import { deadLettersOf, fill, finish, wantedPaths } from "./busy-work.ts";
+import { BusyWorld } from "./busy-world.ts";
 
 quietSdk();
 // Whole worlds on machines that may be slow.
