@@ -75,6 +75,12 @@ export class PostgresHints implements Hints {
     session.onNotification((hint) => {
       for (const listener of this.#listeners) listener(hint);
     });
-    await session.send(`LISTEN ${CHANNEL}`);
+    try {
+      await session.send(`LISTEN ${CHANNEL}`);
+    } catch (error) {
+      // It may be broken without having ended yet: asking it again at once would go on for ever.
+      this.#line.drop(session);
+      throw error;
+    }
   }
 }
