@@ -35,7 +35,9 @@ export function toBatches(changes: readonly Change[]): readonly Batch[] {
     const key = keyOf(change);
     const columns = columnsWritten(change);
     const touching = uniqueTouch(change, columns);
-    const shape = `${table} ${type} ${columns.join()} ${touching ?? ""}`;
+    // Inserts write every column and deletes none.
+    const written = type === "update" ? `${columns.join()} ${touching ?? ""}` : "";
+    const shape = `${table} ${type} ${written}`;
     const ofTable = rows.get(table) ?? new Map<number, number>();
     const after = Math.max(
       // Behind the row's own last change, and not beside it.

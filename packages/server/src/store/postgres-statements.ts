@@ -191,12 +191,20 @@ export function reserveStatement(blockCount: number): Statement {
   };
 }
 
+/** Made once: they are asked for with every row. */
+const columnNames = new Map(
+  Object.entries(columnTypes).map(([table, types]) => [table, Object.keys(types)]),
+);
+const columnKinds = new Map<string, readonly ColumnType[]>(
+  Object.entries(columnTypes).map(([table, types]) => [table, Object.values(types)]),
+);
+
 export function columnsOf(table: TableName): readonly string[] {
-  return Object.keys(columnTypes[table]);
+  return columnNames.get(table) ?? [];
 }
 
 export function typesOf(table: TableName): readonly ColumnType[] {
-  return Object.values(columnTypes[table]);
+  return columnKinds.get(table) ?? [];
 }
 
 export function columnList(table: TableName, without: readonly string[] = []): string {
