@@ -9,7 +9,7 @@ import { FlowLoad } from "./flows/flow-load.ts";
 import type { Check, Figure, Load } from "./load.ts";
 import { MessageLoad } from "./messages/message-load.ts";
 
-const DRAIN_MS_MAX = 60_000;
+const DRAIN_MS_MAX = 90_000;
 const OUTPUT_SHOWN_CHARS = 4_000;
 const DRAIN_PAUSE_MS = 200;
 /** Messages that lie beyond this are not waited for. */

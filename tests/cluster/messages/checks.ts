@@ -3,7 +3,7 @@ import { CLOCKS_MS, type ClusterScene } from "./cluster-scene.ts";
 import { messagesOf, SCHEDULES } from "./schedules.ts";
 
 /** What a request may take from its node to its destination while the machine is busy. */
-const WAY_MS = 1_000;
+const WAY_MS = 2_000;
 
 /** The number of an attempt rises by one with each failure that is recorded, and never falls. */
 export function checkNumbers(scene: ClusterScene): readonly string[] {

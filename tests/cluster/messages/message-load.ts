@@ -149,14 +149,14 @@ export class MessageLoad implements Load {
     const duplicates = [...publications.values()].reduce((sum, one) => sum + one.duplicates, 0);
     const { ticks } = this.#ticker;
     return [
-      { name: "accepted messages", count: acceptedCount, least: 30 * rounds },
-      { name: "attempts", count: attempts.length, least: 30 * rounds },
+      { name: "accepted messages", count: acceptedCount, least: 10 * rounds },
+      { name: "attempts", count: attempts.length, least: 10 * rounds },
       { name: "ticks", count: ticks.length, least: rounds },
       { name: "requests repeated", count: repeats, least: rounds / 2 },
       { name: "duplicates recognised", count: duplicates, least: rounds },
       { name: "confirmed cancels", count: confirmed.length, least: rounds },
       { name: "pauses", count: pauses.length, least: rounds / 2 },
-      { name: "dead letters handled", count: letters.size, least: rounds / 2 },
+      { name: "dead letters handled", count: letters.size, least: rounds / 5 },
     ];
   }
 }
