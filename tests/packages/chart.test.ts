@@ -88,7 +88,7 @@ describe.each(workloads)("with %s", (_name, file, kind, values) => {
     expect(workload.kind).toBe(kind);
     const { matchLabels } = workload.spec.selector;
     expect(workload.spec.template.metadata.labels).toMatchObject(matchLabels);
-    const service = objectOf("service.yaml", values);
+    const service = objectOf("network.yaml", values);
     expect(service.spec.selector).toEqual(matchLabels);
     const [{ targetPort }] = service.spec.ports;
     expect(container.ports.map((port: Tree) => port.name)).toEqual([targetPort]);

@@ -92,21 +92,8 @@ export async function openRunbookWorld({ home }: Image): Promise<RunbookWorld> {
     set,
     start: () => units[""].start(),
     said: () => units[""].said(),
-    call: async (path, init = {}) => {
-      const headers = { ...init.headers, authorization: `Bearer ${token}` };
-      const response = await fetch(url + path, { ...init, headers });
-      const body = await response.text();
-      if (!response.ok) throw new Error(`${path} answered ${response.status}: ${body}`);
-      return JSON.parse(body);
-    },
-    run: (script, variables = {}) => {
-      const shell = spawn("bash", ["-euo", "pipefail", "-c", script], {
-        cwd: directory,
-        env: { ...env, ...variables },
-        stdio: ["ignore", "pipe", "pipe"],
-      });
-      return endOf(shell);
-    },
+    call: (path, init = {}) => callApi(url + path, init),
+    run: (script, variables = {}) => runScript(script, directory, { ...env, ...variables }),
     close: async () => {
       await Promise.all(Object.values(units).map((unit) => unit.stop("SIGKILL")));
       await appPort.close();
@@ -114,6 +101,19 @@ export async function openRunbookWorld({ home }: Image): Promise<RunbookWorld> {
       rmSync(directory, { recursive: true });
     },
   };
+}
+
+async function callApi(url: string, init: RequestInit): Promise<Answer> {
+  const headers = { ...init.headers, authorization: `Bearer ${token}` };
+  const response = await fetch(url, { ...init, headers });
+  const body = await response.text();
+  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${body}`);
+  return JSON.parse(body);
+}
+
+function runScript(script: string, cwd: string, env: NodeJS.ProcessEnv): Promise<Ended> {
+  const args = ["-euo", "pipefail", "-c", script];
+  return endOf(spawn("bash", args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] }));
 }
 
 async function endOf(child: ChildProcess): Promise<Ended> {

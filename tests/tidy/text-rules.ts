@@ -22,7 +22,9 @@ export function checkName(path: string): readonly Violation[] {
   const names = path.split("/");
   const fileName = names.at(-1) ?? "";
   const violations: Violation[] = [];
-  const vague = path.split(/[/.\-_]/).find((word) => vagueWords.includes(word.toLowerCase()));
+  // Units of systemd end in this word.
+  const named = path.replace(/\.service$/, "");
+  const vague = named.split(/[/.\-_]/).find((word) => vagueWords.includes(word.toLowerCase()));
   if (vague !== undefined) {
     violations.push({ rule: "vague-name", path, line: 1, message: `"${vague}" names nothing` });
   }
