@@ -10,7 +10,7 @@ import { TcpProxy } from "./tcp-proxy.ts";
 /** How long a node counts as alive without a sign of life. Short, so that a round sees the whole story. */
 export const LEASE_MS = 4_000;
 /** Longer than a node stands still or is cut off, so that no attempt counts as failed for it. */
-export const ATTEMPT_TIMEOUT_MS = 10_000;
+export const ATTEMPT_TIMEOUT_MS = 14_000;
 const DRAIN_MS = 10_000;
 
 /** In the form in which SDKs read it. */

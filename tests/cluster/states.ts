@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -174,8 +175,10 @@ async function noDatabase(room: StateRoom): Promise<void> {
 
 /** Either it ends, or it waits for somebody who mends it; in both cases it says what is wrong, and serves nobody. */
 async function checkDoesNotStart(node: Reached, words: readonly RegExp[], room: StateRoom) {
-  const ended = node.process.start(5_000);
-  if (await ended) room.fault("it starts nevertheless");
+  const started = node.process.start(RECOVERY_MS_MAX);
+  const says = () => words.every((word) => word.test(node.process.output));
+  await Promise.race([started, until("it to say what is wrong", says, room)]);
+  if (node.process.url !== null) room.fault("it starts nevertheless");
   const heard = await node.publish(room.sink, "refused");
   if (heard !== null) checkUnavailable(heard, room);
   checkWords(node, words, room);
@@ -289,7 +292,8 @@ async function diskFull(room: StateRoom): Promise<void> {
   let refused: Heard | null = null;
   for (let count = 0; count < 64 && refused === null; count++) {
     const name = `large-${count}`;
-    const body = Buffer.alloc(LARGE_BODY_BYTES, randomByte).toString("latin1");
+    // What compresses would not fill a disk.
+    const body = randomBytes(LARGE_BODY_BYTES).toString("hex");
     const heard = await node.publish(sink, name, body);
     if (heard !== null && heard.status < 300) accepted.push(name);
     else refused = heard ?? { status: 0, text: "no answer", retryAfter: null, tookMs: 0 };
@@ -302,9 +306,6 @@ async function diskFull(room: StateRoom): Promise<void> {
     await until(`${name} to arrive`, () => (sink.counts.get(name) ?? 0) >= 1, room);
   }
 }
-
-/** Bodies that compress would not fill a disk; the value itself means nothing. */
-const randomByte = Buffer.from("8f3c5a97e1d2b4607f19", "hex");
 
 function diskOf([row]: readonly Record<string, unknown>[]): string {
   // `<mount>/reprise-postgres-x/data`, as the server was made.

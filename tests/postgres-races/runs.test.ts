@@ -207,7 +207,7 @@ async function resultOf(runId: string): Promise<readonly Readonly<Record<string,
   );
   // The server writes results as JSON objects.
   return rows.map(
-    ({ body }) => JSON.parse(body.toString("utf8")) as Readonly<Record<string, unknown>>,
+    ({ body }) => JSON.parse(body.toString("utf8")) as Readonly<Record<string, unknown>>, // As above.
   );
 }
 

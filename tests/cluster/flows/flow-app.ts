@@ -111,5 +111,5 @@ function createHandlers(baseUrl: string, room: RouteRoom): Readonly<Record<FlowA
 
 /** Both contexts have these methods; the official one is generic in ways that a common name for both cannot say. */
 function asSteps(context: object): StepContext {
-  return context as StepContext;
+  return context as StepContext; // Said above.
 }

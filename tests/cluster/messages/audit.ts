@@ -1,18 +1,15 @@
 import { checkAccepted, checkContents, checkOnce } from "../../crash/messages/checks/acceptance.ts";
 import { checkCallbacks, checkEnds, checkLetters } from "../../crash/messages/checks/ends.ts";
-import {
-  checkFifo,
-  checkOrder,
-  checkParallelism,
-  checkRates,
-} from "../../crash/messages/checks/gates.ts";
+import { checkFifo, checkOrder, checkParallelism } from "../../crash/messages/checks/gates.ts";
 import { gateCountFaults, openLineFaults } from "../../crash/messages/gate-counts.ts";
 import type { Check } from "../load.ts";
 import {
   checkCancels,
   checkFates,
   checkNumbers,
+  checkOverlaps,
   checkPauses,
+  checkRates,
   checkRepeats,
   checkTicks,
   repeatsOf,
@@ -46,6 +43,7 @@ export function auditMessages(
     { name: "what is cancelled begins no more", faults: checkCancels(scene) },
     { name: "behind a pause nothing begins", faults: checkPauses(scene) },
     { name: "queues deliver one after the other, in order", faults: checkFifo(scene) },
+    { name: "places are kept while work goes on", faults: checkOverlaps(scene) },
     { name: "keys rise in the order of acceptance", faults: checkOrder(scene) },
     { name: "no more at once than allowed", faults: checkParallelism(scene) },
     { name: "no more in a period than allowed", faults: checkRates(scene) },

@@ -1,9 +1,12 @@
+import { FLOW_KEYS, type FlowLimits } from "../../crash/messages/plan.ts";
 import type { Attempt } from "../../crash/messages/sink-ledger.ts";
 import { CLOCKS_MS, type ClusterScene } from "./cluster-scene.ts";
 import { messagesOf, SCHEDULES } from "./schedules.ts";
 
 /** What a request may take from its node to its destination while the machine is busy. */
 const WAY_MS = 2_000;
+/** So many periods are looked at together; what is late in one and early in the other makes two more portions. */
+const RATE_PERIODS = 5;
 
 /** The number of an attempt rises by one with each failure that is recorded, and never falls. */
 export function checkNumbers(scene: ClusterScene): readonly string[] {
@@ -138,6 +141,45 @@ export function checkFates({ books, clients, sinks }: ClusterScene): readonly st
     if (rows.some((row) => row.moment === moment)) continue;
     const answers = (sinks.stories.get(id) ?? []).map(({ answer }) => answer?.status ?? "none");
     faults.push(`${id} (${wanted.mark}) is not ${moment}; its answers were ${answers}`);
+  }
+  return faults;
+}
+
+/**
+ * Never more starts than the rate allows, as the destinations see them over some periods. Nodes tell their own clocks, which differ by
+ * what their ways to the database differ, so what they say of their starts is not compared with each other.
+ */
+export function checkRates({ books, sinks }: ClusterScene): readonly string[] {
+  const faults: string[] = [];
+  for (const { name, periodMs } of books.flows) {
+    const { rate }: FlowLimits = FLOW_KEYS[name as keyof typeof FLOW_KEYS] ?? {}; // Others have no limits.
+    if (rate === undefined) continue;
+    const starts = sinks.attempts
+      .filter(({ messageId }) => books.envelopes.get(messageId)?.flowKey === name)
+      .map(({ arrivedAt }) => arrivedAt);
+    for (const [first, from] of starts.entries()) {
+      const last = starts.findLastIndex((at) => at < from + RATE_PERIODS * periodMs);
+      const count = last - first + 1;
+      const allowed = rate * (RATE_PERIODS + 2);
+      if (count <= allowed) continue;
+      faults.push(`key ${name}: ${count} starts in ${RATE_PERIODS} periods, not ${allowed}`);
+      break;
+    }
+  }
+  return faults;
+}
+
+/** A message that holds a place is not delivered again while its destination may still be at work on it. */
+export function checkOverlaps({ books, sinks }: ClusterScene): readonly string[] {
+  const faults: string[] = [];
+  for (const [id, story] of sinks.stories) {
+    const { queueName = null, flowKey = null } = books.envelopes.get(id) ?? {};
+    if (queueName === null && flowKey === null) continue;
+    story.forEach((again, index) => {
+      const before = story[index - 1];
+      if (before === undefined || again.arrivedAt >= sinks.endOf(before)) return;
+      faults.push(`${id} (${again.mark}) came again while its attempt ${before.retried} went on`);
+    });
   }
   return faults;
 }
