@@ -2,8 +2,8 @@
 export interface Pauses {
   /** Resolves after a time between half of `delayMs` and all of it. */
   readonly pause: (delayMs: number) => Promise<void>;
-  /** Milliseconds since some instant, whatever the clock of the wall does. */
-  readonly elapsedMs: () => number;
+  /** Resolves after that time, if anything else keeps the process alive until then. */
+  readonly expire: (delayMs: number) => Promise<void>;
 }
 
 export const systemPauses: Pauses = {
@@ -11,5 +11,5 @@ export const systemPauses: Pauses = {
     const jittered = delayMs * (0.5 + Math.random() / 2);
     return new Promise((resolve) => setTimeout(resolve, jittered));
   },
-  elapsedMs: () => performance.now(),
+  expire: (delayMs) => new Promise((resolve) => setTimeout(resolve, delayMs).unref()),
 };

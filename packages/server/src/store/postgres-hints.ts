@@ -34,11 +34,6 @@ export class PostgresHints implements Hints {
     return () => this.#listeners.delete(own);
   }
 
-  /** Resolves when what is sent from now on is heard, or when that cannot be. */
-  async ready(): Promise<void> {
-    await this.#listen();
-  }
-
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#line.close();

@@ -26,6 +26,8 @@ const IDLE_TIMEOUT_MS = 15_000;
 const ANSWER_TIMEOUT_MS = 20_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 const KEEP_ALIVE_DELAY_MS = 10_000;
+/** Longest wait for the other end of a connection to take its leave. */
+const GOODBYE_MS = 1_000;
 
 export const TRANSACTION_TIMEOUTS: readonly (readonly [string, number])[] = [
   ["lock_timeout", LOCK_TIMEOUT_MS],
@@ -65,13 +67,15 @@ const rawTypes = { getTypeParser: () => (value: unknown) => value };
 export class Session {
   readonly #client: Client;
   readonly #isPooled: boolean;
+  readonly #pauses: Pauses;
   /** Warnings since the connection was opened. */
   #warningCount = 0;
   #lost: Error | null = null;
 
-  private constructor(client: Client, isPooled: boolean) {
+  private constructor(client: Client, { isPooled, pauses }: SessionOptions) {
     this.#client = client;
     this.#isPooled = isPooled;
+    this.#pauses = pauses;
     // Without a listener the end of an idle connection would end the process.
     client.on("error", (error) => {
       this.#lost ??= error;
@@ -98,7 +102,7 @@ export class Session {
       keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
       pipeline: true,
     });
-    const session = new Session(client, options.isPooled);
+    const session = new Session(client, options);
     try {
       await client.connect();
       if (!options.isPooled) await client.query(settingsText("SET"));
@@ -146,8 +150,10 @@ export class Session {
     this.#client.once("end", listener);
   }
 
+  /** Takes leave, and waits for the other end for a moment only: it may have been stopped. */
   async end(): Promise<void> {
-    await this.#client.end();
+    await Promise.race([this.#client.end(), this.#pauses.expire(GOODBYE_MS)]);
+    this.destroy();
   }
 
   /** Ends the connection without waiting for anybody. */

@@ -209,6 +209,18 @@ test("a server that goes away and comes back is found again", { timeout: 60_000 
   await own.remove();
 });
 
+test("a store is closed although its server has stopped where it is", {
+  timeout: 60_000,
+}, async () => {
+  const own = await startPostgres({ fsync: false });
+  const store = await openPostgresStore({ url: await own.createDatabase() });
+  await store.get("runs", [1]);
+  own.pause();
+  await store.close();
+  await expect(store.get("runs", [1])).rejects.toThrow(/closed/);
+  await own.remove();
+});
+
 test("a full number of connections is named", { timeout: 60_000 }, async () => {
   const own = await startPostgres({
     fsync: false,
