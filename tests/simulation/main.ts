@@ -60,6 +60,7 @@ async function playMany(options: Options, counts: Counts): Promise<void> {
     kind: options.kind,
     mutant: options.mutant,
     isTwice: options.isTwice,
+    nodes: options.nodes,
     nextSeed: () => (counts.failed >= FAILURES_MAX ? null : source()),
     onResult: (result) => {
       worlds += options.isTwice ? 2 : 1;
@@ -91,9 +92,12 @@ function checkReach(marks: Marks, counts: Counts, { kind, sdk }: Options): void 
   }
 }
 
-function printFailure(result: SeedResult, { mutant, kind }: Options): void {
+function printFailure(result: SeedResult, { mutant, kind, nodes }: Options): void {
   const { seed, violation, report, sdk } = result;
-  const extra = (mutant === null ? "" : ` --mutant ${mutant}`) + sdkFlag(sdk);
+  const extra =
+    (mutant === null ? "" : ` --mutant ${mutant}`) +
+    sdkFlag(sdk) +
+    (nodes === 1 ? "" : ` --nodes ${nodes}`);
   console.log(`\nseed ${seed} violates "${violation?.checker}": ${violation?.message}`);
   console.log(`replay it with: npm run sim -- ${suiteOf(kind).flag}--seed ${seed}${extra}`);
   console.log(`${report.map((line) => `  ${line}`).join("\n")}\n`);
@@ -103,13 +107,18 @@ function sdkFlag(sdk: SdkOption): string {
   return sdk === "mixed" ? "" : ` --sdk ${sdk}`;
 }
 
-async function replay(seed: number, { kind, mutant, sdk }: Options, counts: Counts): Promise<void> {
+async function replay(
+  seed: number,
+  { kind, mutant, sdk, nodes }: Options,
+  counts: Counts,
+): Promise<void> {
   const planted = mutant === null ? null : findMutant(mutant, kind);
   if (planted !== null) plant(planted);
   const playSeed = await loadWorld(kind);
   const result = await playSeed(seed, {
     print: (line) => void process.stdout.write(`${line}\n`),
     sdk: planted?.sdk ?? sdk,
+    nodes,
     ...(planted === null ? {} : { checker: planted.checker }),
   });
   console.log(JSON.stringify(result.marks));

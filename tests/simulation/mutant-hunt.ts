@@ -20,6 +20,7 @@ export async function huntMutants(
       kind: suite.kind,
       mutant: mutant.name,
       isTwice: false,
+      nodes: mutant.nodes ?? 1,
       nextSeed: () => {
         if (caught.length > 0 || seed >= from - 1 + SEEDS_MAX) return null;
         seed += 1;

@@ -8,6 +8,8 @@ export interface Mutant {
   readonly edits: readonly Edit[];
   /** SDK of the worlds in which it is looked for; the official one when not given. */
   readonly sdk?: SdkOption;
+  /** Servers in the worlds in which it is looked for; one when not given. */
+  readonly nodes?: number;
   /** The first seed that is played; some bugs show in few worlds. */
   readonly from?: number;
 }

@@ -14,6 +14,8 @@ export interface Options {
   /** Which SDK the apps of workflows have. */
   readonly sdk: SdkOption;
   readonly from: number;
+  /** Servers on one database. */
+  readonly nodes: number;
   /** Plays each seed twice and compares. */
   readonly isTwice: boolean;
   /** Plants this bug. */
@@ -22,12 +24,13 @@ export interface Options {
   readonly isHuntingMutants: boolean;
 }
 
-export const USAGE = `usage: npm run sim -- [--messages] [--seed N | --seeds N | --minutes M | --mutants] [--from K] [--twice] [--mutant NAME] [--sdk NAME]
+export const USAGE = `usage: npm run sim -- [--messages] [--seed N | --seeds N | --minutes M | --mutants] [--from K] [--twice] [--mutant NAME] [--sdk NAME] [--nodes N]
   --messages     plays worlds of messages, queues, keys, schedules and URL groups instead of workflows
   --seed N       replays one seed and prints all that happens
   --seeds N      plays N seeds, then the seeds of seeds.txt, then every planted bug
   --minutes M    plays new seeds for M minutes
   --sdk NAME     SDK and mode of the app: official, classic, answered, warm, continued, connected or mixed (default)
+  --nodes N      N servers on one database (default 1); with --messages
   --from K       first seed (default 1)
   --twice        plays each seed twice; both must be the same
   --mutant NAME  plants a bug: the seeds are expected to fail
@@ -44,6 +47,7 @@ export function parseOptions(args: readonly string[]): Options {
       minutes: { type: "string" },
       sdk: { type: "string" },
       from: { type: "string" },
+      nodes: { type: "string" },
       twice: { type: "boolean", default: false },
       mutant: { type: "string" },
       mutants: { type: "boolean", default: false },
@@ -59,6 +63,7 @@ export function parseOptions(args: readonly string[]): Options {
     minutes,
     sdk: readSdkOption(values.sdk),
     from: readWhole("from", values.from) ?? 1,
+    nodes: Math.max(1, readWhole("nodes", values.nodes) ?? 1),
     isTwice: values.twice,
     mutant: values.mutant ?? null,
     isHuntingMutants: values.mutants,

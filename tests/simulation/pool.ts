@@ -11,6 +11,7 @@ export interface Order {
   readonly seed: number;
   readonly sdk: SdkOption;
   readonly isTwice: boolean;
+  readonly nodes: number;
 }
 
 /** A world to play. */
@@ -23,6 +24,7 @@ export interface PoolOptions {
   readonly kind: WorldKind;
   readonly mutant: string | null;
   readonly isTwice: boolean;
+  readonly nodes: number;
   readonly workers?: number;
   /** Gives the next world, or null when there is none. */
   readonly nextSeed: () => SeedOrder | null;
@@ -39,7 +41,14 @@ export async function playSeeds(options: PoolOptions): Promise<void> {
   await Promise.all(Array.from({ length: count }, () => runWorker(options)));
 }
 
-function runWorker({ kind, mutant, isTwice, nextSeed, onResult }: PoolOptions): Promise<void> {
+function runWorker({
+  kind,
+  mutant,
+  isTwice,
+  nodes,
+  nextSeed,
+  onResult,
+}: PoolOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     let next: SeedOrder | null = null;
     const worker = new Worker(new URL("./worker.js", import.meta.url), {
@@ -49,7 +58,7 @@ function runWorker({ kind, mutant, isTwice, nextSeed, onResult }: PoolOptions): 
       next = nextSeed();
       if (next === null) void worker.terminate().then(() => resolve());
       else {
-        const order: Order = { ...next, isTwice: isTwice || next.seed % TWICE_EVERY === 0 };
+        const order: Order = { ...next, isTwice: isTwice || next.seed % TWICE_EVERY === 0, nodes };
         worker.postMessage(order);
       }
     };

@@ -9,14 +9,17 @@ import {
   Engine,
   type Host,
   LIMITS,
+  NodeLease,
   type Store,
   Sweeper,
   Watchdog,
+  withSharedClock,
 } from "@reprise/server";
 import { ConnectedSite } from "./connected-site.ts";
 import { crashableStore, type StorePoint } from "./crashable-store.ts";
 import type { EventList, Scheduled } from "./event-list.ts";
 import type { Network } from "./network.ts";
+import { NodeClock } from "./nodes/node-clock.ts";
 import type { Random } from "./random.ts";
 import { RETENTION, SWEEP_MS } from "./retention.ts";
 
@@ -24,6 +27,8 @@ import { RETENTION, SWEEP_MS } from "./retention.ts";
 export const TOKEN = Buffer.from('{"UserID":"simulation"}').toString("base64");
 const WATCH_MS = 1_000;
 const WATCH_ROUNDS = 3;
+/** How long the messages of a node stay its own. */
+export const LEASE_MS = 15_000;
 const SIGNING_KEYS = { current: "sig_current", next: "sig_next" };
 
 export interface ServerParts {
@@ -39,6 +44,17 @@ export interface ServerParts {
   readonly log: (event: string, detail: string) => void;
   /** The process cannot start: it ends. */
   readonly die: () => void;
+  /** How far the clock of its machine is ahead. */
+  readonly skewMs?: number;
+}
+
+/** What is there once a process has its place. */
+interface Running {
+  readonly api: Api;
+  readonly engine: Engine;
+  readonly bulkRunner: ReturnType<typeof createBulkRunner>;
+  readonly connected: ConnectedSite | null;
+  readonly lease: NodeLease | null;
 }
 
 type ServerLimits = ConstructorParameters<typeof Engine>[0]["limits"];
@@ -48,30 +64,36 @@ export class ServerProcess {
   readonly generation: number;
   readonly #parts: ServerParts;
   readonly #timers = new Set<Scheduled>();
-  readonly #api: Api;
-  readonly #engine: Engine;
-  readonly #bulkRunner: ReturnType<typeof createBulkRunner>;
   readonly #store: Store;
   readonly #host: Host;
   readonly #killStore: () => void;
-  readonly #connected: ConnectedSite | null;
+  readonly #node: NodeClock;
+  #running: Running | null = null;
   #isAlive = true;
 
   constructor(parts: ServerParts) {
     this.#parts = parts;
     this.generation = parts.generation;
-    const { store, kill } = crashableStore(parts.store, parts.storePoint);
+    const { store, kill } = crashableStore(parts.store, (label) => this.#pass(label));
     this.#killStore = kill;
     this.#store = store;
     const host = this.#createHost();
     this.#host = host;
+    this.#node = new NodeClock(parts);
+    if (!store.isShared) this.#running = this.#build(null);
+  }
+
+  #build(lease: NodeLease | null): Running {
+    const parts = this.#parts;
+    const store = this.#store;
+    const host = lease === null ? this.#host : withSharedClock(this.#host, this.#node.clock);
     const limits = {
       ...LIMITS,
       attemptTimeoutMs: 30_000,
       perOriginMax: 50,
       parallelismMax: 2_000,
       responseBytesMax: 100_000,
-      pollMs: 1_000,
+      pollMs: 3_000,
       ...parts.limits,
     };
     const settings = {
@@ -84,22 +106,25 @@ export class ServerProcess {
       checkEgress: () => {},
     };
     const readAnswer = createAnswerReader({ host, settings });
-    this.#connected = this.#createConnected(host);
-    const connected = this.#connected === null ? {} : { connected: this.#connected.apps };
+    const site = this.#createConnected(host);
+    const connected = site === null ? {} : { connected: site.apps };
     const keys = () => SIGNING_KEYS;
-    const engine = new Engine({ host, store, keys, readAnswer, ...connected, limits });
-    this.#engine = engine;
-    this.#bulkRunner = createBulkRunner({ engine, store, host });
+    const joined = lease === null ? {} : { lease };
+    const engine = new Engine({ host, store, keys, readAnswer, ...connected, ...joined, limits });
+    const bulkRunner =
+      lease === null
+        ? createBulkRunner({ engine, store, host })
+        : createBulkRunner({ engine, store, host: this.#background(host), stallMs: LEASE_MS });
     const room: ApiRoom = {
       engine,
-      bulkRunner: this.#bulkRunner,
+      bulkRunner,
       store,
       host,
       credentials,
       settings,
     };
-    this.#api = createApi(room);
-    this.#connected?.open(room);
+    site?.open(room);
+    return { api: createApi(room), engine, bulkRunner, connected: site, lease };
   }
 
   #createConnected(host: Host): ConnectedSite | null {
@@ -118,33 +143,75 @@ export class ServerProcess {
 
   /** An app has opened a connection. */
   accept(socket: ConnectedSocket, address: string): void {
-    this.#connected?.accept(socket, address);
+    this.#running?.connected?.accept(socket, address);
   }
 
   /** Deliveries over connections that have not ended. */
   get connectedUnderWay(): number {
-    return this.#connected?.underWay ?? 0;
+    return this.#running?.connected?.underWay ?? 0;
   }
 
   /** What the outcome of a delivery that has just left will be about, whenever that is asked. */
   #speaksFor(messageKey: number): (() => number) | null {
-    const exchange = this.#engine.exchangeOf(messageKey);
-    return exchange === null ? null : () => exchange.message.key;
+    const exchange = this.#running?.engine.exchangeOf(messageKey);
+    return exchange == null ? null : () => exchange.message.key;
   }
 
   get isAlive(): boolean {
     return this.#isAlive;
   }
 
+  /** The key of the node as which it works; null before it has one, and for a server that is alone. */
+  get nodeKey(): number | null {
+    return this.#running?.lease?.nodeKey ?? null;
+  }
+
   start(): void {
-    this.#engine.start();
-    this.#bulkRunner.start().catch(() => {
+    void this.#start().catch(() => {
       if (this.#isAlive) this.#parts.die();
     });
   }
 
-  handle(request: Request): Promise<Response> {
-    return this.#api.fetch(request);
+  async #start(): Promise<void> {
+    this.#running ??= this.#build(await this.#join());
+    const { engine, bulkRunner } = this.#running;
+    engine.start();
+    await bulkRunner.start();
+  }
+
+  /** Takes a place among the nodes. */
+  #join(): Promise<NodeLease> {
+    const { clock } = this.#node;
+    const host = this.#background(this.#host);
+    return NodeLease.open({ store: this.#store, host, clock, leaseMs: LEASE_MS });
+  }
+
+  /** For what looks around again and again. */
+  #background(host: Host): Host {
+    const skewMs = host.now() - this.#node.now();
+    const setTimer: Host["setTimer"] = (dueAt, callback) =>
+      this.#setTimer(dueAt - skewMs, callback, true);
+    return { ...host, setTimer };
+  }
+
+  async handle(request: Request): Promise<Response> {
+    await this.#node.thawed();
+    if (this.#running === null) throw new Error("the server does not listen yet");
+    return this.#running.api.fetch(request);
+  }
+
+  /** Whether it takes requests. */
+  get isListening(): boolean {
+    return this.#isAlive && this.#running !== null;
+  }
+
+  /** Nothing goes on in this process until `resume`, as if it had been stopped by a signal. */
+  freeze(): void {
+    this.#node.freeze();
+  }
+
+  thaw(): void {
+    this.#node.thaw();
   }
 
   /** Lets the watchdog look a few times; for ever, it would keep every world awake. Resolves when it has looked. */
@@ -154,7 +221,7 @@ export class ServerProcess {
     const watchdog = new Watchdog({
       host: this.#host,
       store: this.#store,
-      engine: this.#engine,
+      engine: this.#up.engine,
       limits,
     });
     watchdog.start();
@@ -167,7 +234,7 @@ export class ServerProcess {
     const sweeper = new Sweeper({
       host: this.#host,
       store: this.#store,
-      engine: this.#engine,
+      engine: this.#up.engine,
       limits: RETENTION,
     });
     sweeper.start();
@@ -177,10 +244,17 @@ export class ServerProcess {
 
   /** Ends in order: what is in flight may end within `drainMs`, and what it led to is kept. */
   async stop(drainMs: number): Promise<void> {
-    await this.#bulkRunner.stop();
-    this.#connected?.drain();
-    await this.#engine.stop(drainMs);
-    this.#connected?.close();
+    const { bulkRunner, connected, engine, lease } = this.#up;
+    await bulkRunner.stop();
+    connected?.drain();
+    await engine.stop(drainMs);
+    connected?.close();
+    await lease?.close().catch(() => {});
+  }
+
+  get #up(): Running {
+    if (this.#running === null) throw new Error("the server has not started");
+    return this.#running;
   }
 
   kill(): void {
@@ -190,7 +264,7 @@ export class ServerProcess {
   }
 
   #createHost(): Host {
-    const { events, network, random, generation, log } = this.#parts;
+    const { network, random, generation, log } = this.#parts;
     const server = {
       generation,
       speaksFor: (key: number) => this.#speaksFor(key),
@@ -198,13 +272,20 @@ export class ServerProcess {
     };
     const never = new Promise<never>(() => {});
     return {
-      now: () => events.now,
+      now: () => this.#node.now(),
       setTimer: (dueAt, callback) => this.#setTimer(dueAt, callback),
       nextTurn: () => (this.#isAlive ? this.#nextTurn() : never),
       randomBytes: (count) => random.bytes(count),
       fetch: async (request) => {
         if (!this.#isAlive) return never;
-        const outcome = await network.callApp(request, server);
+        const { lastsUntil } = request;
+        // The network has the clock of the world.
+        const lasting =
+          lastsUntil === undefined
+            ? request
+            : { ...request, lastsUntil: () => this.#node.toWorld(lastsUntil()) };
+        const outcome = await network.callApp(lasting, server);
+        await this.#node.thawed();
         return this.#isAlive ? outcome : never;
       },
       log: (level, event, fields) => {
@@ -214,24 +295,32 @@ export class ServerProcess {
     };
   }
 
+  /** A frozen process gets no further than to its next call of the store. */
+  #pass(label: string): Promise<void> | null {
+    const point = this.#parts.storePoint(label);
+    return this.#node.isFrozen ? this.#node.thawed().then(() => point ?? undefined) : point;
+  }
+
   #setTimer(dueAt: number, callback: () => void, isBackground = false): Scheduled {
     if (!this.#isAlive) return { cancel: () => {} };
     const { events } = this.#parts;
     const fire = () => {
       this.#timers.delete(timer);
-      callback();
+      this.#node.whenThawed(() => {
+        if (this.#isAlive) callback();
+      });
     };
     const label = "timer of the server";
     const timer = isBackground
-      ? events.atBackground(dueAt, label, fire)
-      : events.at(dueAt, label, fire);
+      ? events.atBackground(this.#node.toWorld(dueAt), label, fire)
+      : events.at(this.#node.toWorld(dueAt), label, fire);
     this.#timers.add(timer);
     return timer;
   }
 
   #nextTurn(): Promise<void> {
     return new Promise((resolve) => {
-      this.#setTimer(this.#parts.events.now, resolve);
+      this.#setTimer(this.#node.now(), resolve);
     });
   }
 }

@@ -17,12 +17,12 @@ parentPort?.on("message", (order: Order) => {
   void play(order).then((result) => parentPort?.postMessage(result));
 });
 
-async function play({ seed, sdk, isTwice }: Order): Promise<SeedResult> {
+async function play({ seed, sdk, isTwice, nodes }: Order): Promise<SeedResult> {
   const checker = mutant === null ? {} : { checker: mutant.checker };
-  const world = { ...(await playSeed(seed, { sdk, ...checker })), sdk };
+  const world = { ...(await playSeed(seed, { sdk, nodes, ...checker })), sdk };
   if (!isTwice || world.violation !== null) return world;
   // What was checked once needs no second check: only the trace is compared.
-  const again = await playSeed(seed, { sdk, checker: "none" });
+  const again = await playSeed(seed, { sdk, nodes, checker: "none" });
   if (again.hash === world.hash) return world;
   const message = `${world.lines} lines with hash ${world.hash}, then ${again.lines} with ${again.hash}`;
   return { ...world, violation: { checker: "each seed is the same twice", message } };

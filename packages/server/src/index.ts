@@ -14,6 +14,8 @@ export { type DescribedConfig, type DescribedSetting, describeConfig } from "./d
 export type { ConnectedApps, ConnectedDelivery } from "./engine/connected-apps.ts";
 export { Engine } from "./engine/engine.ts";
 export { DEFAULT_LIMITS } from "./engine/limits.ts";
+export { NodeLease } from "./engine/node-lease.ts";
+export { SharedClock, withSharedClock } from "./engine/shared-clock.ts";
 export { Sweeper } from "./engine/sweeper.ts";
 export { Watchdog } from "./engine/watchdog.ts";
 export { EnvironmentReader } from "./environment-reader.ts";
@@ -41,5 +43,16 @@ export { type MoveTrial, tryMove } from "./operate/move-trial.ts";
 export { type RestoreReport, restoreDatabase } from "./operate/restore.ts";
 export { type RotateDatabaseOptions, rotateDatabase } from "./rotate-encryption.ts";
 export type { RotationReport } from "./store/encrypted-rotation.ts";
+export { withLockCheck } from "./store/lock-check.ts";
 export { openSqliteStore, type SqliteStoreOptions } from "./store/sqlite.ts";
-export type { Reader, Store, Transaction } from "./store/store.ts";
+export type {
+  Condition,
+  DueTable,
+  KeySpan,
+  LookupValue,
+  Query,
+  Reader,
+  Store,
+  Transaction,
+} from "./store/store.ts";
+export { type LookupName, lockedTables, lookups, uniqueColumns } from "./store/tables.ts";

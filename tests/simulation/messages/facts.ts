@@ -33,6 +33,8 @@ export interface Scene {
   /** What is on disk. */
   readonly mirror: Mirror;
   readonly now: () => number;
+  /** Servers, each with limits of its own. */
+  readonly nodes: number;
   /** Nothing goes wrong in this world but the destinations. */
   readonly isCalm: boolean;
   /** Counts that a hard state was reached. */

@@ -14,6 +14,10 @@ import type { Wire } from "./wire.ts";
 const DOWN_MS_MAX = 8_000;
 const STORE_MS_MAX = 3;
 const DRAIN_MS = 5_000;
+const SHARED_YIELDS = 0.15;
+const SKEW_MS_MAX = 120_000;
+/** More than one place ever has. */
+const GENERATIONS_MAX = 1_000;
 
 export interface SiteParts {
   readonly seed: number;
@@ -26,6 +30,8 @@ export interface SiteParts {
   readonly wire: Wire;
   readonly limits: Readonly<Record<string, number>>;
   readonly tell: (fact: Fact) => void;
+  /** Its place among several, from 0. */
+  readonly slot?: number;
 }
 
 /** The place where the server runs: its disk outlives its processes, which come and go. */
@@ -35,14 +41,20 @@ export class ServerSite {
   readonly #random: Random;
   readonly #processRandom: Random;
   #server: ServerProcess | null = null;
-  #generation = 0;
+  #generation: number;
+  /** How far the clock of its machine is ahead. */
+  #skewMs = 0;
   #isStopping = false;
 
   constructor(parts: SiteParts) {
     this.#parts = parts;
-    this.#random = createRandom(parts.seed, "processes");
-    this.#processRandom = createRandom(parts.seed, "server");
+    const { slot = 0 } = parts;
+    const stream = slot === 0 ? "" : ` ${slot}`;
+    this.#random = createRandom(parts.seed, `processes${stream}`);
+    this.#processRandom = createRandom(parts.seed, `server${stream}`);
+    this.#generation = slot * GENERATIONS_MAX;
     this.#store = this.#witnessedStore(parts.store);
+    if (parts.store.isShared) this.#skewMs = this.#random.integer(-SKEW_MS_MAX, SKEW_MS_MAX);
   }
 
   get server(): ServerProcess | null {
@@ -63,6 +75,7 @@ export class ServerSite {
       sight: null,
       random: this.#processRandom,
       limits,
+      skewMs: this.#skewMs,
       storePoint: (label) => this.#passStorePoint(label),
       log: (event, detail) => this.#hear(event, detail),
       die: () => this.crash(),
@@ -78,7 +91,7 @@ export class ServerSite {
   /** Asks the process to end, as a new release does. */
   stop(): void {
     const server = this.#server;
-    if (server === null || this.#isStopping) return;
+    if (server === null || this.#isStopping || !server.isListening) return;
     const { events, trace } = this.#parts;
     trace.add(events.now, `server-${server.generation} is asked to stop`);
     this.#isStopping = true;
@@ -87,6 +100,17 @@ export class ServerSite {
       await events.wait(1, "server is about to end");
       if (this.#server === server) this.#end("has stopped");
     });
+  }
+
+  /** Stops the process as a signal does, and lets it go on. */
+  freeze(forMs: number): void {
+    const server = this.#server;
+    if (server === null) return;
+    const { events, trace, marks } = this.#parts;
+    trace.add(events.now, `server-${server.generation} is frozen for ${forMs} ms`);
+    marks.hit("node frozen");
+    server.freeze();
+    events.in(forMs, `server-${server.generation} goes on`, () => server.thaw());
   }
 
   /** Another process starts a little later. */
@@ -99,7 +123,7 @@ export class ServerSite {
     this.#server = null;
     this.#isStopping = false;
     server.kill();
-    wire.cut();
+    wire.cut(server.generation);
     tell({ kind: "serverCrash" });
     const downMs = this.#random.integer(0, DOWN_MS_MAX);
     events.in(downMs, "server starts again", () => this.start());
@@ -114,6 +138,8 @@ export class ServerSite {
 
   #witnessedStore(store: Store): Store {
     const { mirror, trace, events, tell } = this.#parts;
+    // Several servers have one witness, who sees their commits in order.
+    if (store.isShared) return withFaults(store, (call) => this.#storeFault(call));
     const witnessed = withWitness(store, (changes) => {
       const commit = mirror.apply(changes);
       const detail = commit.changes.map(({ table, before, after }) => {
@@ -141,12 +167,14 @@ export class ServerSite {
   }
 
   #passStorePoint(label: string): Promise<void> | null {
-    const { faults, events } = this.#parts;
+    const { faults, events, store } = this.#parts;
     if (faults.strikes("serverCrashAtStore")) {
       this.crash();
       return null;
     }
-    if (!faults.strikes("storeYields")) return null;
+    // What several servers do comes in any order, also where nothing goes wrong.
+    const isShared = store.isShared && this.#random.chance(SHARED_YIELDS);
+    if (!faults.strikes("storeYields") && !isShared) return null;
     return events.wait(this.#random.integer(0, STORE_MS_MAX), `store: ${label}`);
   }
 }

@@ -75,13 +75,14 @@ export class SinkLedger {
     this.#open.delete(attempt);
   }
 
-  /** The server's process has died, and with it its connections. */
-  cutAll(endedAt: number): void {
+  /** A server's process has died, and with it its connections. */
+  cutAll(generation: number, endedAt: number): void {
     for (const attempt of this.#open) {
+      if (attempt.generation !== generation) continue;
       attempt.isCut = true;
       attempt.endedAt = endedAt;
+      this.#open.delete(attempt);
     }
-    this.#open.clear();
   }
 
   get stories(): readonly Story[] {

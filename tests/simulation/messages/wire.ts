@@ -18,8 +18,13 @@ export interface WireParts {
   readonly operations: Operations;
   readonly sinks: SinkLedger;
   readonly tell: (fact: Fact) => void;
-  /** The server that is up, or null. */
-  readonly server: () => { readonly handle: (request: Request) => Promise<Response> } | null;
+  /** The server that a request reaches, or null when none is up. */
+  readonly server: () => Party | null;
+}
+
+interface Party {
+  readonly generation: number;
+  readonly handle: (request: Request) => Promise<Response>;
 }
 
 const LATENCY_MS_MAX = 20;
@@ -28,19 +33,19 @@ const SLOW_MS_MAX = 30_000;
 /** The wires between clients, server and destinations: what goes over them takes time, gets lost, and ends with the server. */
 export class Wire {
   readonly #parts: WireParts;
-  /** What to do when the server dies: the client at the other end of each connection hears a reset. */
-  #connections = new Set<() => void>();
+  /** By server, what to do when it dies: the client at the other end of each connection hears a reset. */
+  readonly #connections = new Map<number, Set<() => void>>();
 
   constructor(parts: WireParts) {
     this.#parts = parts;
   }
 
-  /** The process of the server has died. */
-  cut(): void {
+  /** The process of a server has died. */
+  cut(generation: number): void {
     const { sinks, events } = this.#parts;
-    const ends = this.#connections;
-    this.#connections = new Set();
-    sinks.cutAll(events.now);
+    const ends = this.#connections.get(generation) ?? [];
+    this.#connections.delete(generation);
+    sinks.cutAll(generation, events.now);
     for (const end of ends) end();
   }
 
@@ -79,6 +84,7 @@ export class Wire {
     operations.ask(operation, events.now);
     tell({ kind: "asked", operation });
     return this.#whileAlive(
+      party.generation,
       async () => {
         const response = await party.handle(request);
         const headers = Object.fromEntries(response.headers);
@@ -94,13 +100,18 @@ export class Wire {
   }
 
   /** What `work` gives, or null when the server dies first: what was made by a dead process has not left it. */
-  #whileAlive<R>(work: () => Promise<R>, onMade: (made: R) => void): Promise<R | null> {
-    const open = this.#connections;
+  #whileAlive<R>(
+    generation: number,
+    work: () => Promise<R>,
+    onMade: (made: R) => void,
+  ): Promise<R | null> {
+    const open = this.#connections.get(generation) ?? new Set();
+    this.#connections.set(generation, open);
     return new Promise((resolve, reject) => {
       const end = () => resolve(null);
       open.add(end);
       work().then((result) => {
-        if (!open.delete(end) || this.#connections !== open) return;
+        if (!open.delete(end) || this.#connections.get(generation) !== open) return;
         onMade(result);
         resolve(result);
       }, reject);

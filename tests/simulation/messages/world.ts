@@ -14,13 +14,12 @@ import { ClientActor } from "./client-actor.ts";
 import type { Fact, Scene } from "./facts.ts";
 import { MESSAGE_FAULTS, type MessageFault, type TimedMessageFault } from "./fault-plan.ts";
 import { dumpMessages } from "./message-dump.ts";
+import { Nodes } from "./nodes.ts";
 import { Operations } from "./operations.ts";
-import { ServerSite } from "./server-site.ts";
 import { SinkLedger } from "./sink-ledger.ts";
 import { Wire } from "./wire.ts";
 import { drawPlan, type WorldPlan } from "./world-plan.ts";
 
-const EVENTS_MAX = 60_000;
 /** Longest time that a world may need to become quiet once nothing goes wrong any more. */
 const QUIET_MS_MAX = 10 * 24 * 3_600_000;
 
@@ -32,6 +31,7 @@ const { setImmediate: afterTurn } = globalThis;
 
 /** Plays one seed from the first publish until everything is quiet. */
 export async function playSeed(seed: number, options: WorldOptions = {}): Promise<WorldResult> {
+  if ((options.nodes ?? 1) > 1) return new World(seed, null, options).play();
   const store = await openSqliteStore({ path: ":memory:" });
   try {
     return await new World(seed, store, options).play();
@@ -51,7 +51,7 @@ class World {
   readonly #operations = new Operations();
   readonly #sinks = new SinkLedger();
   readonly #faults: Faults<MessageFault, TimedMessageFault>;
-  readonly #site: ServerSite;
+  readonly #nodes: Nodes;
   readonly #client: ClientActor;
   readonly #restoreGlobals: () => void;
   readonly #listeners: ((fact: Fact) => void)[] = [];
@@ -59,10 +59,10 @@ class World {
   #eventCount = 0;
   #quietUntil = Number.POSITIVE_INFINITY;
 
-  constructor(seed: number, store: Store, options: WorldOptions) {
+  /** @param opened The store of a server that is alone; several share one of their own. */
+  constructor(seed: number, opened: Store | null, options: WorldOptions) {
     const print = options.print ?? null;
     this.#seed = seed;
-    this.#store = store;
     this.#plan = drawPlan(seed);
     this.#events = new EventList(START_AT, createRandom(seed, "events"));
     this.#trace = new Trace(print);
@@ -79,17 +79,20 @@ class World {
     const wire = new Wire({
       ...common,
       random: createRandom(seed, "wire"),
-      server: () => this.#site.server,
+      server: () => this.#nodes.reached(),
     });
-    this.#site = new ServerSite({
+    this.#nodes = new Nodes({
       ...common,
       seed,
-      store,
+      opened,
+      count: options.nodes ?? 1,
       marks: this.#marks,
       mirror: this.#mirror,
       wire,
       limits: this.#plan.limits,
+      violate: (message) => this.#violate("rows are locked before they are used", message),
     });
+    this.#store = this.#nodes.store;
     this.#client = new ClientActor({
       ...common,
       plan: this.#plan,
@@ -110,7 +113,7 @@ class World {
     const { horizonMs } = this.#plan;
     try {
       this.#planChaos();
-      this.#site.start();
+      this.#nodes.start();
       // A clock that jumps makes some acts late; what is opened at last must stay open.
       await this.#runUntil(
         () => this.#events.now >= START_AT + horizonMs && this.#client.hasStarted,
@@ -138,8 +141,9 @@ class World {
       }
     };
     this.#client.plan(START_AT);
-    plan(this.#faults.count("serverCrashes"), "server crash", () => this.#site.crash());
-    plan(this.#faults.count("serverStops"), "server stop", () => this.#site.stop());
+    plan(this.#faults.count("serverCrashes"), "server crash", () => this.#nodes.crashOne());
+    plan(this.#faults.count("serverStops"), "server stop", () => this.#nodes.stopOne());
+    plan(this.#nodes.freezeCount, "server frozen", () => this.#nodes.freezeOne());
     plan(this.#faults.count("clockJumps"), "clock jump", () => this.#jumpClock(random));
     this.#events.at(START_AT + horizonMs, "nothing goes wrong from here on", () => {});
   }
@@ -166,7 +170,7 @@ class World {
       event.run();
       await new Promise<void>((resolve) => afterTurn(resolve));
       this.#eventCount += 1;
-      if (this.#eventCount > EVENTS_MAX) this.#violate("no limbo", "events never end");
+      if (this.#eventCount > this.#nodes.eventsMax) this.#violate("no limbo", "events never end");
       if (this.#events.now > this.#quietUntil) {
         this.#violate("no limbo", `not quiet after ${QUIET_MS_MAX} ms without faults`);
       }
@@ -191,6 +195,7 @@ class World {
         mirror: this.#mirror,
         isCalm: this.#faults.isCalm,
         now: () => this.#events.now,
+        nodes: this.#nodes.count,
         mark: (mark) => this.#marks.hit(mark),
         violate: (message) => this.#violate(name, message),
       };

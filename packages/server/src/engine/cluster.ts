@@ -80,6 +80,15 @@ export class Cluster {
     for (const hint of hints) this.#options.store.hints?.send(formatHint(hint));
   }
 
+  /** Asks for lines again that were cut by somebody else's lock. */
+  callLater(gates: ReadonlySet<string>): void {
+    if (gates.size === 0) return;
+    const { lease, pollMs, findings } = this.#options;
+    lease.setTimer(pollMs, () => {
+      if (!this.#isStopped) findings.waiting(Array.from(gates));
+    });
+  }
+
   /** Looks at the store before a delivery begins that had to wait: others may have cancelled or paused it meanwhile. */
   async standingOf({ message, startUntil }: Delivery): Promise<Standing> {
     const { store } = this.#options;

@@ -4,13 +4,12 @@ import type { Dispatcher } from "./dispatcher.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import type { KeyRange } from "./key-range.ts";
 
-export interface ContextParts extends Pick<EngineOptions, "host" | "lease" | "limits"> {
-  readonly keyRange: KeyRange;
-  readonly dispatcher: Pick<Dispatcher, "isFull">;
-}
-
 /** What the decisions of one group may know about the world. */
-export function contextOf({ host, lease, limits, keyRange, dispatcher }: ContextParts): Context {
+export function contextOf(
+  { host, lease, limits }: Pick<EngineOptions, "host" | "lease" | "limits">,
+  keyRange: KeyRange,
+  dispatcher: Pick<Dispatcher, "isFull">,
+): Context {
   return {
     now: host.now(),
     nodeKey: lease?.nodeKey ?? null,

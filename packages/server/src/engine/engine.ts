@@ -283,7 +283,8 @@ export class Engine {
   }
 
   #room(): GroupRoom {
-    const { host, store, limits } = this.#options;
+    const { host, store, limits, lease } = this.#options;
+    const nodeKey = lease?.nodeKey;
     return {
       store,
       configs: this.#configs,
@@ -292,12 +293,9 @@ export class Engine {
       observer: this.#options.observer ?? noObserver,
       claimMax: limits.claimMax,
       retryAt: host.now() + limits.storeRetryMs,
+      isHeld: () => lease === undefined || (lease.holds() && lease.nodeKey === nodeKey),
       onFault: (error) => host.log("error", "decision_failed", { cause: String(error) }),
-      context: contextOf({
-        ...this.#options,
-        keyRange: this.#keyRange,
-        dispatcher: this.#dispatcher,
-      }),
+      context: contextOf(this.#options, this.#keyRange, this.#dispatcher),
     };
   }
 
@@ -320,6 +318,7 @@ export class Engine {
     for (const gate of outbox.openGates) this.#openGates.add(gate);
     for (const answer of outbox.answers) answer();
     this.#cluster?.tell(outbox.hints);
+    this.#cluster?.callLater(outbox.cutGates);
     tellOf(outbox, this.#options.observer ?? noObserver);
     this.#configs.trim();
     if (outbox.hasMoreDue) this.#isClaimWanted = true;

@@ -47,6 +47,8 @@ export interface GroupRoom {
   readonly retryAt: number;
   readonly context: Context;
   readonly observer: Observer;
+  /** Whether this node is still the one as which the group decides. */
+  readonly isHeld: () => boolean;
   /** Told of a request that failed for a reason that is not the caller's. */
   readonly onFault: (error: unknown) => void;
 }
@@ -72,6 +74,8 @@ export interface Outbox {
   readonly hasMoreDue: boolean;
   /** Gates whose lines have somebody left to call. */
   readonly openGates: ReadonlySet<string>;
+  /** Those in whose lines somebody was locked elsewhere. */
+  readonly cutGates: ReadonlySet<string>;
   /** Deliveries of earlier groups that must not begin any more. */
   readonly recalls: readonly Recall[];
   /** As above, of this very group. */
@@ -123,18 +127,22 @@ export async function runGroup(group: Group, room: GroupRoom): Promise<Outbox> {
     const answers = await serve(requests, deciding);
     dropEnded(effects, work);
     await writeChanges(deciding);
+    const cutGates = new Set<string>();
     const openGates = await callWaiting([...group.openGates, ...due.gates], {
       ...deciding,
       loading: loadingOf(deciding),
+      cut: cutGates,
       serve: async (called) => {
         await serve(called, deciding);
         await writeChanges(deciding);
       },
     });
     const nextDueAt = group.isClaiming ? await findNextDue(transaction, room) : null;
+    // Others may hold by now what this group is about to name as this node's.
+    if (!room.isHeld()) throw new Error("the lease of this node ended during the transaction");
     const finishing = { work, room, effects, answers, endedAttempts, nextDueAt, openGates };
     const { hasMore, takenOverCount } = due;
-    return toOutbox({ ...finishing, hasMoreDue: hasMore, takenOverCount });
+    return { ...toOutbox({ ...finishing, hasMoreDue: hasMore, takenOverCount }), cutGates };
   });
 }
 
@@ -265,7 +273,7 @@ interface Finishing extends Deciding {
   readonly takenOverCount: number;
 }
 
-function toOutbox(finishing: Finishing): Outbox {
+function toOutbox(finishing: Finishing): Omit<Outbox, "cutGates"> {
   const { work, answers, endedAttempts, hasMoreDue, openGates, takenOverCount } = finishing;
   return {
     answers,

@@ -17,6 +17,8 @@ const CALLS_PER_LINE_MAX = 100;
 export interface LineRoom extends Taking {
   readonly loading: Loading;
   readonly effects: readonly Effect[];
+  /** Takes the gates in whose lines somebody is locked elsewhere: nobody passes him, so they are called again later. */
+  readonly cut: Set<string>;
   /** Decides on requests, and writes what it led to. */
   readonly serve: (requests: readonly Request[]) => Promise<void>;
 }
@@ -75,6 +77,7 @@ async function takeFirst(
     const limit = Math.min(left, CALLS_PER_LINE_MAX, places.count);
     if (limit <= 0) continue;
     const next = await room.transaction.claimWaiting(gate, limit);
+    if (next.length < Math.min(limit, places.waitingCount)) room.cut.add(gate);
     const waiting = next.filter(({ ticketKey }) => !places.isForHolders || ticketKey !== null);
     room.work.addLoaded("messages", [], waiting);
     left -= waiting.length;
@@ -106,11 +109,14 @@ function nameOf(gate: string): string {
 /** How many may go, at most: a line is read no further than that. */
 interface Places {
   readonly count: number;
+  /** Those in the line, where anybody counts them. */
+  readonly waitingCount: number;
   /** Only those are called who hold a place in the queue: they had to wait for the end of a pause, in front of all others. */
   readonly isForHolders: boolean;
 }
 
-const NO_LIMIT: Places = { count: CALLS_PER_LINE_MAX, isForHolders: false };
+const NO_LIMIT: Places = { count: CALLS_PER_LINE_MAX, waitingCount: 0, isForHolders: false };
+const CLOSED: Places = { ...NO_LIMIT, count: 0 };
 
 function placesAt(gate: string, { work, room }: LineRoom): Places {
   const name = nameOf(gate);
@@ -127,16 +133,19 @@ function placesAt(gate: string, { work, room }: LineRoom): Places {
 /** Nobody has to wait for a queue that is not there. */
 function placesOfQueue(queue: QueueRow | null): Places {
   if (queue === null) return NO_LIMIT;
-  if (queue.isPaused === 1) return { count: 0, isForHolders: false };
+  if (queue.isPaused === 1) return CLOSED;
+  const { waitingCount } = queue;
   const free = queue.parallelism - queue.openCount;
-  return free > 0 ? { count: free, isForHolders: false } : { ...NO_LIMIT, isForHolders: true };
+  if (free > 0) return { count: free, waitingCount, isForHolders: false };
+  return { ...NO_LIMIT, waitingCount, isForHolders: true };
 }
 
 function placesOfFlow(known: FlowControlRow | null, now: number): Places {
   if (known === null) return NO_LIMIT;
   const { isPaused, parallelism, inFlightCount, rate, rateCount } = rollPeriod(known, now);
-  if (isPaused === 1) return { count: 0, isForHolders: false };
+  if (isPaused === 1) return CLOSED;
   const atOnce = parallelism === null ? CALLS_PER_LINE_MAX : parallelism - inFlightCount;
   const inPeriod = rate === null ? CALLS_PER_LINE_MAX : rate - rateCount;
-  return { count: Math.min(atOnce, inPeriod), isForHolders: false };
+  const { waitingCount } = known;
+  return { count: Math.min(atOnce, inPeriod), waitingCount, isForHolders: false };
 }

@@ -1,5 +1,11 @@
 import type { Host, OutgoingRequest, Timer } from "../host/host.ts";
 
+/** An answer that took longer says less than what was measured before. */
+const WAY_MS_MAX = 100;
+
+/** Clocks go apart: what was measured so long ago says less than a slow answer. */
+const SAMPLE_MS_MAX = 600_000;
+
 /**
  * The clock of the database, as a node knows it: measured now and then, and carried on by the time that passes here. Several nodes
  * tell one time by it, however wrong their own clocks are.
@@ -8,6 +14,7 @@ export class SharedClock {
   readonly #elapsedMs: () => number;
   #measuredAt: number;
   #databaseNow: number;
+  #isMeasured = false;
 
   /** @param now What it tells until it has been measured. */
   constructor(elapsedMs: () => number, now: number) {
@@ -20,13 +27,18 @@ export class SharedClock {
     return this.#elapsedMs();
   }
 
-  /** Asks for the time of the database; half of the way there and back has passed when it is heard. */
+  /** Asks for the time of the database. It is never told ahead: what is on the way back counts as no time, so that nothing is early. */
   async measure(ask: () => Promise<number>): Promise<number> {
     const askedAt = this.#elapsedMs();
     const databaseNow = await ask();
     const heardAt = this.#elapsedMs();
-    this.#measuredAt = heardAt;
-    this.#databaseNow = databaseNow + (heardAt - askedAt) / 2;
+    // A process that was stopped on the way back would be late by all of that time.
+    const isGood = heardAt - askedAt <= WAY_MS_MAX || !this.#isMeasured;
+    if (isGood || heardAt - this.#measuredAt > SAMPLE_MS_MAX) {
+      this.#measuredAt = heardAt;
+      this.#databaseNow = databaseNow;
+      this.#isMeasured = true;
+    }
     return databaseNow;
   }
 

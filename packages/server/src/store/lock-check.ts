@@ -50,7 +50,7 @@ function checked(transaction: Transaction, locks: Locks): Transaction {
       const rows = await transaction.find(table, lookup, values);
       if (lookup === "byName") locks.noteNames(table, values);
       locks.note(table, rows);
-      if (lookup === "byTicket") locks.checkOwners(table, rows, "were read by their place");
+      if (lookup === "byTicket") locks.checkQueues(rows);
       return rows;
     },
     list: async (table, query) => {
@@ -160,6 +160,14 @@ class Locks {
     else if (table === "steps") {
       const runKey = this.#runs.get(change.key) ?? Number.NaN;
       this.#needs("runs", runKey, `step ${change.key} is changed`);
+    }
+  }
+
+  /** Who shares a place hangs on the queue. */
+  checkQueues(rows: readonly object[]): void {
+    for (const row of rows) {
+      if ("queueName" in row && row.queueName !== null)
+        this.#needs("queues", `"${row.queueName}"`, "messages are read by their place");
     }
   }
 

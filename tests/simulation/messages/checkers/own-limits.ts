@@ -4,8 +4,10 @@ import type { Checker } from "../facts.ts";
 export const ownLimits: Checker = {
   name: "never above the server's limits",
   promise: "never more connections are open than the operator allows, in all and to one origin",
-  observe: ({ plan, sinks, violate, mark }) => {
-    const { perOriginMax, parallelismMax } = plan.limits;
+  observe: ({ plan, sinks, nodes, violate, mark }) => {
+    const timesNodes = (limit?: number) => (limit === undefined ? undefined : limit * nodes);
+    const perOriginMax = timesNodes(plan.limits.perOriginMax);
+    const parallelismMax = timesNodes(plan.limits.parallelismMax);
     return (fact) => {
       if (fact.kind !== "attempt") return;
       const { open } = sinks;
