@@ -29,6 +29,7 @@ export function meets<T extends TableName>(
   where: readonly Condition<T>[],
   rowsOf: RowsOf,
 ): boolean {
+  // Every row has its columns as fields.
   return where.every((condition) => meetsOne(row as unknown as AnyRow, condition, rowsOf));
 }
 

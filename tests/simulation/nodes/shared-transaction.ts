@@ -58,6 +58,7 @@ export class SharedTransaction implements Transaction {
   async list<T extends TableName>(table: T, query: Query<T>): Promise<readonly Tables[T][]> {
     await this.#database.point();
     const found = page(this.#rowsOf(table), query, this.#rowsOf);
+    // It is asked about rows of this table alone.
     const isMeant: Predicate = (row) => meets(row as Tables[T], query.where, this.#rowsOf);
     const rows = await this.#lockAll(table, found, isMeant);
     return rows.map((row) => withoutBytes(row, query));
