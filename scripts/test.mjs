@@ -38,6 +38,16 @@ const programs = [
     stage: countingStage("crash points", ["tests/dist/crash/main.js", "--points", "--every", "25"]),
   },
   {
+    source: "tests/cluster/main.ts",
+    stage: countingStage("cluster", [
+      "tests/dist/cluster/main.js",
+      "--only",
+      "faults",
+      "--rounds",
+      "4",
+    ]),
+  },
+  {
     source: "examples/failed-run/start.mjs",
     stage: checkStage("example", ["examples/failed-run/start.mjs", "--once"]),
   },

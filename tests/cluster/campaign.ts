@@ -9,7 +9,7 @@ import { FlowLoad } from "./flows/flow-load.ts";
 import type { Check, Figure, Load } from "./load.ts";
 import { MessageLoad } from "./messages/message-load.ts";
 
-const DRAIN_MS_MAX = 90_000;
+const DRAIN_MS_MAX = 120_000;
 const OUTPUT_SHOWN_CHARS = 4_000;
 const DRAIN_PAUSE_MS = 200;
 /** Messages that lie beyond this are not waited for. */
@@ -39,6 +39,12 @@ export interface Tally {
   readonly faults: string[];
 }
 
+interface CampaignPlan {
+  readonly nodeCount: number;
+  readonly seed: number;
+  readonly hasLongWork: boolean;
+}
+
 /** A cluster under load, with everybody's ledgers; what is done to it is up to others. */
 export class Campaign {
   readonly cluster: Cluster;
@@ -48,15 +54,15 @@ export class Campaign {
   readonly #loads: readonly Load[];
   #isClosed = false;
 
-  private constructor(cluster: Cluster, seed: number) {
+  private constructor(cluster: Cluster, { seed, hasLongWork }: CampaignPlan) {
     this.cluster = cluster;
-    const room = { link: this.#link, faultLog: this.faultLog, seed };
+    const room = { link: this.#link, faultLog: this.faultLog, seed, hasLongWork };
     this.#loads = [new MessageLoad(room, (sql) => cluster.query(sql)), new FlowLoad(room)];
   }
 
-  static async open(nodeCount: number, seed: number): Promise<Campaign> {
-    const cluster = await Cluster.open(nodeCount);
-    const campaign = new Campaign(cluster, seed);
+  static async open(plan: CampaignPlan): Promise<Campaign> {
+    const cluster = await Cluster.open(plan.nodeCount);
+    const campaign = new Campaign(cluster, plan);
     try {
       await campaign.#start();
       return campaign;

@@ -22,7 +22,7 @@ export interface FaultPlan {
 
 /** Round by round one fault hits the cluster under load and is mended; at the end everything is compared. */
 export async function runFaultRounds(plan: FaultPlan): Promise<Tally> {
-  const campaign = await Campaign.open(plan.nodeCount, plan.seed);
+  const campaign = await Campaign.open({ ...plan, hasLongWork: true });
   const rounds = new FaultRounds(campaign, plan);
   try {
     await rounds.run();

@@ -19,6 +19,8 @@ export interface LoadRoom {
   readonly link: ServerLink;
   readonly faultLog: FaultLog;
   readonly seed: number;
+  /** Whether some destinations work for longer than a lease. */
+  readonly hasLongWork: boolean;
 }
 
 /** Clients and destinations of one part, with the ledgers that they keep. */

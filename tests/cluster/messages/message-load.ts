@@ -23,7 +23,7 @@ import { type Query, SCHEDULES, type Scheduled, scheduledWanted, Ticker } from "
 /** Longer than a lease: who frees the place of a dead node too early lets the next one in while this work goes on. */
 const LONG_WORK_MS = LEASE_MS + 2_500;
 /** Of messages that hold a place one in so many. */
-const LONG_EVERY = 12;
+const LONG_EVERY = 40;
 
 function isLong({ mark, queue, flowKey }: Wanted): boolean {
   const number = Number(/\d+$/.exec(mark)?.[0] ?? 1);
@@ -62,7 +62,10 @@ export class MessageLoad implements Load {
 
   #wantedOf(mark: string): Wanted | null {
     const wanted = this.#ledger.publications.get(mark)?.wanted ?? scheduledWanted(mark);
-    return wanted !== null && isLong(wanted) ? { ...wanted, workMs: LONG_WORK_MS } : wanted;
+    const { hasLongWork } = this.#room;
+    return wanted !== null && hasLongWork && isLong(wanted)
+      ? { ...wanted, workMs: LONG_WORK_MS }
+      : wanted;
   }
 
   get faults(): readonly string[] {
