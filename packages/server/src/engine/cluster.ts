@@ -1,5 +1,5 @@
-import { isOriginGate } from "../core/gates.ts";
-import type { MessageRow, NodeRow } from "../core/rows.ts";
+import { flowGate, isOriginGate, queueGate } from "../core/gates.ts";
+import type { FlowControlRow, MessageRow, NodeRow, QueueRow } from "../core/rows.ts";
 import type { Host, Timer } from "../host/host.ts";
 import type { Store } from "../store/store.ts";
 import type { Delivery } from "./dispatcher.ts";
@@ -43,6 +43,9 @@ const REST = 20;
 /** A poll that stood still, with its process or its database, has not cost more than this: the next one must come soon. */
 const POLL_MS_COUNTED_MAX = 100;
 
+/** So many polls look at origins alone; then all lines are looked at: whoever was about to call one may have ended. */
+const THOROUGH_EVERY = 5;
+
 /**
  * One node among several that share a database. Truth is polled; hints make it quick. See docs/decisions/0012-postgres-and-nodes.md.
  */
@@ -50,6 +53,7 @@ export class Cluster {
   readonly #options: ClusterOptions;
   /** Dead nodes that have been seen: their lines have been looked at. */
   #dead = new Set<number>();
+  #polls = 0;
   #timer: Timer | null = null;
   #unwatch: (() => void) | null = null;
   #polling: Promise<void> = Promise.resolve();
@@ -143,7 +147,9 @@ export class Cluster {
     const dueAt = await store.nextDueAt(lease.nodeKey);
     if (dueAt !== null) findings.due(dueAt);
     const gates = await store.waitingGates();
-    const waiting = this.#noteDead(dead) ? gates : gates.filter(isOriginGate);
+    this.#polls += 1;
+    const isThorough = this.#noteDead(dead) || this.#polls % THOROUGH_EVERY === 0;
+    const waiting = isThorough ? await openOnes(gates, store) : gates.filter(isOriginGate);
     if (waiting.length > 0) findings.waiting(waiting);
     await deleteEmptyNodes(dead, store);
   }
@@ -174,4 +180,24 @@ export class Cluster {
         return;
     }
   }
+}
+
+/** Those of the gates behind which somebody could go: they are asked without a lock, so that hardly any is locked in vain. */
+async function openOnes(gates: readonly string[], store: Store): Promise<readonly string[]> {
+  const names = Array.from(new Set(gates.map((gate) => [gate.slice(gate.indexOf(":") + 1)])));
+  const queues = await store.find("queues", "byName", names);
+  const flows = await store.find("flowControls", "byName", names);
+  const closed = new Set([
+    ...queues.filter(isClosedQueue).map(({ name }) => queueGate(name)),
+    ...flows.filter(isClosedFlow).map(({ name }) => flowGate(name)),
+  ]);
+  return gates.filter((gate) => !closed.has(gate));
+}
+
+function isClosedQueue({ isPaused, openCount, parallelism }: QueueRow): boolean {
+  return isPaused === 1 || openCount >= parallelism;
+}
+
+function isClosedFlow({ isPaused, parallelism, inFlightCount, dueAt }: FlowControlRow): boolean {
+  return isPaused === 1 || dueAt !== null || (parallelism !== null && inFlightCount >= parallelism);
 }
