@@ -1,7 +1,15 @@
 import assert from "node:assert";
 import type { TableName } from "../core/rows.ts";
 import type { ColumnType } from "./columns.ts";
-import { columnList, type Statement, typeOf } from "./postgres-statements.ts";
+import {
+  BEGINNING_CHARS,
+  beginningOf,
+  columnList,
+  equalsAny,
+  isLongText,
+  type Statement,
+  typeOf,
+} from "./postgres-statements.ts";
 import {
   escapeText,
   type Parameter,
@@ -82,7 +90,7 @@ function toTerm<T extends TableName>(
       return rangeTerm(column, condition, values);
     case "prefix":
       assert(type === "TEXT", `a prefix needs a column of text, ${column} is ${type}`);
-      return prefixTerm(column, condition.prefix, values);
+      return prefixTerm({ table, name: column, type }, condition.prefix, values);
     case "contains":
       assert(type === "TEXT", `a list is kept in a column of text, ${column} is ${type}`);
       return containsTerm(column, condition.values, values);
@@ -127,7 +135,10 @@ function inTerm(
   const terms: string[] = [];
   const sqlType = POSTGRES_TYPES[type];
   if (present.length === 1 && first !== undefined) {
-    terms.push(`"${name}" = ${bind(values, toParameter(type, first))}::${sqlType}`);
+    const value = `${bind(values, toParameter(type, first))}::${sqlType}`;
+    const isEqual = `"${name}" = ${value}`;
+    const begins = `${beginningOf(`"${name}"`)} = ${beginningOf(value)}`;
+    terms.push(isLongText(table, name) ? `(${begins} AND ${isEqual})` : isEqual);
   } else if (present.length > 1) {
     const place = bind(values, toArray(type, present));
     const isPaged = name === "state" && PAGED_BY_STATE.has(table);
@@ -135,7 +146,7 @@ function inTerm(
     terms.push(
       isPaged
         ? `array_position(${place}::${sqlType}[], "${name}") IS NOT NULL`
-        : `"${name}" = ANY(${place}::${sqlType}[])`,
+        : `(${equalsAny(table, name, `${place}::${sqlType}[]`)})`,
     );
   }
   if (wanted.includes(null)) terms.push(`"${name}" IS NULL`);
@@ -164,11 +175,18 @@ function toBound(value: number, direction: "up" | "down"): string {
 }
 
 /** A range, not LIKE: it knows no wildcards, respects case, and an index serves it. */
-function prefixTerm(column: string, prefix: string, values: Parameter[]): string {
+function prefixTerm({ table, name }: NamedColumn, prefix: string, values: Parameter[]): string {
   const start = escapeText(prefix);
+  const term = rangeOfTexts(`"${name}"`, start, values);
+  if (!isLongText(table, name)) return term;
+  const beginning = Array.from(start).slice(0, BEGINNING_CHARS).join("");
+  return `${rangeOfTexts(beginningOf(`"${name}"`), beginning, values)} AND ${term}`;
+}
+
+function rangeOfTexts(text: string, start: string, values: Parameter[]): string {
   const end = endOfPrefix(start);
-  const isFrom = `"${column}" >= ${bind(values, start)}::text`;
-  return end === null ? isFrom : `${isFrom} AND "${column}" < ${bind(values, end)}::text`;
+  const isFrom = `${text} >= ${bind(values, start)}::text`;
+  return end === null ? isFrom : `${isFrom} AND ${text} < ${bind(values, end)}::text`;
 }
 
 function containsTerm(column: string, wanted: readonly string[], values: Parameter[]): string {

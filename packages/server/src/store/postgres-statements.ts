@@ -12,6 +12,26 @@ export interface Statement {
   readonly isPrepared: boolean;
 }
 
+/** Columns with an index whose texts may be too long for one, by table: the index has their beginnings. */
+const LONG_TEXTS: Readonly<Partial<Record<TableName, string>>> = {
+  runs: "url",
+  deadLetters: "url",
+  waits: "eventId",
+  events: "eventId",
+};
+
+/** As long as four bytes a character fit. */
+export const BEGINNING_CHARS = 600;
+
+export function isLongText(table: TableName, column: string): boolean {
+  return LONG_TEXTS[table] === column;
+}
+
+/** What the index of a long text has. */
+export function beginningOf(text: string): string {
+  return `left(${text}, ${BEGINNING_CHARS})`;
+}
+
 const IS_PENDING_MESSAGE = `"state" IN ('scheduled', 'active', 'canceling')`;
 
 /**
@@ -162,9 +182,24 @@ function matchText(
 ): string {
   const arrays = types.map((type, index) => `$${index + 1}::${POSTGRES_TYPES[type]}[]`);
   const [only] = columns;
-  if (columns.length === 1) return `"${only}" = ANY(${arrays[0]})`;
-  const names = columns.map((column) => `"${table}"."${column}"`).join(", ");
-  return `(${names}) IN (SELECT * FROM unnest(${arrays.join(", ")}))`;
+  if (columns.length === 1 && only !== undefined) return equalsAny(table, only, arrays[0] ?? "");
+  const isLong = columns.map((column) => isLongText(table, column));
+  const names = columns.map((column) => `"${table}"."${column}"`);
+  const wanted = columns.map((_column, index) => `wanted.c${index}`);
+  const beginningsOf = (texts: readonly string[]) =>
+    texts.filter((_text, index) => isLong[index]).map(beginningOf);
+  return `(${[...names, ...beginningsOf(names)].join(", ")}) IN (
+  SELECT ${[...wanted, ...beginningsOf(wanted)].join(", ")}
+  FROM unnest(${arrays.join(", ")}) AS wanted (${columns.map((_column, index) => `c${index}`).join(", ")})
+)`;
+}
+
+/** `array` is a place for values, with its type. */
+export function equalsAny(table: TableName, column: string, array: string): string {
+  const isEqual = `"${column}" = ANY(${array})`;
+  if (!isLongText(table, column)) return isEqual;
+  const beginnings = `ARRAY(SELECT ${beginningOf("wanted")} FROM unnest(${array}) AS wanted)`;
+  return `${beginningOf(`"${column}"`)} = ANY(${beginnings}) AND ${isEqual}`;
 }
 
 function lockText(isLocking: boolean): string {

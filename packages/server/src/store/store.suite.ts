@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Change, TableName } from "../core/rows.ts";
 import { fullRows } from "./full-rows.suite.ts";
+import { longTextsSuite } from "./long-texts.suite.ts";
 import {
   deadLetterRow,
   insert,
@@ -27,6 +28,7 @@ export function storeSuite(name: string, open: OpenStore): void {
     lookupSuite(open);
     claimSuite(open);
     listSuite(open);
+    longTextsSuite(open);
     transactionSuite(open);
     modelSuite(open);
   });

@@ -1,11 +1,12 @@
 /**
  * The indexes of the first tables. A message that a node holds stands in the index of that node, all others in one of what is due. Rows
- * that change often leave room beside them and are cleaned early.
+ * that change often leave room beside them and are cleaned early. An entry of an index has at most 2,704 bytes: of texts that may be longer it
+ * has the beginning (see `LONG_TEXTS`).
  */
 export const firstIndexes = `
 CREATE INDEX "runsById" ON "runs" ("id", "key");
 CREATE UNIQUE INDEX "runsLiveById" ON "runs" ("id") WHERE "state" = 'started';
-CREATE INDEX "runsByUrl" ON "runs" ("url", "key");
+CREATE INDEX "runsByUrl" ON "runs" (left("url", 600), "key");
 CREATE INDEX "runsByState" ON "runs" ("state", "key");
 
 CREATE UNIQUE INDEX "stepsBySlot" ON "steps" ("runKey", "slot");
@@ -24,7 +25,7 @@ CREATE INDEX "attemptsByRun" ON "attempts" ("runKey", "key") WHERE "runKey" IS N
 CREATE INDEX "deadLettersByState" ON "deadLetters" ("state", "key");
 CREATE INDEX "deadLettersByRun" ON "deadLetters" ("runKey");
 CREATE INDEX "deadLettersByRunId" ON "deadLetters" ("runId", "key");
-CREATE INDEX "deadLettersByUrl" ON "deadLetters" ("url", "key");
+CREATE INDEX "deadLettersByUrl" ON "deadLetters" (left("url", 600), "key");
 
 CREATE UNIQUE INDEX "settingsByName" ON "settings" ("name");
 
@@ -42,10 +43,10 @@ CREATE INDEX "schedulesDue" ON "schedules" ("dueAt", "key") WHERE "dueAt" IS NOT
 CREATE INDEX "bulkActionsByState" ON "bulkActions" ("state", "key");
 
 CREATE UNIQUE INDEX "waitsByStep" ON "waits" ("runKey", "stepId");
-CREATE INDEX "waitsByEvent" ON "waits" ("eventId", "runKey") WHERE "state" = 'open' AND "eventId" IS NOT NULL;
+CREATE INDEX "waitsByEvent" ON "waits" (left("eventId", 600), "runKey") WHERE "state" = 'open' AND "eventId" IS NOT NULL;
 CREATE INDEX "waitsByChild" ON "waits" ("childRunKey") WHERE "state" = 'open' AND "childRunKey" IS NOT NULL;
 CREATE INDEX "waitsDue" ON "waits" ("dueAt", "key") WHERE "dueAt" IS NOT NULL;
-CREATE INDEX "eventsByRun" ON "events" ("runKey", "eventId", "key");
+CREATE INDEX "eventsByRun" ON "events" ("runKey", left("eventId", 600), "key");
 
 CREATE UNIQUE INDEX "nodesById" ON "nodes" ("id");
 
