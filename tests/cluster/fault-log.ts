@@ -2,6 +2,8 @@
 export interface Strike {
   readonly name: string;
   readonly beganAt: number;
+  /** Requests and deliveries that it hit. */
+  readonly inFlight: number;
   /** Infinite while it lasts. */
   endedAt: number;
 }
@@ -14,8 +16,13 @@ const BEFORE_MS = 500;
 export class FaultLog {
   readonly strikes: Strike[] = [];
 
-  begin(name: string): Strike {
-    const strike = { name, beganAt: Date.now(), endedAt: Infinity };
+  /** No more than this can have been cut off. */
+  get cutMax(): number {
+    return this.strikes.reduce((sum, { inFlight }) => sum + inFlight, 0);
+  }
+
+  begin(name: string, inFlight: number): Strike {
+    const strike = { name, beganAt: Date.now(), inFlight, endedAt: Infinity };
     this.strikes.push(strike);
     return strike;
   }

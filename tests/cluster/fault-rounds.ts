@@ -73,7 +73,7 @@ class FaultRounds {
     const faultsBefore = campaign.faultCount;
     const inFlight = await this.#untilBusy();
     if (inFlight >= IN_FLIGHT_MIN) this.#busyRounds++;
-    const strike = campaign.faultLog.begin(name);
+    const strike = campaign.faultLog.begin(name, inFlight);
     const { cluster } = campaign;
     const done = await FAULTS[name]?.({ cluster, random: this.#random });
     strike.endedAt = Date.now();

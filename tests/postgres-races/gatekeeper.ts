@@ -71,6 +71,8 @@ export class Gatekeeper {
     if (trap?.isMine(written) === true) {
       // A transaction that is run again later passes.
       this.#trap = null;
+      // Writes may still be on their way: they are done when this is answered.
+      await transaction.now();
       trap.enter();
       await trap.released;
     }

@@ -42,7 +42,10 @@ export function repeatsOf({
 /** Nothing comes again unless something hit, and nothing whose end was recorded. */
 export function checkRepeats(scene: ClusterScene): readonly string[] {
   const faults: string[] = [];
-  for (const [before, again] of repeatsOf(scene)) {
+  const repeats = repeatsOf(scene);
+  const { cutMax } = scene.faultLog;
+  if (repeats.length > cutMax) faults.push(`${repeats.length} came again, ${cutMax} were cut off`);
+  for (const [before, again] of repeats) {
     const name = `${again.messageId} (${again.mark}): attempt ${again.retried}`;
     if (!scene.faultLog.explains(before.arrivedAt, again.arrivedAt)) {
       faults.push(
