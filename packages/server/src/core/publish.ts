@@ -37,7 +37,7 @@ export function decidePublish(
       : { ...command.envelope, notBefore: context.now + delayMs };
   const acceptance = new Acceptance(state.gates, context);
   const messages = endpoints.map((endpoint) => {
-    const claim = dedupIdOf(command, endpoint.url);
+    const claim = dedupIdOf(command, endpoint.url, context.sha256);
     const dedup = claim === null ? undefined : state.dedups.get(claim);
     if (dedup !== undefined && dedup.expiresAt > context.now) {
       return { messageKey: dedup.messageKey, url: endpoint.url, deduplicated: true };
@@ -75,12 +75,21 @@ export function urlGroupNotFound(name: string): RepriseError {
 export function dedupIdOf(
   { dedup, destination }: Pick<PublishMessage, "dedup" | "destination">,
   url: string,
+  sha256: Context["sha256"],
 ): string | null {
   if (dedup === null) return null;
   // A group must not deduplicate itself, and the content alone says nothing about where it goes. No given id has a colon.
   const isPerUrl = dedup.kind === "content" || destination.kind === "urlGroup";
   const id = dedup.kind === "content" ? `content:${dedup.hash}` : dedup.id;
-  return isPerUrl ? `${id}:${url}` : id;
+  return isPerUrl ? `${id}:${shortName(url, sha256)}` : id;
+}
+
+const NAME_CHARS_MAX = 512;
+
+/** Of texts that are too long for a name, which an index has to hold, the hash. */
+export function shortName(text: string, sha256: Context["sha256"]): string {
+  if (text.length <= NAME_CHARS_MAX) return text;
+  return `sha256:${sha256(new TextEncoder().encode(text))}`;
 }
 
 /** The envelope of the message to one endpoint. */

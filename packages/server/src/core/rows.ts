@@ -209,7 +209,7 @@ export interface DeadMessageRow {
 /** The claim of a deduplication id on one message. */
 export interface DedupRow {
   readonly key: number;
-  /** The id as given; `<id>:<url>` within a URL group; `content:<hash>:<url>` when made from the content. */
+  /** The id as given; `<id>:<url>` within a URL group; `content:<hash>:<url>` when made from the content. Of a long URL it has the hash. */
   readonly id: string;
   readonly messageKey: number;
   readonly expiresAt: number;

@@ -4,7 +4,7 @@ import { type Cron, nextTick } from "./cron.ts";
 import { parseCron } from "./cron-parse.ts";
 import type { Envelope } from "./envelope.ts";
 import { newQueue } from "./gates.ts";
-import { urlGroupNotFound } from "./publish.ts";
+import { shortName, urlGroupNotFound } from "./publish.ts";
 import type { Change, DedupRow, QueueRow, ScheduleRow, UrlGroupRow } from "./rows.ts";
 import type {
   DeleteSchedule,
@@ -114,10 +114,13 @@ function queueChanges(
 }
 
 /** What a creation claims, so that a second one within the window is recognised. No publish claims the like: no id has a colon. */
-export function scheduleDedupId(command: Pick<PutSchedule, "dedup" | "cron" | "destination">) {
+export function scheduleDedupId(
+  command: Pick<PutSchedule, "dedup" | "cron" | "destination">,
+  sha256: Context["sha256"],
+) {
   const { dedup, cron, destination } = command;
   if (dedup === null) return null;
-  return `schedule:${contentOrId(dedup)}${dedup.kind === "id" ? "" : `:${cron}:${destination}`}`;
+  return `schedule:${contentOrId(dedup)}${dedup.kind === "id" ? "" : `:${shortName(`${cron}:${destination}`, sha256)}`}`;
 }
 
 function contentOrId(dedup: Dedup): string {
@@ -129,7 +132,7 @@ function claimChanges(
   command: PutSchedule,
   { scheduleKey, context }: { readonly scheduleKey: number; readonly context: Context },
 ): readonly Change[] {
-  const id = scheduleDedupId(command);
+  const id = scheduleDedupId(command, context.sha256);
   if (id === null) return [];
   const claim = { id, messageKey: scheduleKey, expiresAt: command.dedupUntil };
   if (dedup !== null) return [update("dedups", dedup, { ...dedup, ...claim })];

@@ -9,6 +9,7 @@ import { decideReleaseMessage, decideStartMessage } from "../core/start-message.
 import type { Transition } from "../core/transition.ts";
 import type { DecisionRoom } from "./decide.ts";
 import type { Handlers } from "./handlers.ts";
+import { hashBody } from "./signer.ts";
 import type { Wants } from "./wants.ts";
 import type { WorkingSet } from "./working-set.ts";
 
@@ -110,7 +111,7 @@ function dedupIds(command: PublishMessage, work: WorkingSet): readonly string[] 
   if (dedup === null) return [];
   const group = destination.kind === "url" ? null : work.named("urlGroups", destination.name);
   if (destination.kind === "urlGroup" && group === null) return [];
-  const ids = endpointsOf(group, command).map(({ url }) => dedupIdOf(command, url));
+  const ids = endpointsOf(group, command).map(({ url }) => dedupIdOf(command, url, hashBody));
   return ids.filter((id) => id !== null);
 }
 

@@ -13,6 +13,7 @@ import type { PutSchedule, TickSchedule } from "../core/schedule-command.ts";
 import { decideTickSchedule } from "../core/tick-schedule.ts";
 import type { Handlers } from "./handlers.ts";
 import { bookOf, endpointCount, keysOfMessages, wantGates } from "./message-commands.ts";
+import { hashBody } from "./signer.ts";
 import type { Wants } from "./wants.ts";
 import type { WorkingSet } from "./working-set.ts";
 
@@ -24,7 +25,7 @@ export const scheduleHandlers: Handlers = {
       wantSchedule(command, wants);
       wants.named("urlGroups", groupNameOf(command));
       wants.named("queues", command.config.queueName);
-      wants.named("dedups", scheduleDedupId(command));
+      wants.named("dedups", scheduleDedupId(command, hashBody));
     },
     wantReferred(command, work, wants) {
       const dedup = dedupOf(command, work);
@@ -98,7 +99,7 @@ function wantSchedule({ scheduleId }: { readonly scheduleId: string }, wants: Wa
 }
 
 function dedupOf(command: PutSchedule, work: WorkingSet) {
-  const id = scheduleDedupId(command);
+  const id = scheduleDedupId(command, hashBody);
   return id === null ? null : work.named("dedups", id);
 }
 
