@@ -6,17 +6,24 @@ export interface Holder {
   readonly name: string;
   /** Resolves when the transaction is over. */
   readonly over: Promise<void>;
+  /** Whether its node has said nothing for longer than the database waits. */
+  readonly isIdle: () => boolean;
+  /** The database ends it. */
+  readonly end: () => void;
 }
 
 /** Which transaction holds which row, and who waits for whom. */
 export class RowLocks {
   readonly #holders = new Map<string, Holder>();
   readonly #waitsFor = new Map<Holder, Holder>();
+  /** Reads of one transaction go on side by side: some may come back when another one has lost the race for all of them. */
+  readonly #released = new WeakSet<Holder>();
 
   /** Waits until `holder` has the row. @throws RaceLost when it would wait for ever. */
   async lock(holder: Holder, row: string): Promise<void> {
     for (;;) {
-      const other = this.#holders.get(row);
+      if (this.#released.has(holder)) throw new RaceLost(`${holder.name} is over`);
+      const other = this.#otherOf(row);
       if (other === undefined || other === holder) break;
       await this.waitFor(holder, other);
     }
@@ -25,10 +32,18 @@ export class RowLocks {
 
   /** Takes the row if nobody else has it. */
   tryLock(holder: Holder, row: string): boolean {
-    const other = this.#holders.get(row);
-    if (other !== undefined && other !== holder) return false;
+    const other = this.#otherOf(row);
+    if (this.#released.has(holder) || (other !== undefined && other !== holder)) return false;
     this.#holders.set(row, holder);
     return true;
+  }
+
+  #otherOf(row: string): Holder | undefined {
+    const other = this.#holders.get(row);
+    if (other?.isIdle() !== true) return other;
+    other.end();
+    this.release(other);
+    return undefined;
   }
 
   async waitFor(holder: Holder, other: Holder): Promise<void> {
@@ -46,6 +61,7 @@ export class RowLocks {
   }
 
   release(holder: Holder): void {
+    this.#released.add(holder);
     this.#waitsFor.delete(holder);
     for (const [row, other] of this.#holders) if (other === holder) this.#holders.delete(row);
   }

@@ -8,6 +8,9 @@ type AnyRow = Tables[TableName];
 /** How often a transaction is run again that has lost a race. */
 const RACES_MAX = 100;
 
+/** A transaction whose node says nothing for so long is ended: its locks must not be held by a process that stands still. */
+const IDLE_MS_MAX = 15_000;
+
 export interface DatabaseParts {
   /** The database's own clock. */
   readonly now: () => number;
@@ -18,6 +21,14 @@ export interface DatabaseParts {
   /** Brings a hint to all who listen, or loses it. */
   readonly carry: (deliver: () => void) => void;
 }
+
+/** Reads without locks. */
+const READER: Holder = {
+  name: "reader",
+  over: Promise.resolve(),
+  isIdle: () => false,
+  end: () => {},
+};
 
 /**
  * One database that several nodes share, as PostgreSQL would be at READ COMMITTED: a statement sees what was committed before it began,
@@ -67,7 +78,7 @@ export class SharedDatabase {
   connect(): Store {
     let tail: Promise<unknown> = Promise.resolve();
     const counters = { rowsRead: 0, rowsWritten: 0, commits: 0 };
-    const reader = new SharedTransaction(this, { name: "reader", over: Promise.resolve() }, false);
+    const reader = new SharedTransaction(this, READER, false);
     return {
       isShared: true,
       hints: {
@@ -100,11 +111,20 @@ export class SharedDatabase {
     for (let race = 0; ; race += 1) {
       const over = Promise.withResolvers<void>();
       this.#transactions += 1;
-      const holder: Holder = { name: `transaction ${this.#transactions}`, over: over.promise };
+      const holder: Holder = {
+        name: `transaction ${this.#transactions}`,
+        over: over.promise,
+        isIdle: () => this.now - transaction.usedAt > IDLE_MS_MAX,
+        end: () => {
+          transaction.isEnded = true;
+          over.resolve();
+        },
+      };
       const transaction = new SharedTransaction(this, holder, true);
       this.#open.add(transaction);
       try {
         const result = await work(transaction);
+        transaction.use();
         this.#commit(transaction);
         return result;
       } catch (error) {

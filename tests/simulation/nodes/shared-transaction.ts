@@ -32,15 +32,32 @@ export class SharedTransaction implements Transaction {
   /** What this transaction has written: null is deleted. */
   readonly #own = new Map<TableName, Map<number, AnyRow | null>>();
   isLost = false;
+  /** The database has ended it. */
+  isEnded = false;
+  /** When its node was heard last. */
+  usedAt: number;
 
   constructor(database: SharedDatabase, holder: Holder, isLocking: boolean) {
     this.#database = database;
     this.#holder = holder;
     this.#isLocking = isLocking;
+    this.usedAt = database.now;
+  }
+
+  /** @throws Error when the database has ended it meanwhile. */
+  use(): void {
+    if (this.isEnded) throw new Error("the database has ended a transaction that stood still");
+    this.usedAt = this.#database.now;
+  }
+
+  async #point(): Promise<void> {
+    this.use();
+    await this.#database.point();
+    this.use();
   }
 
   async now(): Promise<number> {
-    await this.#database.point();
+    await this.#point();
     return this.#database.now;
   }
 
@@ -56,7 +73,7 @@ export class SharedTransaction implements Transaction {
   }
 
   async list<T extends TableName>(table: T, query: Query<T>): Promise<readonly Tables[T][]> {
-    await this.#database.point();
+    await this.#point();
     const found = page(this.#rowsOf(table), query, this.#rowsOf);
     // It is asked about rows of this table alone.
     const isMeant: Predicate = (row) => meets(row as Tables[T], query.where, this.#rowsOf);
@@ -65,24 +82,24 @@ export class SharedTransaction implements Transaction {
   }
 
   async count<T extends TableName>(table: T, where: readonly Condition<T>[]): Promise<number> {
-    await this.#database.point();
+    await this.#point();
     return this.#rowsOf(table).filter((row) => meets(row, where, this.#rowsOf)).length;
   }
 
   async nextDueAt(holder: number | null): Promise<number | null> {
-    await this.#database.point();
+    await this.#point();
     const due = DUE.flatMap((table) => this.#dueOf(table, Number.MAX_SAFE_INTEGER, holder));
     return due.length === 0 ? null : Math.min(...due.map(({ dueAt }) => dueAt ?? 0));
   }
 
   async waitingGates(): Promise<readonly string[]> {
-    await this.#database.point();
+    await this.#point();
     const gates = this.#rowsOf("messages").map(({ gate }) => gate);
     return Array.from(new Set(gates.filter((gate) => gate !== null)));
   }
 
   async write(changes: readonly Change[]): Promise<void> {
-    await this.#database.point();
+    await this.#point();
     for (const change of changes) {
       if (change.type === "insert") await this.#hold(change.table, change.row);
       else if (change.type === "update") await this.#holdChanged(change);
@@ -92,7 +109,7 @@ export class SharedTransaction implements Transaction {
   }
 
   async claimDue<T extends DueTable>(table: T, now: number, limit: number, holder: number | null) {
-    await this.#database.point();
+    await this.#point();
     const claimed: Tables[T][] = [];
     const due = this.#dueOf(table, now, holder);
     for (const row of due.toSorted((a, b) => (a.dueAt ?? 0) - (b.dueAt ?? 0) || a.key - b.key)) {
@@ -103,7 +120,7 @@ export class SharedTransaction implements Transaction {
   }
 
   async claimWaiting(gate: string, limit: number) {
-    await this.#database.point();
+    await this.#point();
     const line = this.#rowsOf("messages").filter((row) => row.gate === gate);
     const claimed: Tables["messages"][] = [];
     for (const row of line.toSorted((a, b) => (a.waitOrder ?? 0) - (b.waitOrder ?? 0))) {
@@ -116,7 +133,7 @@ export class SharedTransaction implements Transaction {
   }
 
   async reserveKeys(count: number): Promise<readonly KeySpan[]> {
-    await this.#database.point();
+    await this.#point();
     const first = this.#database.drawKeys(count);
     return [{ first, end: first + count }];
   }
@@ -136,7 +153,7 @@ export class SharedTransaction implements Transaction {
   }
 
   async #select<T extends TableName>(table: T, isMeant: Predicate) {
-    await this.#database.point();
+    await this.#point();
     return this.#lockAll(table, this.#rowsOf(table).filter(isMeant), isMeant);
   }
 

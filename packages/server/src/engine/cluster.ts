@@ -3,9 +3,9 @@ import type { FlowControlRow, MessageRow, NodeRow, QueueRow } from "../core/rows
 import type { Host, Timer } from "../host/host.ts";
 import type { Store } from "../store/store.ts";
 import type { Delivery } from "./dispatcher.ts";
-import type { Recall } from "./group.ts";
 import { formatHint, type Hint, parseHint } from "./hints.ts";
 import type { NodeLease } from "./node-lease.ts";
+import type { Recall } from "./recall.ts";
 import { deleteEmptyNodes, findTakeover, listDead, type Takeover } from "./takeover.ts";
 
 /** What a node finds that others have done, or have left undone; the engine acts on it. */

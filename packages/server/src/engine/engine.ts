@@ -12,20 +12,13 @@ import { contextOf } from "./context.ts";
 import { type Delivery, Dispatcher, type RunDelivery } from "./dispatcher.ts";
 import { admitted, type EngineOptions, waysOf } from "./engine-options.ts";
 import type { Exchange } from "./exchanges.ts";
-import {
-  type Group,
-  type GroupRoom,
-  isRecalled,
-  type Outbox,
-  type Recall,
-  runGroup,
-  takenBack,
-} from "./group.ts";
+import { type Group, type GroupRoom, type Outbox, runGroup } from "./group.ts";
 import { History } from "./history.ts";
 import { Inbox, type Request } from "./inbox.ts";
 import { KeyRange } from "./key-range.ts";
 import { noObserver, tellOf } from "./observer.ts";
 import { Pump } from "./pump.ts";
+import { isRecalled, type Recall, takenBack } from "./recall.ts";
 import type { Takeover } from "./takeover.ts";
 import { WarmProcesses } from "./warm-processes.ts";
 
@@ -293,6 +286,7 @@ export class Engine {
       observer: this.#options.observer ?? noObserver,
       claimMax: limits.claimMax,
       retryAt: host.now() + limits.storeRetryMs,
+      measure: lease === undefined ? null : (ask) => lease.measure(ask),
       isHeld: () => lease === undefined || (lease.holds() && lease.nodeKey === nodeKey),
       onFault: (error) => host.log("error", "decision_failed", { cause: String(error) }),
       context: contextOf(this.#options, this.#keyRange, this.#dispatcher),

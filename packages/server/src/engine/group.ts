@@ -6,7 +6,7 @@ import type { Change, MessageRow, StepRow } from "../core/rows.ts";
 import { parseMessageConfig, type RunConfig } from "../core/run-config.ts";
 import { isWanted, timeoutOf } from "../core/start-delivery.ts";
 import { type Context, type Effect, remove } from "../core/transition.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, Transaction } from "../store/store.ts";
 import { findNextDue, isInFlight, type Taking, takeDue } from "./claims.ts";
 import { compactChanges } from "./compact-changes.ts";
 import type { ConfigCache } from "./config-cache.ts";
@@ -20,6 +20,7 @@ import type { KeyRange } from "./key-range.ts";
 import { callWaiting } from "./lines.ts";
 import { ifReadable, loadFor } from "./load.ts";
 import type { Observer } from "./observer.ts";
+import { isRecalled, type Recall, takenBack } from "./recall.ts";
 import type { Takeover } from "./takeover.ts";
 import { WorkingSet } from "./working-set.ts";
 
@@ -47,6 +48,8 @@ export interface GroupRoom {
   readonly retryAt: number;
   readonly context: Context;
   readonly observer: Observer;
+  /** Asks for the time of a store that several nodes share; null where this process has the only clock. */
+  readonly measure: ((ask: () => Promise<number>) => Promise<number>) | null;
   /** Whether this node is still the one as which the group decides. */
   readonly isHeld: () => boolean;
   /** Told of a request that failed for a reason that is not the caller's. */
@@ -94,29 +97,10 @@ export interface Continuation {
   readonly delivery: RunDelivery;
 }
 
-/** What to take back from the dispatcher: one message, or all that have passed a gate which is paused now. */
-export type Recall = Extract<Effect, { readonly type: "recall" | "recallBehind" }>;
-
-/** Whether a recall means the delivery of this message. */
-export function isRecalled(recall: Recall, message: MessageRow): boolean {
-  if (recall.type === "recall") return message.key === recall.messageKey;
-  const { queueName, flowControlKey } = recall;
-  return (
-    // The callbacks of a paused queue go on.
-    (queueName !== undefined && message.queueName === queueName && message.kind === "plain") ||
-    (flowControlKey !== undefined && message.flowControlKey === flowControlKey)
-  );
-}
-
-/** The delivery as it is taken back: a start that only an older period has counted is not given back to the new one. */
-export function takenBack(recall: Recall, delivery: Delivery): Delivery {
-  const isPeriodNew = recall.type === "recallBehind" && recall.isPeriodNew === true;
-  return isPeriodNew ? { ...delivery, startUntil: null } : delivery;
-}
-
 /** Loads, decides in order of arrival, and saves: one transaction. A refused request is answered and changes nothing. */
-export async function runGroup(group: Group, room: GroupRoom): Promise<Outbox> {
-  return room.store.transaction(async (transaction) => {
+export async function runGroup(group: Group, given: GroupRoom): Promise<Outbox> {
+  return given.store.transaction(async (transaction) => {
+    const room = await atItsTime(given, transaction);
     const work = new WorkingSet(room.configs);
     const taking = { work, transaction, room };
     const due = await takeDue(group, taking);
@@ -144,6 +128,13 @@ export async function runGroup(group: Group, room: GroupRoom): Promise<Outbox> {
     const { hasMore, takenOverCount } = due;
     return { ...toOutbox({ ...finishing, hasMoreDue: hasMore, takenOverCount }), cutGates };
   });
+}
+
+/** Where several nodes share a store, its clock says when a decision is made: that of a node which stood still may be behind. */
+async function atItsTime(room: GroupRoom, transaction: Transaction): Promise<GroupRoom> {
+  const { measure, context } = room;
+  if (measure === null) return room;
+  return { ...room, context: { ...context, now: await measure(() => transaction.now()) } };
 }
 
 /** Loads what the requests need, and decides on one after the other. */

@@ -2,7 +2,8 @@ import { connectedApp } from "../core/connected-name.ts";
 import { originOfGate } from "../core/gates.ts";
 import type { MessageRow } from "../core/rows.ts";
 import type { Effect } from "../core/transition.ts";
-import type { GroupRoom, Recall } from "./group.ts";
+import type { GroupRoom } from "./group.ts";
+import type { Recall } from "./recall.ts";
 import type { WorkingSet } from "./working-set.ts";
 
 /** What nodes tell one another. Each hint is one short text; what it says is also found by polling, only later. */

@@ -56,6 +56,11 @@ export class NodeLease {
     return !this.#isClosed && this.#options.clock.elapsedMs < this.#endsAtMs;
   }
 
+  /** As the clock of the database tells it; what this node tells is corrected by it. */
+  measure(ask: () => Promise<number>): Promise<number> {
+    return this.#options.clock.measure(ask);
+  }
+
   /** A timer of this node's place among the others. */
   setTimer(inMs: number, callback: () => void): Timer {
     const { host } = this.#options;

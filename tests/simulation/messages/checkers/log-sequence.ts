@@ -1,3 +1,5 @@
+import { messageKey } from "@reprise/protocol";
+import type { Commit } from "../../mirror.ts";
 import type { Checker, Scene } from "../facts.ts";
 import { isSuccess, type Story } from "../sink-ledger.ts";
 
@@ -8,9 +10,12 @@ export const logSequence: Checker = {
     "the entries of each message are one of the documented sequences, and tell of as many failures as its destination",
   observe: (scene) => {
     let diedAt = Number.NEGATIVE_INFINITY;
+    /** Message key -> when another node has taken it over: what the first one hears is not taken in any more. */
+    const takenAt = new Map<number, number>();
     return (fact) => {
       if (fact.kind === "serverCrash") diedAt = scene.now();
-      else if (fact.kind === "end") checkEnd(diedAt, scene);
+      else if (fact.kind === "commit") noteTakeovers(fact.commit, takenAt, scene);
+      else if (fact.kind === "end") checkEnd({ diedAt, takenAt }, scene);
     };
   },
 };
@@ -35,8 +40,22 @@ interface Entry {
   readonly state: string;
 }
 
-/** @param diedAt when a process of the server ended last. */
-function checkEnd(diedAt: number, scene: Scene): void {
+/** When outcomes may have been lost: with a process of the server, the last one, or with the hold of a node. */
+interface Losses {
+  readonly diedAt: number;
+  readonly takenAt: ReadonlyMap<number, number>;
+}
+
+function noteTakeovers({ changes }: Commit, takenAt: Map<number, number>, { now }: Scene): void {
+  for (const { table, before, after } of changes) {
+    if (table !== "messages" || before === null || after === null) continue;
+    const isHeld = before.nodeKey !== null && before.state === "active";
+    if (isHeld && after.nodeKey !== before.nodeKey && after.leaseToken > before.leaseToken)
+      takenAt.set(after.key, now());
+  }
+}
+
+function checkEnd({ diedAt, takenAt }: Losses, scene: Scene): void {
   const { operations, sinks, violate, mirror } = scene;
   const states = new Map<string, string[]>();
   for (const { answer } of operations.of("readLog").filter(({ status }) => status === 200)) {
@@ -54,19 +73,20 @@ function checkEnd(diedAt: number, scene: Scene): void {
     if (!SEQUENCE.test(text)) violate(`${messageId} has the log ${text}`);
     const story = sinks.story(messageId);
     if (story === null && letters.includes("D")) violate(`${messageId} never reached anybody`);
-    if (story !== null) checkFailures(story, { letters, diedAt }, scene);
+    const lostAt = Math.max(diedAt, takenAt.get(messageKey(messageId) ?? 0) ?? diedAt);
+    if (story !== null) checkFailures(story, { letters, lostAt }, scene);
   }
 }
 
 interface Told {
   readonly letters: readonly string[];
-  readonly diedAt: number;
+  readonly lostAt: number;
 }
 
 /** The log has one failure for each number that failed; the end of one attempt may be lost with its process. */
 function checkFailures(
   { messageId, attempts }: Story,
-  { letters, diedAt }: Told,
+  { letters, lostAt }: Told,
   scene: Scene,
 ): void {
   const errors = letters.filter((letter) => letter === "E").length;
@@ -77,7 +97,7 @@ function checkFailures(
     else if (!isSuccess(outcome)) failed.add(retried);
   }
   // What a process has heard, and could not keep before it ended, comes again, or never when it is cancelled meanwhile.
-  const isInDoubt = attempts.some(({ endedAt }) => endedAt !== null && endedAt <= diedAt);
+  const isInDoubt = attempts.some(({ endedAt }) => endedAt !== null && endedAt <= lostAt);
   const least = failed.size - (isInDoubt ? 1 : 0);
   // A cancelled attempt that had to wait for its connection is ended by an error, though nobody has seen it.
   const isCutShort = letters.slice(-3).join("") === "QEX";
