@@ -149,6 +149,15 @@ export class RaceCluster {
     }
   }
 
+  /** Resolves when no node works under a row that a test has ended behind its back: each sees so when it renews its lease. */
+  allHoldLeases(): Promise<void> {
+    return this.until("a lease for each node", async () => {
+      const now = "extract(epoch FROM clock_timestamp()) * 1000";
+      const count = await this.count(`SELECT count(*) FROM nodes WHERE "leaseUntil" > ${now}`);
+      return count === this.#nodes.length;
+    });
+  }
+
   /** Resolves when a session stands in front of a lock of another one. */
   waitsForLock(): Promise<void> {
     return this.until("a session that waits for a lock", async () => {
@@ -188,7 +197,7 @@ function configOf(databaseUrl: string) {
     REPRISE_PORT: "0",
     REPRISE_DATABASE_URL: databaseUrl,
     REPRISE_POLL_INTERVAL: "100ms",
-    REPRISE_NODE_LEASE: "30s",
+    REPRISE_NODE_LEASE: "6s",
     REPRISE_TOKEN: TOKEN,
     REPRISE_CURRENT_SIGNING_KEY: SIGNING_KEYS.current,
     REPRISE_NEXT_SIGNING_KEY: SIGNING_KEYS.next,
