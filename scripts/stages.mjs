@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { childEnvironment, commandOf, exitCodeOf, onStopRequest, root } from "./runtime.mjs";
 
-const stageMsMax = 20 * 60 * 1000;
+const stageMsMax = 40 * 60 * 1000;
 const killAfterMs = 10 * 1000;
 const isWindows = process.platform === "win32";
 

@@ -113,18 +113,18 @@ test("a message that is cancelled in flight is not retried; its success counts",
     [200, "DELIVERED"],
     [500, "CANCELED"],
   ] as const) {
-    let release = (): void => {};
+    const begun = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
     const path = `/held-${status}`;
     const url = world.app.on(path, async () => {
-      await new Promise<void>((resolve) => {
-        release = resolve;
-      });
+      begun.resolve();
+      await released.promise;
       return new Response("", { status });
     });
     const { messageId } = await client.publish({ url });
-    await until("the attempt", () => world.app.at(path).length > 0);
+    await begun.promise;
     await client.messages.cancel(messageId);
-    release();
+    released.resolve();
     const log = await logUntil(world, messageId, state);
     const middle = status === 200 ? [] : ["ERROR"];
     expect(log.map((entry) => entry.state)).toEqual([
