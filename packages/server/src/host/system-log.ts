@@ -96,8 +96,26 @@ export function openStandardError(): number {
   }
 }
 
+type Written = (error: NodeJS.ErrnoException | null, count: number) => void;
+
+/** A pipe that was opened once more takes what it has room for, at once; everything else is written by a thread. */
+function put(descriptor: number, bytes: Buffer, done: Written): void {
+  if (descriptor === 2) {
+    writeFile(descriptor, bytes, done);
+    return;
+  }
+  let count: number;
+  try {
+    count = writeSync(descriptor, bytes);
+  } catch (error) {
+    done(error as NodeJS.ErrnoException, 0); // What a failed call of the system throws.
+    return;
+  }
+  done(null, count);
+}
+
 /**
- * Writes lines to a file descriptor, one write at a time and outside of the event loop: `process.stderr` writes to pipes in it, and
+ * Writes lines to a file descriptor, one write at a time and without waiting: `process.stderr` waits for the readers of pipes, and
  * a reader that stops would stop the server. What nobody reads in time is dropped; deliveries go on.
  * @param onDrop hears of every line that is lost.
  */
@@ -120,7 +138,7 @@ export function descriptorWriter(
       waitingChars = 0;
     }
     writingSince ??= Date.now();
-    writeFile(descriptor, rest, (error, count) => {
+    put(descriptor, rest, (error, count) => {
       if (error === null) {
         rest = rest === null || count >= rest.byteLength ? null : rest.subarray(count);
         writingSince = Date.now();
@@ -142,7 +160,8 @@ export function descriptorWriter(
     if (isStalled && descriptor === 2) process.kill(process.pid, "SIGKILL");
     if (isStalled) return;
     try {
-      // What is under way has been handed to the system.
+      // What is under way in a thread has been handed to the system.
+      if (rest !== null && descriptor !== 2) writeSync(descriptor, rest);
       if (waiting.length > 0) writeSync(descriptor, waiting.join(""));
     } catch {
       // Nobody is left who could be told.
