@@ -40,8 +40,9 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         module: "engine/group.js",
-        find: "return () => request.resolve(answers);",
-        replace: "request.resolve(answers); return () => {};",
+        find: "endedAttempts.push(...endingsOf(request));\n        return () => {",
+        replace:
+          "endedAttempts.push(...endingsOf(request));\n        request.resolve(answers);\n        return () => {",
       },
     ],
   },
@@ -161,9 +162,9 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         module: "engine/engine.js",
-        find: "const answers = await this.#inbox.add(commands, () => this.#pump());",
-        replace: `const answers = (await Promise.all(commands.map((command) =>
-          this.#inbox.add([command], () => this.#pump())))).flat();`,
+        find: "const answers = await this.#inbox.add(own, () => this.#pump.start());",
+        replace: `const answers = (await Promise.all(own.map((command) =>
+          this.#inbox.add([command], () => this.#pump.start())))).flat();`,
       },
     ],
   },
@@ -247,9 +248,9 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         module: "core/start-delivery.js",
-        find: "const active = startAttempt(message, context.now, timeoutMs);",
+        find: "const active = startAttempt(message, { ...context, attemptTimeoutMs: timeoutMs });",
         replace: `const counted = command.isOrphan ? { ...message, retried: message.retried + 1 } : message;
-          const active = startAttempt(counted, context.now, timeoutMs);`,
+          const active = startAttempt(counted, { ...context, attemptTimeoutMs: timeoutMs });`,
       },
     ],
   },

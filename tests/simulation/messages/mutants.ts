@@ -32,8 +32,8 @@ const LOG = "the log tells the whole story";
 export const mutants: readonly Mutant[] = [
   bug("answer-before-commit", LOST, [
     "engine/group.js",
-    "return () => request.resolve(answers);",
-    "request.resolve(answers); return () => {};",
+    "endedAttempts.push(...endingsOf(request));\n        return () => {",
+    "endedAttempts.push(...endingsOf(request));\n        request.resolve(answers);\n        return () => {",
   ]),
   bug("place-free-before-callbacks", PLACES, [
     "core/end-message.js",
@@ -97,8 +97,8 @@ export const mutants: readonly Mutant[] = [
   ]),
   bug("retry-leaves-its-queue", COUNTS, [
     "core/message.js",
-    `state: "scheduled", retried: message.retried + 1`,
-    `state: "scheduled", ticketKey: null, retried: message.retried + 1`,
+    `state: "scheduled", nodeKey: null, retried: message.retried + 1`,
+    `state: "scheduled", nodeKey: null, ticketKey: null, retried: message.retried + 1`,
   ]),
   bug("free-place-calls-nobody", STALL, [
     "core/gates.js",
@@ -117,8 +117,8 @@ export const mutants: readonly Mutant[] = [
   ]),
   bug("crash-uses-up-a-retry", ATTEMPTS, [
     "core/gates.js",
-    `state: "scheduled", waitOrder: message.key`,
-    `state: "scheduled", retried: message.retried + 1, waitOrder: message.key`,
+    `state: "scheduled", nodeKey: null, waitOrder: message.key`,
+    `state: "scheduled", nodeKey: null, retried: message.retried + 1, waitOrder: message.key`,
   ]),
   bug("success-tried-again", ATTEMPTS, [
     "core/end-message.js",
