@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { RepriseError } from "@reprise/protocol";
+import { syncDirectory } from "../store/sqlite-files.ts";
 
 /** Files that appear whole or not at all. */
 
@@ -10,18 +11,6 @@ const COMPANIONS = ["-wal", "-shm", "-journal"] as const;
 /** Flushes a file to the disk. */
 export function syncFile(path: string): void {
   const handle = openSync(path, "r+");
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
-}
-
-/** Makes what was created, renamed or removed in a directory durable. */
-export function syncDirectory(directory: string): void {
-  // Windows cannot open a directory; its file systems journal the entries themselves.
-  if (process.platform === "win32") return;
-  const handle = openSync(directory, "r");
   try {
     fsyncSync(handle);
   } finally {

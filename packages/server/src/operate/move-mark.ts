@@ -1,8 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { RepriseError } from "@reprise/protocol";
+import { syncDirectory } from "../store/sqlite-files.ts";
 import type { Reader } from "../store/store.ts";
-import { syncDirectory, syncFile } from "./files.ts";
+import { syncFile } from "./files.ts";
 
 /** Marks that keep servers away from a database that is being moved, and from the one that it came from. */
 

@@ -38,6 +38,7 @@ function syncParents(path: string, firstCreated: string): void {
   }
 }
 
+/** Makes what was created, renamed or removed in a directory durable. */
 export function syncDirectory(directory: string): void {
   // Windows cannot open a directory; its file systems journal the entries themselves.
   if (process.platform === "win32") return;
