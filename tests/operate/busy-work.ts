@@ -98,6 +98,7 @@ async function fillRuns(world: BusyWorld): Promise<void> {
     "parent",
     "canceled",
     "failing",
+    "branching",
   ]) {
     await world.trigger(name === "canceled" ? "/event" : `/${name}`, name);
   }
@@ -105,10 +106,14 @@ async function fillRuns(world: BusyWorld): Promise<void> {
   const id = (name: string) => world.runs.get(name) ?? "";
   await until("the failures", async () => {
     const states = await Promise.all(
-      ["failing", "resumed", "restarted", "given-up"].map((name) => world.stateOf(name)),
+      ["failing", "resumed", "restarted", "given-up", "branching"].map((name) =>
+        world.stateOf(name),
+      ),
     );
     return states.every((state) => state === "RUN_FAILED");
   });
+  // Its app is told of the answer when it is resumed.
+  world.answer("/held/branch");
   await until("the quick run", async () => (await world.stateOf("quick")) === "RUN_SUCCESS");
   await until("the waits", async () => {
     const waiting = await world.ask("/v2/waiters/children");

@@ -9,6 +9,7 @@ import {
 } from "@reprise/server";
 import { Client as QstashClient } from "@upstash/qstash";
 import { Client, serve } from "@upstash/workflow";
+import { until } from "../conformance/until.ts";
 
 /**
  * A server with something in every state: runs that sleep, wait, call, invoke, have failed, were resumed; messages that are late, wait in
@@ -21,7 +22,7 @@ export class BusyWorld {
   #port = 0;
   #appUrl = "";
   #closeApp = (): void => {};
-  readonly #held: ServerResponse[] = [];
+  readonly #held: { readonly url: string; readonly response: ServerResponse }[] = [];
   #isHolding = true;
   #isHealed = false;
   /** Paths of the app with the bodies that they got, in order. */
@@ -75,7 +76,18 @@ export class BusyWorld {
   release(): void {
     this.#isHolding = false;
     this.#isHealed = true;
-    for (const response of this.#held.splice(0)) response.end("late");
+    for (const { response } of this.#held.splice(0)) response.end("late");
+  }
+
+  /** Answers one request that is held. */
+  answer(path: string): void {
+    const index = this.#held.findIndex(({ url }) => url === path);
+    if (index === -1) throw new Error(`no request to ${path} is held`);
+    this.#held.splice(index, 1)[0]?.response.end("answered");
+  }
+
+  #holds(path: string): boolean {
+    return this.#held.some(({ url }) => url === path);
   }
 
   async ask(path: string, init: RequestInit = {}): Promise<unknown> {
@@ -150,7 +162,7 @@ export class BusyWorld {
     if (url.startsWith("/broken") && !this.#isHealed) {
       response.writeHead(500).end("out of order");
     } else if (url.startsWith("/held") && this.#isHolding) {
-      this.#held.push(response);
+      this.#held.push({ url, response });
     } else {
       response.end(`answer of ${url}`);
     }
@@ -180,6 +192,16 @@ export class BusyWorld {
       }),
       "/calling": own(async (context) => {
         await context.call("call", { url: `${appUrl}/held/call`, method: "POST", body: "ask" });
+      }),
+      "/branching": own(async (context) => {
+        await Promise.all([
+          context.call("call", { url: `${appUrl}/held/branch`, method: "POST", body: "ask" }),
+          context.run("bad", async () => {
+            if (isHealed()) return "healed";
+            await until("the call of the other branch", async () => this.#holds("/held/branch"));
+            throw new Error("broken on purpose");
+          }),
+        ]);
       }),
       "/parent": own(async (context) => {
         // The endpoint behind the last part of the URL.

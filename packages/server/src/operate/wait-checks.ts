@@ -34,13 +34,13 @@ export const waitChecks: readonly Check[] = [
   },
   {
     name: "answer-not-told",
-    rule: "the app is being told of the answer of a call until the step has its result",
+    rule: "the app of a running run is being told of the answer of a call until the step has its result",
     meaning: "a service has answered, and the run does not learn it",
     advice: "cancel the run and start it again",
     subject: "wait",
     sql: `SELECT w.key, r.id AS name, 'step ' || CAST(w.stepId AS TEXT) AS fact
       FROM waits w JOIN runs r ON r.key = w.runKey
-      WHERE w.state = 'answered' AND NOT EXISTS (
+      WHERE w.state = 'answered' AND r.state = 'started' AND NOT EXISTS (
         SELECT 1 FROM messages m WHERE m.runKey = w.runKey AND m.waitKey = w.key AND m.kind = 'callResult')`,
   },
   {
