@@ -1,13 +1,27 @@
+/** The wall clock tells whole milliseconds and is slewed: only what it is ahead by beyond this is a stop of the other clock. */
+const AHEAD_MS_MAX = 50;
+
 /**
- * Milliseconds that have passed since some instant. It never goes back, and it goes on while the process is stopped or the machine
- * sleeps: of a clock that stands still then and one that can be set, the one that has gone further counts.
+ * Milliseconds that have passed since it was made. It never goes back, and it goes on while the process is stopped or the machine
+ * sleeps: the monotonic clock may stand still then, and what the wall clock has gone further by meanwhile is added.
  */
-export function systemElapsedMs(): number {
-  const monotonicMs = performance.now();
-  const wallMs = Date.now();
-  const passedMs = Math.max(monotonicMs - last.monotonicMs, wallMs - last.wallMs, 0);
-  last = { monotonicMs, wallMs, elapsedMs: last.elapsedMs + passedMs };
-  return last.elapsedMs;
+export function createElapsed(monotonicMs: () => number, wallMs: () => number): () => number {
+  const beganAt = monotonicMs();
+  let sleptMs = 0;
+  let distanceMs = wallMs() - beganAt;
+  let toldMs = 0;
+  return () => {
+    const now = monotonicMs();
+    const aheadMs = wallMs() - now - distanceMs;
+    // A wall clock that is set back says nothing about the time that has passed.
+    if (aheadMs > AHEAD_MS_MAX) sleptMs += aheadMs;
+    if (aheadMs > AHEAD_MS_MAX || aheadMs < 0) distanceMs += aheadMs;
+    toldMs = Math.max(toldMs, now - beganAt + sleptMs);
+    return toldMs;
+  };
 }
 
-let last = { monotonicMs: performance.now(), wallMs: Date.now(), elapsedMs: 0 };
+export const systemElapsedMs = createElapsed(
+  () => performance.now(),
+  () => Date.now(),
+);
