@@ -1,3 +1,4 @@
+export * from "./dashboard-resources.ts";
 export * from "./destination.ts";
 export * from "./dev-identity.ts";
 export * from "./duration.ts";
