@@ -78,6 +78,11 @@ function placeCode(modules) {
       cpSync(join(staging, "out", name, "src"), join(place, "dist"), { recursive: true });
       copyFileSync(join(root, "packages", name, "package.json"), join(place, "package.json"));
     }
+    // Where it was built; the server runs without it and says how to build it.
+    const dashboard = join(root, "packages", "server", "dashboard");
+    if (existsSync(dashboard)) {
+      cpSync(dashboard, join(modules, "@reprise", "server", "dashboard"), { recursive: true });
+    }
   } finally {
     rmSync(staging, { recursive: true });
   }

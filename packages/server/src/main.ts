@@ -9,6 +9,7 @@ import { LIMITS, type ServerConfig } from "./config.ts";
 import { type Connected, type ConnectedLimits, createConnected } from "./connected.ts";
 import type { Command } from "./core/commands.ts";
 import type { TokenSource } from "./credentials.ts";
+import { DASHBOARD_DIR, openDashboard } from "./dashboard-files.ts";
 import { DiskWatch, diskReader, type ReadDisk } from "./disk-watch.ts";
 import type { ConnectedApps } from "./engine/connected-apps.ts";
 import { Engine } from "./engine/engine.ts";
@@ -73,6 +74,8 @@ export interface Surroundings {
   readonly resolve?: Resolve;
   /** Says how full the disk is; the file system of the data directory when not given. */
   readonly readDisk?: ReadDisk;
+  /** Where the built dashboard is; in this package when not given. */
+  readonly dashboardDir?: string;
   /** Ends a start that waits for its storage. */
   readonly stopSignal?: AbortSignal;
 }
@@ -167,14 +170,16 @@ interface Parts extends Storage {
   readonly front: Front;
   readonly limits: Partial<EngineLimits>;
   readonly readDisk: ReadDisk;
+  readonly dashboardDir: string;
 }
 
 function toParts(
   config: ServerConfig,
   surroundings: Surroundings,
-): Pick<Parts, "limits" | "readDisk"> {
+): Pick<Parts, "limits" | "readDisk" | "dashboardDir"> {
   const { limits = {}, readDisk = diskReader(config.dataDir) } = surroundings;
-  return { limits, readDisk };
+  const { dashboardDir = DASHBOARD_DIR } = surroundings;
+  return { limits, readDisk, dashboardDir };
 }
 
 async function serve(parts: Parts): Promise<RunningServer> {
@@ -190,7 +195,8 @@ async function serve(parts: Parts): Promise<RunningServer> {
   const bulkRunner = createBulkRunner({ engine, store, host, ...stall });
   const watchdog = new Watchdog({ host, store, engine, limits: config });
   const expose = exposeMetrics({ ...parts, engine, watchdog, disk: diskWatch });
-  const seen = { health, observer: meter.api, expose };
+  const dashboard = openDashboard(parts.dashboardDir);
+  const seen = { health, observer: meter.api, expose, dashboard };
   const room: ApiRoom = { engine, bulkRunner, store: shown, host, credentials, settings, ...seen };
   front.serve(traced.serve(createApi(room)));
   const isTokenKept = await credentials.keepToken();

@@ -21,6 +21,7 @@ import { routePath } from "./route-path.ts";
 import { batchRoutes, isSubmissionRequest } from "./routes/batch.ts";
 import { bulkActionRoutes } from "./routes/bulk-actions.ts";
 import { cancelRunsRoutes } from "./routes/cancel-runs.ts";
+import { dashboardRoutes } from "./routes/dashboard.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { deadMessageRoutes } from "./routes/dead-messages.ts";
 import { flowControlRoutes } from "./routes/flow-control.ts";
@@ -80,9 +81,10 @@ export function createApi(room: ApiRoom): Api {
   const authenticate = createAuthenticator(room);
   const app = new Hono<ApiEnv>({ getPath, router: new FixedPathRouter(DESTINATION_PREFIXES) });
   const isKnown = (request: Request, peer: Peer) => mayLook(request, peer, authenticate);
-  const { observer, expose } = room;
+  const { observer, expose, dashboard } = room;
   if (observer !== undefined) app.use(observeRequests(observer));
   app.route("/", healthRoutes(room.health ?? healthOf(room), isKnown));
+  if (dashboard !== undefined) app.route("/", dashboardRoutes(room, dashboard));
   // The URL itself is the secret of a webhook: whoever calls it has no token.
   app.route("/", hookRoutes(room));
   const protect: MiddlewareHandler<ApiEnv> = async (c, next) => {

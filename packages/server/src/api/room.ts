@@ -23,6 +23,24 @@ export interface ApiRoom {
   readonly expose?: () => Promise<string>;
   /** Counts requests; nobody when not given. */
   readonly observer?: ApiObserver;
+  /** The files of the dashboard; without them, nothing is served at `/`. */
+  readonly dashboard?: DashboardFiles;
+}
+
+export interface DashboardFiles {
+  /** By its path below the dashboard's directory, `/` between parts. */
+  readonly find: (path: string) => DashboardFile | null;
+}
+
+export interface DashboardFile {
+  readonly body: Uint8Array<ArrayBuffer>;
+  /** The same body as clients may take it as well, the smallest first. */
+  readonly encoded: readonly {
+    readonly encoding: string;
+    readonly body: Uint8Array<ArrayBuffer>;
+  }[];
+  readonly contentType: string;
+  readonly digest: string;
 }
 
 /** What reading a message takes. */

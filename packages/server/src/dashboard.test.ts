@@ -1,0 +1,181 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { brotliCompressSync, brotliDecompressSync } from "node:zlib";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { devServerConfig, type ServerConfig } from "./config.ts";
+import { type RunningServer, startServer } from "./main.ts";
+
+const PAGE = `<!doctype html><meta name="n" content="__CSP_NONCE__"><style nonce="__CSP_NONCE__"></style>`;
+const SCRIPT = "export const a = 1;\n".repeat(100);
+
+let directory: string;
+let server: RunningServer;
+
+async function start(own: Partial<ServerConfig> = {}): Promise<void> {
+  const config = { ...devServerConfig({ port: 0, dataDir: ":memory:" }), ...own };
+  server = await startServer(config, {
+    writeLine: () => {},
+    dashboardDir: join(directory, "dist"),
+  });
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly body: Buffer;
+}
+
+/** As sent: `fetch` would resolve dots and decode bodies. */
+function send(
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+  method = "GET",
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ port: server.port, host: "127.0.0.1", path, method, headers }, (res) => {
+      const chunks: Buffer[] = [];
+      res.on("data", (chunk: Buffer) => chunks.push(chunk));
+      res.on("end", () => {
+        const { statusCode: status = 0, headers: received } = res;
+        resolve({ status, headers: received, body: Buffer.concat(chunks) });
+      });
+    });
+    sent.on("error", reject).end();
+  });
+}
+
+function build(): void {
+  const home = join(directory, "dist");
+  mkdirSync(join(home, "assets"), { recursive: true });
+  writeFileSync(join(directory, "secret.txt"), "secret");
+  writeFileSync(join(home, "index.html"), PAGE);
+  writeFileSync(join(home, "assets", "main-abc.js"), SCRIPT);
+  writeFileSync(join(home, "assets", "main-abc.js.br"), brotliCompressSync(SCRIPT));
+  symlinkSync(join(directory, "secret.txt"), join(home, "assets", "linked.txt"));
+}
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "reprise-dashboard-"));
+});
+
+afterEach(async () => {
+  await server.close();
+  rmSync(directory, { recursive: true });
+});
+
+describe("the page", () => {
+  test("comes without a token, is never stored and has a nonce of its own", async () => {
+    build();
+    await start();
+    const nonces = new Set<string>();
+    for (let index = 0; index < 3; index += 1) {
+      const { status, headers, body } = await send("/");
+      expect([status, headers["cache-control"]]).toEqual([200, "no-store"]);
+      const policy = String(headers["content-security-policy"]);
+      const nonce = /style-src 'self' 'nonce-([^']{20,})'/.exec(policy)?.[1] ?? "";
+      expect(body.toString()).toBe(PAGE.replaceAll("__CSP_NONCE__", nonce));
+      nonces.add(nonce);
+      expect(policy).toContain("default-src 'none'; script-src 'self';");
+      expect(policy).toContain("frame-ancestors 'none'");
+      expect(policy).toContain("require-trusted-types-for 'script'; trusted-types preview");
+      expect(headers).toMatchObject({
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+        "cross-origin-opener-policy": "same-origin",
+        "content-type": "text/html; charset=utf-8",
+        "permissions-policy": expect.stringContaining("camera=()"),
+      });
+    }
+    expect(nonces.size).toBe(3);
+  });
+
+  test("says how it is built where it is not, and is there once it is", async () => {
+    await start();
+    const before = await send("/");
+    expect([before.status, before.headers["content-type"]]).toEqual([
+      404,
+      "text/html; charset=utf-8",
+    ]);
+    expect(before.body.toString()).toContain("npm run build --workspace @reprise/dashboard");
+    expect(before.body.toString()).not.toContain("__CSP_NONCE__");
+    build();
+    expect((await send("/")).status).toBe(200);
+  });
+
+  test("of a development server is for this machine alone", async () => {
+    build();
+    await start();
+    for (const path of ["/", "/assets/main-abc.js"]) {
+      expect((await send(path, { host: "evil.test" })).status).toBe(403);
+      expect((await send(path, { host: "localhost:1" })).status).toBe(200);
+    }
+  });
+
+  test("has no other methods", async () => {
+    build();
+    await start();
+    const { status, headers } = await send("/", {}, "POST");
+    expect([status, headers.allow]).toEqual([405, "GET"]);
+    const head = await send("/", {}, "HEAD");
+    expect([head.status, head.body.byteLength]).toEqual([200, 0]);
+  });
+});
+
+describe("an asset", () => {
+  test("is kept for ever, and known by its tag", async () => {
+    build();
+    await start();
+    const { status, headers, body } = await send("/assets/main-abc.js");
+    expect([status, body.toString()]).toEqual([200, SCRIPT]);
+    expect(headers).toMatchObject({
+      "cache-control": "public, max-age=31536000, immutable",
+      "content-type": "text/javascript; charset=utf-8",
+      "content-length": String(SCRIPT.length),
+      "x-content-type-options": "nosniff",
+      vary: "accept-encoding",
+    });
+    const known = { "if-none-match": `"other", ${String(headers.etag)}` };
+    const again = await send("/assets/main-abc.js", known);
+    expect([again.status, again.body.byteLength]).toEqual([304, 0]);
+    const head = await send("/assets/main-abc.js", {}, "HEAD");
+    expect([head.status, head.body.byteLength, head.headers["content-length"]]).toEqual([
+      200,
+      0,
+      String(SCRIPT.length),
+    ]);
+  });
+
+  test("comes compressed to those who take that", async () => {
+    build();
+    await start();
+    const small = await send("/assets/main-abc.js", { "accept-encoding": "gzip, br;q=0.5" });
+    expect(small.headers["content-encoding"]).toBe("br");
+    expect(brotliDecompressSync(small.body).toString()).toBe(SCRIPT);
+    const plain = await send("/assets/main-abc.js", { "accept-encoding": "gzip, br;q=0" });
+    expect(plain.headers["content-encoding"]).toBeUndefined();
+    expect(plain.headers.etag).not.toBe(small.headers.etag);
+  });
+
+  test.each([
+    "/assets/../../secret.txt",
+    "/assets/..%2f..%2fsecret.txt",
+    "/assets/%2e%2e/index.html",
+    "/assets/linked.txt",
+    "/assets/",
+    "/assets/none.js",
+    "/secret.txt",
+    "/../secret.txt",
+    "/assets/__proto__",
+    "/assets/main-abc.js%00",
+  ])("%s is none", async (path) => {
+    build();
+    await start();
+    const { status, body } = await send(path);
+    expect([
+      status >= 400,
+      body.toString().includes("secret\n") || body.toString() === "secret",
+    ]).toEqual([true, false]);
+  });
+});
