@@ -17,10 +17,20 @@ interface Trap {
   readonly released: Promise<void>;
 }
 
+/** A node that stands still. */
+export interface Asleep {
+  /** Resolves when it does. */
+  readonly entered: Promise<void>;
+  wake(): void;
+}
+
 /** Stands between a node and its store, and holds the transaction that a test is about just before its commit. */
 export class Gatekeeper {
   #trap: Trap | null = null;
   #held: Held | null = null;
+  #sleep: Trap | null = null;
+  #wake: () => void = () => {};
+  #awake: Promise<void> = Promise.resolve();
   #claims = 0;
 
   /** Times that the node has claimed what is due. */
@@ -31,6 +41,22 @@ export class Gatekeeper {
   /** Lets go of whatever a failed test has left standing. */
   releaseAll(): void {
     this.#held?.release();
+    this.#wake();
+  }
+
+  /**
+   * Behind the commit of the next transaction that writes what `isMine` names, the node is to its database like a process that was
+   * stopped: it asks nothing more, its lease included, and does not hear of that commit, until it is woken.
+   */
+  sleepBehind(isMine: IsMine): Asleep {
+    const entered = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    this.#sleep = { isMine, enter: entered.resolve, released: released.promise };
+    this.#wake = () => {
+      this.#sleep = null;
+      released.resolve();
+    };
+    return { entered: entered.promise, wake: this.#wake };
   }
 
   /** Holds the next transaction that writes what `isMine` names. */
@@ -50,12 +76,25 @@ export class Gatekeeper {
   }
 
   readonly wrap = (store: Store): Store =>
-    withTransaction(store, (work) =>
-      store.transaction((transaction) => this.#run(transaction, work)),
-    );
+    withTransaction(store, async (work) => {
+      await this.#awake;
+      let written: readonly Change[] = [];
+      const result = await store.transaction((transaction) => {
+        const own: Change[] = [];
+        written = own;
+        return this.#run(transaction, work, own);
+      });
+      const sleep = this.#sleep;
+      if (sleep?.isMine(written) === true) {
+        this.#sleep = null;
+        this.#awake = sleep.released;
+        sleep.enter();
+      }
+      await this.#awake;
+      return result;
+    });
 
-  async #run<R>(transaction: Transaction, work: Work<R>): Promise<R> {
-    const written: Change[] = [];
+  async #run<R>(transaction: Transaction, work: Work<R>, written: Change[]): Promise<R> {
     const result = await work({
       ...passOn(transaction),
       write: (changes) => {

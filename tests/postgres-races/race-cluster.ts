@@ -31,6 +31,8 @@ export interface Delivered {
   readonly messageId: string;
   /** Answers it, once. */
   answer(status?: number): void;
+  /** Answers it with what an app of our SDK submits. */
+  submit(lines: string): void;
 }
 
 export interface RaceNode {
@@ -222,6 +224,9 @@ function toDelivered(
     answer: (status = 200) => {
       // Those of the SDK: without them the server would ask once more, as somebody that it does not know.
       response.writeHead(status, ANSWER_HEADERS).end("{}");
+    },
+    submit: (lines) => {
+      response.writeHead(200, { ...ANSWER_HEADERS, "reprise-answer": "v=1" }).end(lines);
     },
   };
 }
