@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import { auditDatabase } from "@reprise/server";
+import type { Check, Figure } from "../crash/load.ts";
 import type { Random } from "../crash/random.ts";
 import { ServerLink } from "../crash/server-link.ts";
 import { ATTEMPT_TIMEOUT_MS, Cluster, TOKEN } from "./cluster.ts";
 import { copyDatabase } from "./copy-database.ts";
 import { FaultLog } from "./fault-log.ts";
 import { FlowLoad } from "./flows/flow-load.ts";
-import type { Check, Figure, Load } from "./load.ts";
+import type { Load } from "./load.ts";
 import { MessageLoad } from "./messages/message-load.ts";
 
 const DRAIN_MS_MAX = 120_000;

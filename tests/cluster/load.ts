@@ -1,18 +1,6 @@
+import type { Check, Figure } from "../crash/load.ts";
 import type { ServerLink } from "../crash/server-link.ts";
 import type { FaultLog } from "./fault-log.ts";
-
-/** One sentence that must hold, and what speaks against it. */
-export interface Check {
-  readonly name: string;
-  readonly faults: readonly string[];
-}
-
-/** Something that happened so often; a run of the harness in which it happened less has proven nothing. */
-export interface Figure {
-  readonly name: string;
-  readonly count: number;
-  readonly least: number;
-}
 
 export interface LoadRoom {
   /** Leads to the load balancer, and is up all the time: whoever asks finds out that nobody answers. */

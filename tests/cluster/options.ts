@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { readName, readWhole } from "../crash/option-values.ts";
 
 export const PARTS = ["faults", "rolling", "states"] as const;
 export type Part = (typeof PARTS)[number];
@@ -31,18 +32,7 @@ export function readOptions(args: readonly string[]): ClusterOptions {
     rounds: readWhole("--rounds", values.rounds),
     seed: values.seed === undefined ? Date.now() % 1_000_000 : readWhole("--seed", values.seed),
     nodeCount: values.nodes === undefined ? null : readWhole("--nodes", values.nodes),
-    part: values.only === undefined ? null : readPart(values.only),
+    part: readName("--only", values.only, PARTS),
     fault: values.fault ?? null,
   };
-}
-
-function readPart(text: string): Part {
-  const part = PARTS.find((known) => known === text);
-  if (part !== undefined) return part;
-  throw new Error(`--only must be one of ${PARTS.join(", ")}, got ${text}`);
-}
-
-function readWhole(option: string, text: string): number {
-  if (/^\d{1,6}$/.test(text) && Number(text) > 0) return Number(text);
-  throw new Error(`${option} must be a whole number from 1 to 999999, got ${text}`);
 }

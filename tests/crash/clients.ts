@@ -129,12 +129,13 @@ export class Clients {
   }
 }
 
-interface Letter {
+/** A failed run, as a list of dead letters names it. */
+export interface Letter {
   readonly dlqId: string;
   readonly workflowRunId: string;
 }
 
-function readLetters(response: RawResponse | null): readonly Letter[] {
+export function readLetters(response: RawResponse | null): readonly Letter[] {
   if (response === null || response.status !== 200) return [];
   const page = JSON.parse(response.body) as { readonly messages: readonly Letter[] }; // The form of the wire.
   return page.messages;

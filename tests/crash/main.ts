@@ -6,9 +6,12 @@ const args = process.argv.slice(2);
 const [role, mutant] = args;
 
 if (role === "--serve") {
-  const { readMutant } = await import("./options.ts");
+  const [{ MUTANTS }, { readName }] = await Promise.all([
+    import("./mutants.ts"),
+    import("./option-values.ts"),
+  ]);
   const { serveUntilKilled } = await import("./server-child.ts");
-  serveUntilKilled(mutant === undefined ? null : readMutant(mutant));
+  serveUntilKilled(readName("--mutant", mutant, MUTANTS));
 } else if (role === "--serve-points") {
   const { plantedOf } = await import("./points/point-mutants.ts");
   const { serveUntilPoint } = await import("./points/point-child.ts");

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { PARTS, type Part } from "./load.ts";
 import { MUTANTS, type Mutant } from "./mutants.ts";
+import { readName, readWhole } from "./option-values.ts";
 
 export interface CrashOptions {
   /** For each part. */
@@ -25,24 +26,7 @@ export function readOptions(args: readonly string[]): CrashOptions {
   return {
     cycles: readWhole("--cycles", values.cycles),
     seed: values.seed === undefined ? Date.now() % 1_000_000 : readWhole("--seed", values.seed),
-    mutant: values.mutant === undefined ? null : readMutant(values.mutant),
-    part: values.only === undefined ? null : readPart(values.only),
+    mutant: readName("--mutant", values.mutant, MUTANTS),
+    part: readName("--only", values.only, PARTS),
   };
-}
-
-export function readMutant(text: string): Mutant {
-  const mutant = MUTANTS.find((known) => known === text);
-  if (mutant !== undefined) return mutant;
-  throw new Error(`there is no mutant ${text}; known are ${MUTANTS.join(", ")}`);
-}
-
-function readPart(text: string): Part {
-  const part = PARTS.find((known) => known === text);
-  if (part !== undefined) return part;
-  throw new Error(`--only must be one of ${PARTS.join(", ")}, got ${text}`);
-}
-
-function readWhole(option: string, text: string): number {
-  if (/^\d{1,6}$/.test(text) && Number(text) > 0) return Number(text);
-  throw new Error(`${option} must be a whole number from 1 to 999999, got ${text}`);
 }

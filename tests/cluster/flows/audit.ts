@@ -1,5 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
-import type { Check } from "../load.ts";
+import type { Check } from "../../crash/load.ts";
 import { RESULT_COUNTS, type StepLedger } from "./step-ledger.ts";
 
 interface RunRecord {

@@ -1,5 +1,6 @@
 import type { RawRequest, RawResponse } from "../../bench/raw-client.ts";
 import { clientHeaders, itemHeaders } from "../../bench/wire.ts";
+import { type Letter, readLetters } from "../../crash/clients.ts";
 import type { Random } from "../../crash/random.ts";
 import type { LoadRoom } from "../load.ts";
 import { FLOW_APPS, type FlowApp } from "./flow-app.ts";
@@ -155,17 +156,6 @@ export class FlowClients {
       this.#busy--;
     }
   }
-}
-
-interface Letter {
-  readonly dlqId: string;
-  readonly workflowRunId: string;
-}
-
-function readLetters(response: RawResponse | null): readonly Letter[] {
-  if (response === null || response.status !== 200) return [];
-  const page = JSON.parse(response.body) as { readonly messages: readonly Letter[] }; // The form of the wire.
-  return page.messages;
 }
 
 function pauseFor(ms: number): Promise<void> {

@@ -1,5 +1,6 @@
+import type { Check, Figure } from "../../crash/load.ts";
 import { Random } from "../../crash/random.ts";
-import type { Check, Figure, Load, LoadRoom } from "../load.ts";
+import type { Load, LoadRoom } from "../load.ts";
 import { auditFlows } from "./audit.ts";
 import { FlowApp } from "./flow-app.ts";
 import { FlowClients } from "./flow-clients.ts";

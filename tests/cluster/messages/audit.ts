@@ -1,8 +1,8 @@
+import type { Check } from "../../crash/load.ts";
 import { checkAccepted, checkContents, checkOnce } from "../../crash/messages/checks/acceptance.ts";
 import { checkCallbacks, checkEnds, checkLetters } from "../../crash/messages/checks/ends.ts";
 import { checkFifo, checkOrder, checkParallelism } from "../../crash/messages/checks/gates.ts";
 import { gateCountFaults, openLineFaults } from "../../crash/messages/gate-counts.ts";
-import type { Check } from "../load.ts";
 import {
   checkCancels,
   checkFates,

@@ -1,7 +1,7 @@
 import { FLOW_KEYS, type FlowLimits } from "../../crash/messages/plan.ts";
+import { messagesOf, SCHEDULES } from "../../crash/messages/scheduled.ts";
 import type { Attempt } from "../../crash/messages/sink-ledger.ts";
 import { CLOCKS_MS, type ClusterScene } from "./cluster-scene.ts";
-import { messagesOf, SCHEDULES } from "./schedules.ts";
 
 /** What a request may take from its node to its destination while the machine is busy. */
 const WAY_MS = 2_000;

@@ -1,24 +1,18 @@
+import type { Check, Figure } from "../../crash/load.ts";
 import { ClientLedger } from "../../crash/messages/client-ledger.ts";
 import { Operators } from "../../crash/messages/operators.ts";
-import {
-  FIFO_QUEUES,
-  FROZEN_KEY,
-  GROUP,
-  GROUP_SIZE,
-  PARKED_QUEUE,
-  RETRY_DELAY_MS,
-  type Wanted,
-  WIDE_QUEUE,
-} from "../../crash/messages/plan.ts";
+import type { Wanted } from "../../crash/messages/plan.ts";
 import { Publishers } from "../../crash/messages/publishers.ts";
 import { Requests } from "../../crash/messages/requests.ts";
+import { scheduledWanted } from "../../crash/messages/scheduled.ts";
+import { setUpMessages } from "../../crash/messages/set-up.ts";
 import { Sink } from "../../crash/messages/sink.ts";
 import { Random } from "../../crash/random.ts";
 import { LEASE_MS } from "../cluster.ts";
-import type { Check, Figure, Load, LoadRoom } from "../load.ts";
+import type { Load, LoadRoom } from "../load.ts";
 import { AttemptLedger } from "./attempt-ledger.ts";
 import { auditMessages } from "./audit.ts";
-import { type Query, SCHEDULES, type Scheduled, scheduledWanted, Ticker } from "./schedules.ts";
+import { type Query, Ticker } from "./schedules.ts";
 
 /** Longer than a lease: who frees the place of a dead node too early lets the next one in while this work goes on. */
 const LONG_WORK_MS = LEASE_MS + 2_500;
@@ -89,40 +83,12 @@ export class MessageLoad implements Load {
   async start(): Promise<void> {
     await this.#sink.start();
     this.#attempts.begins(this.#room.link.epoch);
-    const requests = this.#requests;
-    const { name, parallelism } = WIDE_QUEUE;
-    await requests.order("POST", "/v2/queues", { queueName: name, parallelism });
-    for (const queueName of FIFO_QUEUES) await requests.order("POST", "/v2/queues", { queueName });
-    await requests.order("POST", "/v2/queues", { queueName: PARKED_QUEUE, paused: true });
-    await requests.order("POST", `/v2/flowControl/${FROZEN_KEY}/pause`);
-    const still = { pausedAt: Date.now(), life: 1, resumedAt: Infinity, resumedLife: Infinity };
-    this.#ledger.pauses.push({ gate: `queue:${PARKED_QUEUE}`, ...still });
-    this.#ledger.pauses.push({ gate: `flow:${FROZEN_KEY}`, ...still });
-    const endpoints = Array.from({ length: GROUP_SIZE }, (_, index) => ({
-      name: `endpoint-${index}`,
-      url: `${this.#sink.url}/group/${index}`,
-    }));
-    await requests.order("POST", `/v2/topics/${GROUP}/endpoints`, { endpoints });
-    for (const schedule of SCHEDULES) await this.#schedule(schedule);
-    this.#operators.start();
-  }
-
-  async #schedule({ scheduleId, isForGroup, queue, wanted }: Scheduled): Promise<void> {
-    const destination = isForGroup ? GROUP : `${this.#sink.url}/scheduled`;
-    const { response } = await this.#requests.insist({
-      method: "POST",
-      path: `/v2/schedules/${destination}`,
-      headers: {
-        "upstash-cron": "@every 24h",
-        "upstash-schedule-id": scheduleId,
-        "upstash-forward-x-mark": wanted.mark,
-        "upstash-retries": String(wanted.retries),
-        "upstash-retry-delay": String(RETRY_DELAY_MS),
-        ...(queue === null ? {} : { "upstash-queue-name": queue }),
-      },
-      body: wanted.body,
+    await setUpMessages({
+      requests: this.#requests,
+      ledger: this.#ledger,
+      sinkUrl: this.#sink.url,
     });
-    if (response.status !== 200) this.#ledger.fault(`${scheduleId}: ${response.body}`);
+    this.#operators.start();
   }
 
   keepBusy(): void {

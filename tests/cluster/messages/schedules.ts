@@ -1,44 +1,11 @@
-import { drawWanted, FIFO_QUEUES, GROUP_SIZE, type Wanted } from "../../crash/messages/plan.ts";
+import { SCHEDULES } from "../../crash/messages/scheduled.ts";
 import { Random } from "../../crash/random.ts";
-
-/** Schedules whose own ticks are a day away; those that come are put into the database while the nodes run. */
-export interface Scheduled {
-  readonly scheduleId: string;
-  readonly isForGroup: boolean;
-  readonly queue: string | null;
-  readonly wanted: Wanted;
-}
 
 /** An instant at which a schedule is to tick. Nobody knows whether one that is not certain is in the database. */
 export interface Tick {
   readonly scheduleId: string;
   readonly at: number;
   readonly isCertain: boolean;
-}
-
-const random = new Random(7);
-
-function scheduled(name: string, options: Pick<Scheduled, "isForGroup" | "queue">): Scheduled {
-  const wanted = drawWanted(`scheduled-${name}`, "scheduled", random);
-  // Every tick has its own attempts, the first of which fails.
-  const fate = { retries: 2, failures: 1, hasCallbacks: false };
-  return { scheduleId: `schedule-${name}`, wanted: { ...wanted, ...fate }, ...options };
-}
-
-export const SCHEDULES: readonly Scheduled[] = [
-  scheduled("one", { isForGroup: false, queue: null }),
-  scheduled("two", { isForGroup: false, queue: null }),
-  scheduled("queued", { isForGroup: false, queue: FIFO_QUEUES[0] }),
-  scheduled("group", { isForGroup: true, queue: null }),
-];
-
-export function scheduledWanted(mark: string): Wanted | null {
-  return SCHEDULES.find(({ wanted }) => wanted.mark === mark)?.wanted ?? null;
-}
-
-/** Messages that one tick makes. */
-export function messagesOf({ isForGroup }: Scheduled): number {
-  return isForGroup ? GROUP_SIZE : 1;
 }
 
 const TICK_PAUSE_MS = 300;

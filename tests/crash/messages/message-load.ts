@@ -8,19 +8,12 @@ import { auditMessages } from "./audit.ts";
 import { ClientLedger } from "./client-ledger.ts";
 import { gateCountFaults } from "./gate-counts.ts";
 import { Operators } from "./operators.ts";
-import {
-  FIFO_QUEUES,
-  FROZEN_KEY,
-  GROUP,
-  GROUP_SIZE,
-  PARKED_QUEUE,
-  RETRY_DELAY_MS,
-  type Wanted,
-  WIDE_QUEUE,
-} from "./plan.ts";
+import { FROZEN_KEY, PARKED_QUEUE, type Wanted } from "./plan.ts";
 import { Publishers } from "./publishers.ts";
 import { Requests } from "./requests.ts";
-import { SCHEDULES, scheduledWanted, Ticker } from "./schedules.ts";
+import { scheduledWanted } from "./scheduled.ts";
+import { Ticker } from "./schedules.ts";
+import { setUpMessages } from "./set-up.ts";
 import { Sink } from "./sink.ts";
 import { SinkLedger } from "./sink-ledger.ts";
 
@@ -86,42 +79,14 @@ export class MessageLoad implements Load {
 
   /** Whatever has to be there before the first message, over as many lives as it takes. */
   async #setUp(): Promise<void> {
-    const requests = this.#requests;
-    const { name, parallelism } = WIDE_QUEUE;
-    await requests.order("POST", "/v2/queues", { queueName: name, parallelism });
-    for (const queueName of FIFO_QUEUES) await requests.order("POST", "/v2/queues", { queueName });
-    await requests.order("POST", "/v2/queues", { queueName: PARKED_QUEUE, paused: true });
-    await requests.order("POST", `/v2/flowControl/${FROZEN_KEY}/pause`);
-    const still = { pausedAt: Date.now(), life: 1, resumedAt: Infinity, resumedLife: Infinity };
-    this.#ledger.pauses.push({ gate: `queue:${PARKED_QUEUE}`, ...still });
-    this.#ledger.pauses.push({ gate: `flow:${FROZEN_KEY}`, ...still });
-    const endpoints = Array.from({ length: GROUP_SIZE }, (_, index) => ({
-      name: `endpoint-${index}`,
-      url: `${this.#sink.url}/group/${index}`,
-    }));
-    await requests.order("POST", `/v2/topics/${GROUP}/endpoints`, { endpoints });
-    for (const schedule of SCHEDULES) await this.#schedule(schedule);
+    await setUpMessages({
+      requests: this.#requests,
+      ledger: this.#ledger,
+      sinkUrl: this.#sink.url,
+    });
     this.#isSetUp = true;
     this.#operators.start();
     this.#publishers.open();
-  }
-
-  async #schedule({ scheduleId, isForGroup, queue, wanted }: (typeof SCHEDULES)[number]) {
-    const destination = isForGroup ? GROUP : `${this.#sink.url}/scheduled`;
-    const { response } = await this.#requests.insist({
-      method: "POST",
-      path: `/v2/schedules/${destination}`,
-      headers: {
-        "upstash-cron": "@every 24h",
-        "upstash-schedule-id": scheduleId,
-        "upstash-forward-x-mark": wanted.mark,
-        "upstash-retries": String(wanted.retries),
-        "upstash-retry-delay": String(RETRY_DELAY_MS),
-        ...(queue === null ? {} : { "upstash-queue-name": queue }),
-      },
-      body: wanted.body,
-    });
-    if (response.status !== 200) this.#ledger.fault(`${scheduleId}: ${response.body}`);
   }
 
   beginLife(): void {

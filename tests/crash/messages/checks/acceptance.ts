@@ -1,7 +1,7 @@
 import type { EnvelopeRecord } from "../books.ts";
 import type { Publication } from "../client-ledger.ts";
 import type { Scene } from "../scene.ts";
-import { SCHEDULES } from "../schedules.ts";
+import { SCHEDULES } from "../scheduled.ts";
 
 /** What was accepted is there once, and byte for byte; of the rest there is all or nothing. */
 
