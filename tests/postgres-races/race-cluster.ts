@@ -40,8 +40,15 @@ export interface RaceNode {
   readonly gatekeeper: Gatekeeper;
 }
 
+export interface RaceOptions {
+  /** The way of the nodes to the database; theirs alone. */
+  readonly wayTo?: (databaseUrl: string) => Promise<string>;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 /** Two nodes on one real PostgreSQL, and an app that answers when the test says so. */
 export class RaceCluster {
+  readonly #options: RaceOptions;
   readonly #listener = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -58,14 +65,20 @@ export class RaceCluster {
   #databaseUrl = "";
   #names = 0;
 
+  constructor(options: RaceOptions = {}) {
+    this.#options = options;
+  }
+
   async open(): Promise<void> {
     this.#postgres = await embeddedPostgres();
     this.#databaseUrl = await this.#postgres.createDatabase();
     this.#listener.listen(0, "127.0.0.1");
     await once(this.#listener, "listening");
+    const { wayTo, environment = {} } = this.#options;
+    const way = (await wayTo?.(this.#databaseUrl)) ?? this.#databaseUrl;
     for (let number = 0; number < 2; number++) {
       const gatekeeper = new Gatekeeper();
-      const server = await startServer(configOf(this.#databaseUrl), {
+      const server = await startServer(configOf(way, environment), {
         wrapStore: gatekeeper.wrap,
         writeLine: () => {},
         limits: { lingerMs: 1 },
@@ -193,7 +206,7 @@ export class RaceCluster {
   }
 }
 
-function configOf(databaseUrl: string) {
+function configOf(databaseUrl: string, more: Readonly<Record<string, string>>) {
   return parseServerConfig({
     REPRISE_HOST: "127.0.0.1",
     REPRISE_PORT: "0",
@@ -207,6 +220,7 @@ function configOf(databaseUrl: string) {
     REPRISE_EGRESS: "allow-private",
     REPRISE_LOG_LEVEL: "error",
     REPRISE_DRAIN_TIMEOUT: "1s",
+    ...more,
   });
 }
 
@@ -240,8 +254,8 @@ function parseOrNull(text: string): unknown {
 }
 
 /** One cluster for all races of a file. */
-export function useRaceCluster(): RaceCluster {
-  const cluster = new RaceCluster();
+export function useRaceCluster(options: RaceOptions = {}): RaceCluster {
+  const cluster = new RaceCluster(options);
   beforeAll(() => cluster.open(), 120_000);
   afterEach(() => cluster.releaseAll());
   afterAll(() => cluster.close(), 60_000);
