@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import {
   closeSync,
   openSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -60,7 +61,7 @@ function npmCommand() {
 
 function install() {
   const startedAt = Date.now();
-  say("installing dependencies (npm ci; a first run downloads about 150 MB) ...");
+  say("installing dependencies (npm ci; a first run downloads about 200 MB) ...");
   const [command, ...prefix] = npmCommand();
   // The development dependencies are the compiler and the tests; NODE_ENV=production must not leave them out.
   const args = ["ci", "--ignore-scripts", "--include=dev", "--include=optional"];
@@ -85,6 +86,10 @@ function install() {
 
 /** Brings the compiled files up to date; the compiler itself knows what is stale. Returns whether it succeeded. */
 function build(nodePath) {
+  return compile(nodePath) && bundleDashboard(nodePath);
+}
+
+function compile(nodePath) {
   const startedAt = Date.now();
   const result = spawnSync(nodePath, [commandOf("typescript", "tsc"), "-b"], {
     cwd: root,
@@ -94,6 +99,47 @@ function build(nodePath) {
   const isBuilt = result.status === 0;
   say(isBuilt ? `sources are built (${secondsSince(startedAt)})` : "the build failed");
   return isBuilt;
+}
+
+/** The dashboard is one bundle, which is made anew when one of its sources is younger or its tools are others. */
+function bundleDashboard(nodePath) {
+  const directory = join(root, "packages", "dashboard");
+  const built = join(root, "packages", "server", "dashboard");
+  const stampOfBundle = join(built, ".sources");
+  const sources = digestOfDashboard(directory);
+  if (readOrNull(stampOfBundle) === sources) return true;
+  const startedAt = Date.now();
+  const result = spawnSync(nodePath, [commandOf("vite"), "build", "--logLevel", "warn"], {
+    cwd: directory,
+    stdio: ["ignore", 2, 2],
+    env: childEnvironment(nodePath),
+  });
+  const isBuilt = result.status === 0;
+  if (isBuilt) writeFileSync(stampOfBundle, sources);
+  say(isBuilt ? `dashboard is built (${secondsSince(startedAt)})` : "the dashboard's build failed");
+  return isBuilt;
+}
+
+function digestOfDashboard(directory) {
+  const hash = createHash("sha256").update(fingerprint());
+  const files = readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+    .filter((path) => !path.startsWith(join(directory, "dist")) && !/\.tsbuildinfo$/.test(path));
+  const protocol = join(root, "packages", "protocol", "src");
+  const shared = readdirSync(protocol).map((name) => join(protocol, name));
+  for (const path of [...files, ...shared].sort()) {
+    hash.update(`\0${path.slice(root.length)}\0`).update(readFileSync(path));
+  }
+  return hash.digest("hex");
+}
+
+function readOrNull(path) {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return null;
+  }
 }
 
 function isAlive(pid) {

@@ -1,0 +1,79 @@
+import type { ChangeEvent, ChangeTopic } from "@reprise/protocol";
+import { useQueryClient } from "@tanstack/react-query";
+import {
+  createContext,
+  type ReactNode,
+  useCallback,
+  useContext,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
+import { apiUrl } from "./client.ts";
+
+export type Connection = "live" | "paused" | "lost";
+
+interface Live {
+  readonly connection: Connection;
+  /** Changes that came while the page was paused. */
+  readonly missed: number;
+  readonly setPaused: (isPaused: boolean) => void;
+}
+
+const LiveContext = createContext<Live>({ connection: "lost", missed: 0, setPaused: () => {} });
+
+export const useLive = (): Live => useContext(LiveContext);
+
+/**
+ * What has changed at the server is asked for again by whoever shows it: the first part of a query's key is its topic, or a list
+ * of topics.
+ */
+export function LiveProvider({ children }: { readonly children: ReactNode }) {
+  const client = useQueryClient();
+  const [isConnected, setConnected] = useState(true);
+  const [isPaused, setIsPaused] = useState(false);
+  const [missed, setMissed] = useState(0);
+  const pausedRef = useRef(false);
+  const askAgain = useCallback(
+    (topics: readonly ChangeTopic[]) =>
+      client.invalidateQueries({ predicate: ({ queryKey }) => concerns(queryKey[0], topics) }),
+    [client],
+  );
+  useEffect(() => {
+    const source = new EventSource(apiUrl("/v2/changes"), { withCredentials: true });
+    let wasLost = false;
+    source.onopen = () => {
+      setConnected(true);
+      if (wasLost && !pausedRef.current) void client.invalidateQueries();
+      wasLost = false;
+    };
+    source.onerror = () => {
+      wasLost = true;
+      setConnected(false);
+    };
+    source.addEventListener("change", (event: MessageEvent<string>) => {
+      const { topics } = JSON.parse(event.data) as ChangeEvent; // The server's own event.
+      if (pausedRef.current) setMissed((count) => count + 1);
+      else void askAgain(topics);
+    });
+    return () => source.close();
+  }, [client, askAgain]);
+  const setPaused = useCallback(
+    (next: boolean) => {
+      pausedRef.current = next;
+      setIsPaused(next);
+      setMissed(0);
+      if (!next) void client.invalidateQueries();
+    },
+    [client],
+  );
+  const connection: Connection = !isConnected ? "lost" : isPaused ? "paused" : "live";
+  const live = useMemo(() => ({ connection, missed, setPaused }), [connection, missed, setPaused]);
+  return <LiveContext value={live}>{children}</LiveContext>;
+}
+
+function concerns(first: unknown, topics: readonly string[]): boolean {
+  if (Array.isArray(first)) return first.some((topic) => topics.includes(String(topic)));
+  return typeof first === "string" && topics.includes(first);
+}

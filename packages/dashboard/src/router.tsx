@@ -1,0 +1,59 @@
+import {
+  createHashHistory,
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+} from "@tanstack/react-router";
+import { Gate } from "./shell/gate.tsx";
+import { NotFound, PageError } from "./shell/page-error.tsx";
+
+/** The search of every page: texts by name, as typed; each page reads what it knows. */
+export type Search = Readonly<Record<string, string>>;
+
+function readSearch(raw: Record<string, unknown>): Search {
+  return Object.fromEntries(
+    Object.entries(raw)
+      .filter(([, value]) => value !== undefined && value !== null && value !== "")
+      .map(([name, value]) => [name, String(value)]),
+  );
+}
+
+const root = createRootRoute({
+  component: Gate,
+  validateSearch: readSearch,
+  notFoundComponent: NotFound,
+  errorComponent: PageError,
+});
+
+const page = <P extends string>(path: P, load: () => Promise<Record<string, unknown>>) =>
+  createRoute({
+    getParentRoute: () => root,
+    path,
+    // Every page exports its component as `Page`.
+    component: lazyRouteComponent(load as () => Promise<{ Page: () => React.ReactNode }>, "Page"),
+  });
+
+const routes = [page("/", () => import("./pages/overview/page.tsx"))];
+
+/** `a=1&b=two` and no JSON in between, so that people can type addresses. */
+const parseSearch = (text: string): Record<string, string> =>
+  Object.fromEntries(new URLSearchParams(text));
+const stringifySearch = (search: Record<string, unknown>): string => {
+  const text = new URLSearchParams(readSearch(search)).toString();
+  return text === "" ? "" : `?${text}`;
+};
+
+export const router = createRouter({
+  routeTree: root.addChildren(routes),
+  history: createHashHistory(),
+  parseSearch,
+  stringifySearch,
+  defaultPreload: "intent",
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}
