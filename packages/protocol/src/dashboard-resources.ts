@@ -5,11 +5,11 @@ export type SessionScope = "full" | "read-only";
 /** Who is logged in with a cookie. */
 export interface Session {
   readonly scope: SessionScope;
-  /** Null for the token that the server was started with. */
+  /** Name of the token; null for a person at a development server, who needs none. */
   readonly tokenName: string | null;
   readonly isDevelopment: boolean;
   readonly version: string;
-  /** Epoch milliseconds; each request moves it on. */
+  /** Epoch milliseconds; asking for the session moves it on. */
   readonly expiresAt: number;
   /** The server's clock, epoch milliseconds. */
   readonly now: number;

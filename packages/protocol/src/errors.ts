@@ -18,6 +18,7 @@ export type ErrorCode =
   | "run_not_stuck"
   | "unauthorized"
   | "forbidden"
+  | "cross_site_request"
   | "not_found"
   | "method_not_allowed"
   | "request_timeout"
@@ -80,6 +81,10 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorEntry>> = {
   run_not_stuck: { status: 409, summary: "The workflow run still has something to wake it." },
   unauthorized: { status: 401, summary: "The token is missing or wrong." },
   forbidden: { status: 403, summary: "The token does not allow this." },
+  cross_site_request: {
+    status: 403,
+    summary: "A session counts for requests of the dashboard alone.",
+  },
   not_found: { status: 404, summary: "There is nothing at this path." },
   method_not_allowed: { status: 405, summary: "The path exists, but not with this method." },
   request_timeout: { status: 408, summary: "The request did not arrive in time." },

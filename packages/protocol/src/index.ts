@@ -4,6 +4,7 @@ export * from "./dev-identity.ts";
 export * from "./duration.ts";
 export * from "./errors.ts";
 export * from "./event-resources.ts";
+export * from "./failure-resources.ts";
 export * from "./fast-modes.ts";
 export * from "./flow-control.ts";
 export * from "./gate-resources.ts";
