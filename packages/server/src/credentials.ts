@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { RepriseError } from "@reprise/protocol";
-import type { Credentials } from "./api/room.ts";
+import type { Credentials, Sessions } from "./api/room.ts";
 import type { ServerConfig } from "./config.ts";
 import { KeyRing } from "./engine/key-ring.ts";
 import { keepSetting } from "./engine/settings.ts";
@@ -23,6 +23,9 @@ export interface OpenedCredentials extends Credentials {
   /** The text of the token with the scope `full`; empty when it is `kept`. */
   readonly token: string;
   readonly tokenSource: TokenSource;
+  readonly holderOf: Sessions["holderOf"];
+  /** Secret under which sessions of people are sealed. */
+  readonly sessionSecret: Uint8Array;
   /**
    * Keeps the digest of a token that was made now. Called when the server can show it: kept earlier, a failed start would lose it.
    * False when another server that starts at the same time has kept its own.
@@ -47,18 +50,22 @@ export async function openCredentials(
     isPinned: config.mode === "development",
     guardMs: config.keyRotationGuardMs,
   });
-  const secret = await store.transaction((transaction) =>
-    keepSetting(transaction, "cursorSecret", () => Buffer.from(randomBytes(32)).toString("base64")),
-  );
+  const newSecret = () => Buffer.from(randomBytes(32)).toString("base64");
+  const secrets = await store.transaction(async (transaction) => ({
+    cursor: await keepSetting(transaction, "cursorSecret", newSecret),
+    session: await keepSetting(transaction, "sessionSecret", newSecret),
+  }));
   const tokens = await TokenRing.open({ store, host, given: givenTokens(config) });
   await takeTokenFile(config, tokens);
   return {
     ...startToken(config, tokens),
     scopeOf: (text) => tokens.scopeOf(text),
+    holderOf: (digest) => tokens.holderOf(digest),
     tokens,
     signingKeys: () => keys.signingKeys,
     rotateSigningKeys: (isForced) => keys.rotate(isForced),
-    cursorSecret: Buffer.from(secret, "base64"),
+    cursorSecret: Buffer.from(secrets.cursor, "base64"),
+    sessionSecret: Buffer.from(secrets.session, "base64"),
     refresh: async () => {
       await keys.refresh();
       await tokens.refresh();

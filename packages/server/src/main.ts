@@ -2,13 +2,13 @@ import { RepriseError } from "@reprise/protocol";
 import { createApi } from "./api/app.ts";
 import { createBulkRunner } from "./api/bulk-runner.ts";
 import { createAnswerReader } from "./api/read-answer.ts";
-import type { ApiRoom, ApiSettings } from "./api/room.ts";
+import type { ApiRoom, ApiSettings, Sessions } from "./api/room.ts";
 import { createStartingApi } from "./api/starting.ts";
 import { awaitStorage } from "./await-storage.ts";
 import { LIMITS, type ServerConfig } from "./config.ts";
 import { type Connected, type ConnectedLimits, createConnected } from "./connected.ts";
 import type { Command } from "./core/commands.ts";
-import type { TokenSource } from "./credentials.ts";
+import type { OpenedCredentials, TokenSource } from "./credentials.ts";
 import { DASHBOARD_DIR, openDashboard } from "./dashboard-files.ts";
 import { DiskWatch, diskReader, type ReadDisk } from "./disk-watch.ts";
 import type { ConnectedApps } from "./engine/connected-apps.ts";
@@ -28,7 +28,7 @@ import type { Resolve } from "./host/system-dial.ts";
 import { createSystemHost } from "./host/system-host.ts";
 import { monotonicMs, type Pulse, startPulse } from "./host/system-pulse.ts";
 import { type Front, openFront } from "./listening.ts";
-import { exposeMetrics } from "./metrics-sources.ts";
+import { exposeMetrics, readVersion } from "./metrics-sources.ts";
 import { createChangeLog } from "./observe/change-log.ts";
 import { Health } from "./observe/health.ts";
 import { createMeter, type Meter } from "./observe/meter.ts";
@@ -196,7 +196,13 @@ async function serve(parts: Parts): Promise<RunningServer> {
   const watchdog = new Watchdog({ host, store, engine, limits: config });
   const expose = exposeMetrics({ ...parts, engine, watchdog, disk: diskWatch });
   const dashboard = openDashboard(parts.dashboardDir);
-  const seen = { health, observer: meter.api, expose, dashboard };
+  const seen = {
+    health,
+    observer: meter.api,
+    expose,
+    dashboard,
+    sessions: sessionsOf(credentials),
+  };
   const room: ApiRoom = { engine, bulkRunner, store: shown, host, credentials, settings, ...seen };
   front.serve(traced.serve(createApi(room)));
   const isTokenKept = await credentials.keepToken();
@@ -251,6 +257,10 @@ async function serve(parts: Parts): Promise<RunningServer> {
     stop,
     close: async () => void (await stop()),
   };
+}
+
+function sessionsOf({ holderOf, sessionSecret: secret }: OpenedCredentials): Sessions {
+  return { holderOf, secret, version: readVersion() };
 }
 
 function pause(ms: number, host: Host): Promise<void> {

@@ -40,7 +40,7 @@ function comparable(config: ServerConfig): unknown {
   return [limitsOf(config), region, publicUrl, egress, keyRotationGuardMs];
 }
 
-function readVersion(): string {
+export function readVersion(): string {
   const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
   const manifest: unknown = JSON.parse(text);
   const hasVersion = typeof manifest === "object" && manifest !== null && "version" in manifest;

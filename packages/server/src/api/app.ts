@@ -4,18 +4,17 @@ import {
   DESTINATION_PREFIX,
   isRepriseError,
   RepriseError,
-  type TokenScope,
 } from "@reprise/protocol";
 import { Hono, type MiddlewareHandler } from "hono";
 import { Health } from "../observe/health.ts";
-import { checkScope, checkToken } from "./auth.ts";
-import { AuthFailures } from "./auth-failures.ts";
+import { checkScope } from "./auth.ts";
+import { type Authenticator, createAuthenticator } from "./authenticator.ts";
 import { endpointOf, makesSchedule, pathOf } from "./endpoints.ts";
 import { errorResponse } from "./errors.ts";
 import { FixedPathRouter } from "./fixed-path-router.ts";
 import { checkMessageShape } from "./message-shape.ts";
 import { observeRequests } from "./observe-requests.ts";
-import { callerIp, checkLoopback, checkTransport, peerOf } from "./request.ts";
+import { checkLoopback, checkTransport, peerOf } from "./request.ts";
 import type { ApiEnv, ApiRoom, Peer } from "./room.ts";
 import { routePath } from "./route-path.ts";
 import { batchRoutes, isSubmissionRequest } from "./routes/batch.ts";
@@ -37,6 +36,7 @@ import { queueRoutes } from "./routes/queues.ts";
 import { runLogRoutes } from "./routes/run-logs.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
+import { sessionRoutes } from "./routes/session.ts";
 import { stepRoutes } from "./routes/steps.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { triggerRoutes } from "./routes/trigger.ts";
@@ -78,7 +78,8 @@ export interface Api {
 }
 
 export function createApi(room: ApiRoom): Api {
-  const authenticate = createAuthenticator(room);
+  const authenticator = createAuthenticator(room);
+  const { authenticate, door } = authenticator;
   const app = new Hono<ApiEnv>({ getPath, router: new FixedPathRouter(DESTINATION_PREFIXES) });
   const isKnown = (request: Request, peer: Peer) => mayLook(request, peer, authenticate);
   const { observer, expose, dashboard } = room;
@@ -87,10 +88,12 @@ export function createApi(room: ApiRoom): Api {
   if (dashboard !== undefined) app.route("/", dashboardRoutes(room, dashboard));
   // The URL itself is the secret of a webhook: whoever calls it has no token.
   app.route("/", hookRoutes(room));
+  // Logging in is how a person comes by a session, so it cannot ask for one.
+  if (door !== null) app.route("/", sessionRoutes(room, authenticator, door));
   const protect: MiddlewareHandler<ApiEnv> = async (c, next) => {
     checkTransport(c.env);
     if (room.settings.isLoopbackOnly) checkLoopback(c.req.raw);
-    const scope = authenticate(c.req.raw, c.env);
+    const { scope } = authenticate(c.req.raw, c.env);
     const endpoint = endpointOf(c.req.method, c.env);
     const isForPeople = scope === "publish-only" && makesSchedule(c.req.raw, c.env, endpoint);
     checkScope(scope, isForPeople ? "full" : endpoint.need);
@@ -121,29 +124,15 @@ export function createApi(room: ApiRoom): Api {
   };
 }
 
-/** Checks the token and counts those who have none that is good. */
-function createAuthenticator({ credentials, host, settings, observer }: ApiRoom) {
-  const failures = new AuthFailures(() => host.now(), settings.authFailuresMax);
-  return (request: Request, peer: Peer): TokenScope => {
-    try {
-      return checkToken(request, peer, credentials);
-    } catch (error) {
-      observer?.authFailed();
-      failures.add(callerIp(request, peer, settings));
-      throw error;
-    }
-  };
-}
-
 /** Probes come without a token; a wrong one is counted, and makes them no worse. */
 function mayLook(
   request: Request,
   peer: Peer,
-  authenticate: (request: Request, peer: Peer) => TokenScope,
+  authenticate: Authenticator["authenticate"],
 ): boolean {
   if (!request.headers.has("authorization")) return false;
   try {
-    return authenticate(request, peer) !== "publish-only";
+    return authenticate(request, peer).scope !== "publish-only";
   } catch (error) {
     if (isRepriseError(error)) return false;
     throw error;

@@ -25,6 +25,11 @@ export function checkToken(
   return scope;
 }
 
+/** Whether a request brings a token of any kind, good or bad. */
+export function bringsToken({ headers }: Request, peer: Peer): boolean {
+  return headers.has("authorization") || queryTokens(peer).length > 0;
+}
+
 const ALLOWED: Readonly<Record<Endpoint["need"], readonly TokenScope[]>> = {
   full: ["full"],
   read: ["full", "read-only"],

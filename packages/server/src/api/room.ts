@@ -3,7 +3,7 @@ import type { BulkRunner } from "../engine/bulk-runner.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { RingKeys } from "../engine/key-ring.ts";
 import type { Limits } from "../engine/limits.ts";
-import type { TokenRing } from "../engine/token-ring.ts";
+import type { Holder, TokenRing } from "../engine/token-ring.ts";
 import type { Host } from "../host/host.ts";
 import type { Health } from "../observe/health.ts";
 import type { ApiObserver } from "../observe/meter.ts";
@@ -23,8 +23,19 @@ export interface ApiRoom {
   readonly expose?: () => Promise<string>;
   /** Counts requests; nobody when not given. */
   readonly observer?: ApiObserver;
+  /** What logins take; without it, there are none. */
+  readonly sessions?: Sessions;
   /** The files of the dashboard; without them, nothing is served at `/`. */
   readonly dashboard?: DashboardFiles;
+}
+
+export interface Sessions {
+  /** Who holds the token of this SHA-256; null when it is none of this server, or not any more. */
+  readonly holderOf: (digest: Uint8Array) => Holder | null;
+  /** All servers of one store have the same. */
+  readonly secret: Uint8Array;
+  /** Of this server, for the page to show. */
+  readonly version: string;
 }
 
 export interface DashboardFiles {

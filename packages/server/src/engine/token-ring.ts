@@ -17,6 +17,9 @@ export interface Token {
   readonly createdAt: number | null;
 }
 
+/** Who comes with a token. */
+export type Holder = Pick<Token, "name" | "scope">;
+
 export interface GivenToken {
   /** Name of the setting. */
   readonly id: string;
@@ -71,13 +74,17 @@ export class TokenRing {
 
   /** What the token may do; null when there is no such token. */
   scopeOf(text: string): TokenScope | null {
-    const digest = sha256(text);
-    let scope: TokenScope | null = null;
+    return this.holderOf(sha256(text))?.scope ?? null;
+  }
+
+  /** Whose token has this SHA-256; null when there is no such token. */
+  holderOf(digest: Uint8Array): Holder | null {
+    let holder: Holder | null = null;
     // All of them, so that the time tells neither whether nor which.
     for (const entry of this.#active) {
-      if (timingSafeEqual(entry.digest, digest)) scope ??= entry.scope;
+      if (timingSafeEqual(entry.digest, digest)) holder ??= entry;
     }
-    return scope;
+    return holder;
   }
 
   list(): readonly Token[] {

@@ -8,6 +8,7 @@ import {
   requestHeaders,
 } from "../request.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
+import { withoutSession } from "../session.ts";
 
 /**
  * `ANY /v2/workflows/hooks/{user}/{workflowRunId}/{eventId}`: the URL that `createWebhook` hands out. It needs no token; its random
@@ -57,7 +58,7 @@ function toRequestData(c: Context<ApiEnv>, body: Uint8Array, { settings }: ApiRo
   const { proto, host } = externalOrigin(c.req.raw, c.env, settings);
   return {
     method: c.req.method,
-    header: toHeaderMap(requestHeaders(c.req.raw, c.env)),
+    header: toHeaderMap(withoutSession(requestHeaders(c.req.raw, c.env))),
     body: Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("base64"),
     proto,
     host,
