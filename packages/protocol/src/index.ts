@@ -24,4 +24,5 @@ export * from "./schedule.ts";
 export * from "./signature.ts";
 export * from "./step.ts";
 export * from "./url-group.ts";
+export * from "./wait-resources.ts";
 export * from "./workflow-options.ts";

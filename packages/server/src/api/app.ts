@@ -20,6 +20,7 @@ import { routePath } from "./route-path.ts";
 import { batchRoutes, isSubmissionRequest } from "./routes/batch.ts";
 import { bulkActionRoutes } from "./routes/bulk-actions.ts";
 import { cancelRunsRoutes } from "./routes/cancel-runs.ts";
+import { cronRoutes } from "./routes/cron.ts";
 import { dashboardRoutes } from "./routes/dashboard.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { deadMessageRoutes } from "./routes/dead-messages.ts";
@@ -63,6 +64,7 @@ const resources = [
   queueRoutes,
   flowControlRoutes,
   scheduleRoutes,
+  cronRoutes,
   waitRoutes,
 ];
 

@@ -9,14 +9,17 @@ import {
 import { type Context, Hono } from "hono";
 import type { NotifyRunAnswer } from "../../core/notify.ts";
 import { findWaiters } from "../find-waiters.ts";
+import { listKeptEvents, listWaits } from "../list-waits.ts";
 import { notifyWaiters, toNotified, toNotifiedWaiter } from "../notify-waiters.ts";
+import { queryParameters } from "../parameters.ts";
 import { messageTooLarge, readBody, requestHeaders } from "../request.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
 import { toRegisterWait } from "../wait-message.ts";
 
 /**
  * Events: `POST /v2/wait/{eventId}` from a running workflow, `POST /v2/notify/{eventId}` to all who wait now,
- * `POST /v2/notify/{workflowRunId}/{eventId}` to one run, for which the event is kept, and `GET /v2/waiters/{eventId}`.
+ * `POST /v2/notify/{workflowRunId}/{eventId}` to one run, for which the event is kept, `GET /v2/waiters/{eventId}`, and
+ * for people `GET /v2/waits` and `GET /v2/keptEvents`.
  * An event id is everything behind the prefix, slashes included.
  */
 export function waitRoutes(room: ApiRoom): Hono<ApiEnv> {
@@ -44,6 +47,10 @@ export function waitRoutes(room: ApiRoom): Hono<ApiEnv> {
       } catch (error) {
         throw asSubmissionError(error);
       }
+    })
+    .get("/v2/waits", async (c) => c.json(await listWaits(queryParameters(c.req.raw), room)))
+    .get("/v2/keptEvents", async (c) => {
+      return c.json(await listKeptEvents(queryParameters(c.req.raw), room));
     })
     .get("/v2/waiters/*", async (c) => {
       const eventId = eventIdBehind("/v2/waiters/", c.env.rawTarget);
