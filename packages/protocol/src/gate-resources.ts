@@ -39,3 +39,21 @@ export interface GlobalParallelismResource {
   readonly parallelismMax: number;
   readonly parallelismCount: number;
 }
+
+/** One message in front of a gate or behind it. */
+export interface LineMember {
+  readonly messageId: string;
+  /** Of messages that a run has sent. */
+  readonly workflowRunId?: string;
+  readonly url: string;
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+}
+
+/** Who has the places of a queue or a flow-control key, and who waits for them: the first of each, and how many there are. */
+export interface LineAnswer {
+  readonly holders: readonly LineMember[];
+  readonly holderCount: number;
+  readonly waiting: readonly LineMember[];
+  readonly waitingCount: number;
+}

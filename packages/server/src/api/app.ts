@@ -29,6 +29,7 @@ import { healthRoutes } from "./routes/health.ts";
 import { holdDeadRoutes } from "./routes/hold-dead.ts";
 import { hookRoutes } from "./routes/hooks.ts";
 import { keyRoutes } from "./routes/keys.ts";
+import { lineRoutes } from "./routes/lines.ts";
 import { messageLogRoutes } from "./routes/message-logs.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { METRICS_PATH, metricsRoutes } from "./routes/metrics.ts";
@@ -63,6 +64,7 @@ const resources = [
   urlGroupRoutes,
   queueRoutes,
   flowControlRoutes,
+  lineRoutes,
   scheduleRoutes,
   cronRoutes,
   waitRoutes,
