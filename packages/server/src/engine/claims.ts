@@ -116,7 +116,10 @@ function takeOne(message: MessageRow, { work, room }: Taking, requests: Request[
 }
 
 /** Whether this process makes the attempt that the row speaks of. */
-export function isInFlight(message: MessageRow, { inFlight }: GroupRoom): boolean {
+export function isInFlight(
+  message: MessageRow,
+  { inFlight }: Pick<GroupRoom, "inFlight">,
+): boolean {
   const isStarted = message.state === "active" || message.state === "canceling";
   return isStarted && inFlight.get(message.key) === message.leaseToken;
 }

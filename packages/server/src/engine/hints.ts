@@ -1,8 +1,7 @@
 import { connectedApp } from "../core/connected-name.ts";
 import { originOfGate } from "../core/gates.ts";
 import type { MessageRow } from "../core/rows.ts";
-import type { Effect } from "../core/transition.ts";
-import type { GroupRoom } from "./group.ts";
+import type { Context, Effect } from "../core/transition.ts";
 import type { Recall } from "./recall.ts";
 import type { WorkingSet } from "./working-set.ts";
 
@@ -50,9 +49,13 @@ function isHint(value: unknown): value is Hint {
   }
 }
 
+interface NodeRoom {
+  readonly context: Pick<Context, "nodeKey">;
+}
+
 interface Decided {
   readonly work: WorkingSet;
-  readonly room: GroupRoom;
+  readonly room: NodeRoom;
   readonly effects: readonly Effect[];
 }
 
@@ -82,7 +85,7 @@ export function hintsOf({ work, room, effects }: Decided): readonly Hint[] {
 }
 
 /** The other node that makes the attempt of a message; null when none does. */
-export function holderOf(messageKey: number, work: WorkingSet, room: GroupRoom): number | null {
+export function holderOf(messageKey: number, work: WorkingSet, room: NodeRoom): number | null {
   const holder = work.peek("messages", messageKey)?.nodeKey ?? null;
   return room.context.nodeKey === null || holder === room.context.nodeKey ? null : holder;
 }

@@ -1,8 +1,9 @@
 import { isGated, startAttempt } from "../core/message.ts";
 import type { MessageRow, NodeRow } from "../core/rows.ts";
-import { update } from "../core/transition.ts";
+import { type Context, update } from "../core/transition.ts";
 import type { Reader, Store } from "../store/store.ts";
 import { isInFlight, startRequest, type Taking } from "./claims.ts";
+import type { GroupRoom } from "./group.ts";
 import type { Request } from "./inbox.ts";
 import { isEmpty } from "./node-lease.ts";
 
@@ -12,6 +13,13 @@ import { isEmpty } from "./node-lease.ts";
 export interface Takeover {
   readonly nodeKeys: readonly number[];
   readonly messageKeys: readonly number[];
+}
+
+/** What a takeover needs of the group that makes it. */
+export interface TakeoverRoom extends Pick<Taking, "work" | "transaction"> {
+  readonly room: Pick<GroupRoom, "inFlight"> & {
+    readonly context: Pick<Context, "now" | "nodeKey" | "attemptTimeoutMs">;
+  };
 }
 
 /** Messages that one transaction takes over. */
@@ -63,7 +71,7 @@ export async function findTakeover(
 /** The lock on the dead nodes' rows lets one node at a time take over, and keeps a node that is late from renewing its lease. */
 export async function takeOverDead(
   { nodeKeys, messageKeys }: Takeover,
-  taking: Taking,
+  taking: TakeoverRoom,
 ): Promise<readonly Request[]> {
   const { transaction, work, room } = taking;
   const nodes = await transaction.get("nodes", nodeKeys);
@@ -87,7 +95,7 @@ function isFree(message: MessageRow, now: number): boolean {
 }
 
 /** An attempt that this very process makes, begun under a row that it has lost. */
-function adopt(message: MessageRow, { work, room }: Taking): void {
+function adopt(message: MessageRow, { work, room }: TakeoverRoom): void {
   const { dueAt, nodeKey } = startAttempt(message, room.context);
   work.apply([update("messages", message, { ...message, dueAt, nodeKey })]);
 }

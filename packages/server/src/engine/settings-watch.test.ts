@@ -1,0 +1,119 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { openTestStore } from "../store/postgres-databases.suite.ts";
+import { openSqliteStore } from "../store/sqlite.ts";
+import type { Store } from "../store/store.ts";
+import { ScriptedHost } from "./scripted-host.suite.ts";
+import { SettingsWatch, tellSettings } from "./settings-watch.ts";
+
+/** Hints come over a real PostgreSQL; the clock is the test's. */
+
+let store: Store;
+let host: ScriptedHost;
+let refreshes: number;
+
+beforeAll(async () => {
+  store = await openTestStore();
+}, 60_000);
+
+afterAll(() => store.close());
+
+beforeEach(() => {
+  host = new ScriptedHost();
+  refreshes = 0;
+});
+
+function watch(more: { everyMs?: number; store?: Store; refresh?: () => Promise<void> } = {}) {
+  const refresh = async () => {
+    refreshes += 1;
+  };
+  return new SettingsWatch({ host, store, everyMs: 1_000, refresh, ...more });
+}
+
+test("keys and tokens are read again at every poll, and after the stop never more", async () => {
+  const watching = watch();
+  watching.start();
+  await host.advance(3_000);
+  expect(refreshes).toBe(3);
+  await watching.stop();
+  await host.advance(10_000);
+  expect(refreshes).toBe(3);
+});
+
+test("however rarely a node polls, a revoked token is nobody's after five seconds", async () => {
+  const watching = watch({ everyMs: 60_000 });
+  watching.start();
+  await host.advance(5_000);
+  expect(refreshes).toBe(1);
+  await watching.stop();
+});
+
+test("a hint makes it read at once; other hints do not", async () => {
+  const refreshed = Promise.withResolvers<void>();
+  const watching = watch({
+    refresh: async () => {
+      refreshes += 1;
+      refreshed.resolve();
+    },
+  });
+  watching.start();
+  // The watch takes a moment to stand; until then hints are lost.
+  let isHeard = false;
+  void refreshed.promise.then(() => {
+    isHeard = true;
+  });
+  while (!isHeard) {
+    store.hints?.send('{"type":"gate","gate":"origin:a"}');
+    store.hints?.send("what nobody understands");
+    await store.now();
+    expect(refreshes).toBe(0);
+    tellSettings(store);
+    await Promise.race([refreshed.promise, store.now()]);
+  }
+  await watching.stop();
+});
+
+test("a refresh that fails is logged, and the next one comes", async () => {
+  let count = 0;
+  const watching = watch({
+    refresh: () => {
+      count += 1;
+      return count === 1 ? Promise.reject(new Error("no database")) : Promise.resolve();
+    },
+  });
+  watching.start();
+  await host.advance(2_000);
+  await watching.stop();
+  expect(count).toBe(2);
+  expect(host.logs.map(({ event }) => event)).toEqual(["settings_not_refreshed"]);
+});
+
+test("an older answer never comes behind a newer one: one refresh waits for the other", async () => {
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const ended: number[] = [];
+  let begun = 0;
+  const watching = watch({
+    refresh: async () => {
+      const number = begun++;
+      await gates[number]?.promise;
+      ended.push(number);
+    },
+  });
+  watching.start();
+  await host.advance(1_000);
+  const stopped = watching.stop();
+  await host.settle();
+  expect([begun, ended]).toEqual([1, []]);
+  gates[0]?.resolve();
+  await stopped;
+  expect(ended).toEqual([0]);
+});
+
+test("a server that is alone has nobody to ask", async () => {
+  const alone = await openSqliteStore({ path: ":memory:" });
+  const watching = watch({ store: alone });
+  watching.start();
+  expect(host.alarms).toEqual([]);
+  tellSettings(alone);
+  await watching.stop();
+  await alone.close();
+});

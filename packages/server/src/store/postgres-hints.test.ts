@@ -1,0 +1,153 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { systemPauses } from "../host/system-pause.ts";
+import {
+  type EmbeddedPostgres,
+  embeddedPostgres,
+  startPostgres,
+} from "./embedded-postgres.suite.ts";
+import { openPostgresStore } from "./postgres.ts";
+import { PostgresHints } from "./postgres-hints.ts";
+import { Line } from "./postgres-line.ts";
+import { Session } from "./postgres-session.ts";
+import type { Hints } from "./store.ts";
+
+/** Hints over a real PostgreSQL whose sessions end. */
+
+let server: EmbeddedPostgres;
+let url: string;
+
+beforeAll(async () => {
+  server = await embeddedPostgres();
+  url = await server.createDatabase();
+  await (await openPostgresStore({ url })).close();
+}, 60_000);
+
+afterAll(() => server.dropDatabase(url));
+
+/** How often a connection was opened, and whether one can be. */
+interface Way {
+  opened: number;
+  isOpen: boolean;
+}
+
+function hintsAt(databaseUrl: string, way: Way = { opened: 0, isOpen: true }): PostgresHints {
+  const options = { url: databaseUrl, isPooled: false, pauses: systemPauses, onWarning: () => {} };
+  const open = () => {
+    way.opened += 1;
+    if (!way.isOpen) return Promise.reject(new Error("the network is away on purpose"));
+    return Session.open(options, "hints of a test");
+  };
+  return new PostgresHints(new Line({ open, pauses: systemPauses }));
+}
+
+/** Resolves when what `from` sends is heard: a watch takes a moment to stand, and until then hints are lost. */
+async function reaches(from: Hints, heard: readonly string[], hint: string): Promise<void> {
+  while (!heard.includes(hint)) {
+    from.send(hint);
+    await server.query("SELECT 1");
+  }
+}
+
+function endListeners(databaseUrl: string): Promise<unknown> {
+  const name = new URL(databaseUrl).pathname.slice(1);
+  return server.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE datname = '${name}' AND application_name = 'reprise hints of a test'`,
+  );
+}
+
+test("whoever watches hears on, also when the connection has been ended, again and again", async () => {
+  const way = { opened: 0, isOpen: true };
+  const [listening, speaking] = [hintsAt(url, way), hintsAt(url)];
+  const heard: string[] = [];
+  listening.watch((hint) => heard.push(hint));
+  await reaches(speaking, heard, "first");
+  for (const round of ["second", "third", "fourth"]) {
+    await endListeners(url);
+    await reaches(speaking, heard, round);
+  }
+  expect(way.opened).toBe(4);
+  await Promise.all([listening.close(), speaking.close()]);
+});
+
+test("one hint is heard once, whatever has happened to the connection before", async () => {
+  const [listening, speaking] = [hintsAt(url), hintsAt(url)];
+  const heard: string[] = [];
+  listening.watch((hint) => heard.push(hint));
+  await reaches(speaking, heard, "ready");
+  for (let round = 0; round < 3; round += 1) {
+    await endListeners(url);
+    await reaches(speaking, heard, `ready ${round}`);
+  }
+  speaking.send("once");
+  speaking.send("end");
+  await reaches(speaking, heard, "end");
+  expect(heard.filter((hint) => hint === "once")).toEqual(["once"]);
+  await Promise.all([listening.close(), speaking.close()]);
+});
+
+test("it comes back by itself when connections cannot be opened for a while, without being asked in a busy loop", async () => {
+  const way = { opened: 0, isOpen: true };
+  const [listening, speaking] = [hintsAt(url, way), hintsAt(url)];
+  const heard: string[] = [];
+  listening.watch((hint) => heard.push(hint));
+  await reaches(speaking, heard, "before");
+  way.isOpen = false;
+  await endListeners(url);
+  const begunAt = performance.now();
+  while (way.opened < 5) await server.query("SELECT 1");
+  // Four failures, and pauses of 50, 100 and 200 ms or half of that between them.
+  expect(performance.now() - begunAt).toBeGreaterThan(150);
+  way.isOpen = true;
+  await reaches(speaking, heard, "behind");
+  await Promise.all([listening.close(), speaking.close()]);
+});
+
+test("a database that restarts is listened to again", { timeout: 60_000 }, async () => {
+  const own = await startPostgres({ fsync: false });
+  const ownUrl = await own.createDatabase();
+  const hints = hintsAt(ownUrl);
+  const heard: string[] = [];
+  hints.watch((hint) => heard.push(hint));
+  await reaches(hints, heard, "before");
+  await own.kill();
+  hints.send("to nobody");
+  await own.start();
+  await reaches(hints, heard, "behind");
+  expect(heard).not.toContain("to nobody");
+  await hints.close();
+  await own.remove();
+});
+
+test("nobody hears behind the end of a watch, and nobody listens behind the close", async () => {
+  const way = { opened: 0, isOpen: true };
+  const [listening, speaking] = [hintsAt(url, way), hintsAt(url)];
+  const [first, second]: [string[], string[]] = [[], []];
+  const unwatch = listening.watch((hint) => first.push(hint));
+  listening.watch((hint) => second.push(hint));
+  await reaches(speaking, second, "both");
+  expect(first).toContain("both");
+  unwatch();
+  await reaches(speaking, second, "one");
+  expect(first).not.toContain("one");
+  await listening.close();
+  const opened = way.opened;
+  speaking.send("none");
+  listening.send("to nobody");
+  await server.query("SELECT 1");
+  expect([second.includes("none"), way.opened]).toEqual([false, opened]);
+  await speaking.close();
+});
+
+test("a hint that is too long for PostgreSQL is lost, and the next one is heard", async () => {
+  const hints = hintsAt(url);
+  const heard: string[] = [];
+  hints.watch((hint) => heard.push(hint));
+  await reaches(hints, heard, "ready");
+  const [longest, longer] = ["é".repeat(3_999), "é".repeat(4_000)];
+  hints.send(longer);
+  hints.send(longest);
+  await reaches(hints, heard, "behind");
+  expect([heard.includes(longest), heard.includes(longer)]).toEqual([true, false]);
+  await hints.close();
+});
