@@ -1,4 +1,4 @@
-import type { ButtonHTMLAttributes } from "react";
+import type { ComponentProps } from "react";
 
 const LOOKS = {
   plain: "border border-line bg-panel hover:bg-raised",
@@ -7,7 +7,7 @@ const LOOKS = {
   quiet: "border border-transparent hover:bg-raised",
 } as const;
 
-type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & {
+type ButtonProps = ComponentProps<"button"> & {
   readonly look?: keyof typeof LOOKS;
 };
 
