@@ -138,6 +138,15 @@ test("nothing is taken over that somebody else has taken, or that has ended, bet
   expect((await take(takeover, new Map())).started).toEqual([start(12)]);
 });
 
+test("a place is not taken over whose attempt has a new deadline by the time of the lock", async () => {
+  await put(10, { queueName: "q", ticketKey: 10, dueAt: NOW });
+  const takeover = await findTakeover(await listDead(store, now), store, now);
+  const set = { dueAt: NOW + 1, leaseToken: 5 };
+  await write(raw, { type: "update", table: "messages", key: 10, set });
+  if (takeover === null) throw new Error("there is something to take over");
+  expect((await take(takeover, new Map())).started).toEqual([]);
+});
+
 test("what this very process is making, under a row that it has lost, it keeps and does not begin again", async () => {
   await put(10, {});
   await put(11, {});

@@ -57,6 +57,25 @@ const ADVICE: Readonly<Record<string, string>> = {
     "the database has no connection left: raise max_connections, or use fewer nodes or a pooler",
   "57P03": "the database is starting or stopping; this server tries again",
   "57014": "a statement took too long and was stopped",
+  ...Object.fromEntries(
+    [
+      "DEPTH_ZERO_SELF_SIGNED_CERT",
+      "SELF_SIGNED_CERT_IN_CHAIN",
+      "UNABLE_TO_GET_ISSUER_CERT",
+      "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+      "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+      "CERT_SIGNATURE_FAILURE",
+    ].map((code) => [
+      code,
+      "its certificate is not from an authority that is trusted here: name the file of the right one with " +
+        "?sslmode=verify-full&sslrootcert=/path/to/ca.pem",
+    ]),
+  ),
+  CERT_HAS_EXPIRED: "the certificate of the database has run out",
+  ERR_TLS_CERT_ALTNAME_INVALID:
+    "the certificate of the database is for another name: use a name in REPRISE_DATABASE_URL that it is for",
+  ENOENT:
+    "a file that REPRISE_DATABASE_URL names is not there: check sslrootcert, sslcert and sslkey",
   ECONNREFUSED: "nobody listens there: check host and port in REPRISE_DATABASE_URL",
   ENOTFOUND: "the host in REPRISE_DATABASE_URL is not known: check its name",
   EAI_AGAIN: "the host in REPRISE_DATABASE_URL cannot be looked up now",

@@ -3,7 +3,7 @@ import { Client, type QueryArrayConfig, type QueryArrayResult } from "pg";
 import type { Pauses } from "../host/system-pause.ts";
 import { toRefusal } from "./postgres-errors.ts";
 import type { Statement } from "./postgres-statements.ts";
-import { withoutSecrets } from "./postgres-url.ts";
+import { driverUrl, withoutSecrets } from "./postgres-url.ts";
 
 /** A row as the driver gives it: a text or null for each column. */
 export type RawRow = readonly (string | null)[];
@@ -93,15 +93,7 @@ export class Session {
    * @throws RepriseError `storage_unavailable` that says what to look at.
    */
   static async open(options: SessionOptions, name: string): Promise<Session> {
-    const client = new Client({
-      connectionString: options.url,
-      application_name: `reprise ${name}`,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      query_timeout: ANSWER_TIMEOUT_MS,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
-      pipeline: true,
-    });
+    const client = clientOf(options, name);
     const session = new Session(client, options);
     try {
       await client.connect();
@@ -190,6 +182,23 @@ export class Session {
     if (fsync === "off") {
       onWarning(`${name} has fsync off: a power cut can destroy it; set fsync = on`);
     }
+  }
+}
+
+/** @throws RepriseError when the URL names a file that cannot be read. */
+function clientOf({ url }: SessionOptions, name: string): Client {
+  try {
+    return new Client({
+      connectionString: driverUrl(url),
+      application_name: `reprise ${name}`,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: ANSWER_TIMEOUT_MS,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
+      pipeline: true,
+    });
+  } catch (error) {
+    throw toRefusal(error, `be reached at ${withoutSecrets(url)}`);
   }
 }
 
