@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { openTestStore } from "../store/postgres-databases.suite.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
@@ -11,16 +11,14 @@ let store: Store;
 let host: ScriptedHost;
 let refreshes: number;
 
-beforeAll(async () => {
+beforeEach(async () => {
+  // A database of its own: hints of another test would be heard.
   store = await openTestStore();
-});
-
-afterAll(() => store.close());
-
-beforeEach(() => {
   host = new ScriptedHost();
   refreshes = 0;
 });
+
+afterEach(() => store.close());
 
 function watch(more: { everyMs?: number; store?: Store; refresh?: () => Promise<void> } = {}) {
   const refresh = async () => {
@@ -99,13 +97,11 @@ test("an older answer never comes behind a newer one: one refresh waits for the 
   watching.start();
   const heard: string[] = [];
   const unwatch = store.hints?.watch((hint) => heard.push(hint));
-  while (begun === 0 || !heard.includes("behind them")) {
-    tellSettings(store);
-    store.hints?.send("behind them");
-    await store.now();
-  }
+  for (; begun === 0; await store.now()) tellSettings(store);
+  tellSettings(store);
+  for (; !heard.includes("behind it"); await store.now()) store.hints?.send("behind it");
   unwatch?.();
-  // However many hints have come, the second refresh waits.
+  // The next hint has come, and its refresh waits.
   expect(begun).toBe(1);
   first.resolve();
   await watching.stop();
