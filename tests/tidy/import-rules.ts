@@ -132,7 +132,9 @@ function homeOf(path: string): string {
 
 function checkRelativeImport(source: Source, name: string, offset: number, report: Report): void {
   const extension = source.path.endsWith(".mjs") ? ".mjs" : ".ts";
-  if (!name.endsWith(extension) && !name.endsWith(".json")) {
+  // Parts of pages are the only modules with elements.
+  const isPart = source.path.startsWith("packages/dashboard/") && name.endsWith(".tsx");
+  if (!name.endsWith(extension) && !name.endsWith(".json") && !isPart) {
     report("import-extension", offset, `${name} must end with ${extension}`);
   }
   const home = homeOf(source.path);
