@@ -69,6 +69,12 @@ export class TcpProxy {
     this.#isDown = false;
   }
 
+  /** From here on it leads to another server; what led to the old one breaks. */
+  lead(targetPort: number): void {
+    this.#target.port = targetPort;
+    this.reset();
+  }
+
   /** Every connection breaks with RST. New ones work. */
   reset(): void {
     for (const link of this.#links) breakLink(link);

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import {
+  appendFileSync,
   chownSync,
   existsSync,
   mkdirSync,
@@ -139,6 +140,32 @@ export function prepareCluster({ directory: programs, user }: PostgresBinaries):
     });
   }
   return { directory, password, remove: () => rmSync(parent, { recursive: true, force: true }) };
+}
+
+/** Another cluster with the same files, from one whose server has stopped. */
+export function copyCluster(
+  { user }: PostgresBinaries,
+  { directory: source, password }: PostgresCluster,
+): PostgresCluster {
+  const parent = mkdtempSync(join(tmpdir(), "reprise-postgres-"));
+  if (user !== null) own(parent, user);
+  watch(parent);
+  const directory = join(parent, "data");
+  execFileSync("cp", ["-a", source, directory]);
+  return { directory, password, remove: () => rmSync(parent, { recursive: true, force: true }) };
+}
+
+/** Makes a standby of a copy: it follows the server at `port`. */
+export function makeStandby(
+  { user }: PostgresBinaries,
+  { directory, password }: PostgresCluster,
+  port: number,
+): void {
+  const way = `host=127.0.0.1 port=${port} user=postgres password=${password}`;
+  appendFileSync(join(directory, "postgresql.conf"), `\nprimary_conninfo = '${way}'\n`);
+  const mark = join(directory, "standby.signal");
+  writeFileSync(mark, "");
+  if (user !== null) own(mark, user);
 }
 
 function own(path: string, { uid, gid }: { readonly uid: number; readonly gid: number }): void {

@@ -5,7 +5,9 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { Client } from "pg";
 import {
+  copyCluster,
   exitOf,
+  makeStandby,
   type PostgresBinaries,
   type PostgresProcess,
   postgresBinaries,
@@ -36,6 +38,10 @@ export interface EmbeddedPostgres {
   /** Stops every process of the server where it is. Connections stay open and nobody answers. */
   pause(): void;
   resume(): void;
+  /** Stops for a moment, and starts a standby that follows it over the network, without waiting for it at commits. */
+  follow(): Promise<EmbeddedPostgres>;
+  /** The same database at this server. */
+  at(url: string): string;
   /** Ends the server and removes its directory. */
   remove(): Promise<void>;
 }
@@ -171,6 +177,22 @@ class LocalPostgres implements EmbeddedPostgres {
   resume(): void {
     for (const id of this.#paused) signal(id, "SIGCONT");
     this.#paused.clear();
+  }
+
+  async follow(): Promise<EmbeddedPostgres> {
+    await this.stop();
+    const copy = copyCluster(this.#binaries, this.#cluster);
+    await this.start();
+    makeStandby(this.#binaries, copy, this.#port);
+    const standby = new LocalPostgres(this.#binaries, copy, this.#options);
+    await standby.start();
+    return standby;
+  }
+
+  at(url: string): string {
+    const own = new URL(url);
+    own.port = String(this.#port);
+    return own.href;
   }
 
   async remove(): Promise<void> {
