@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 /**
@@ -19,7 +20,11 @@ export default defineConfig({
     include,
     exclude: ["**/node_modules/**", "**/dist/**"],
     restoreMocks: true,
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    // Tests wait for one another's servers more than they compute; by default Vitest leaves a core to itself.
+    maxWorkers: availableParallelism() + 1,
+    // Only what never ends takes so long: a machine with other work takes many times as long as one without.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
   },
 });

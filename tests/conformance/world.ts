@@ -165,7 +165,7 @@ export class World {
       return run !== null && run.workflowState !== "RUN_STARTED" && run;
     };
     // A run of hundreds of steps needs the processor that questions about it would take.
-    return until(`the end of ${runId}`, hasEnded, 18_000, 10);
+    return until(`the end of ${runId}`, hasEnded, undefined, 10);
   }
 
   async succeeded(runId: string): Promise<RunResource> {

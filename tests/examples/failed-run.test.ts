@@ -103,7 +103,7 @@ test("a run fails, survives a kill of the server, is resumed and finishes", asyn
     verdict,
   ]);
   expect(exitCode).toBe(0);
-}, 90_000);
+});
 
 test("an app behind an offline tunnel is told apart, called again and resumed", async () => {
   const story = start(["--tunnel"]);
@@ -119,7 +119,7 @@ test("an app behind an offline tunnel is told apart, called again and resumed", 
     verdict,
   ]);
   expect(exitCode).toBe(0);
-}, 90_000);
+});
 
 test("an interrupted story stops what it started and proves nothing", async () => {
   const story = start();
@@ -131,4 +131,4 @@ test("an interrupted story stops what it started and proves nothing", async () =
   expect(await story.exitCode).toBe(128 + 15);
   await expect(fetch(serverUrl)).rejects.toThrow();
   await expect(fetch(appUrl)).rejects.toThrow();
-}, 60_000);
+});

@@ -40,7 +40,7 @@ test("an order goes through all of its steps", async () => {
     "booked the carrier for the parcel from shelf-teapot",
     "sent track-1",
   ]);
-}, 60_000);
+});
 
 test("an order that fails at the carrier is resumed there, and nobody pays twice", async () => {
   await shop.post("/api/carrier/offline");
@@ -62,7 +62,7 @@ test("an order that fails at the carrier is resumed there, and nobody pays twice
     "booked the carrier for the parcel from shelf-teapot",
     "sent track-2",
   ]);
-}, 60_000);
+});
 
 test("a return waits for the parcel", async () => {
   const runId = await shop.trigger("/api/returns", { orderId: "3" });
@@ -70,18 +70,18 @@ test("a return waits for the parcel", async () => {
   const run = await shop.ended(runId, "RUN_SUCCESS");
   expect(resultOf(run)).toEqual({ orderId: "3", isRefunded: true });
   expect(await journalOf("3")).toEqual(["sent a label for the return", "paid the money back"]);
-}, 60_000);
+});
 
 test("the page is there", async () => {
   const response = await fetch(shop.url);
   expect(response.status).toBe(200);
   expect(await response.text()).toContain("Order a teapot");
-}, 60_000);
+});
 
 test("only the server can call the workflows", async () => {
   await shop.refusesStrangers("/api/workflows/order");
   await shop.refusesStrangers("/api/workflows/return");
-}, 60_000);
+});
 
 test("Next.js finds nothing to rewrite in the settings of TypeScript", () => {
   expect(readFileSync(settingsFile, "utf8")).toBe(settings);

@@ -6,7 +6,7 @@ import { until } from "../conformance/until.ts";
 
 const readyPattern = /(?:running at|Local:)\s+(http:\/\/\S+)/;
 const readyMsMax = 40_000;
-const factMsMax = 30_000;
+const factMsMax = 60_000;
 const pauseMs = 50;
 const stopMsMax = 5_000;
 /** Settings of the shell of the tests that would lead a program to another server. */

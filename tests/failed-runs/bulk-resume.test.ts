@@ -9,8 +9,6 @@ import { plantLike } from "./planted.ts";
 
 const world = useWorld({ isOnDisk: true });
 
-const TEST_MS_MAX = 60_000;
-
 /** A workflow that fails at once and for good, so that every run which is brought back makes a new entry. */
 function serveHopeless(path: string): string {
   const headers = { "upstash-nonretryable-error": "true" };
@@ -135,7 +133,7 @@ async function expectWaiting(count: number): Promise<void> {
 async function expectDelivered(count: number): Promise<void> {
   const where = [{ type: "in", column: "state", values: ["started"] }] as const;
   const isOver = async () => (await world.store.count("runs", where)) === 0;
-  await until("the end of all runs", isOver, 30_000);
+  await until("the end of all runs", isOver);
   const revived = (await listAll("runs")).filter(({ sourceRunKey }) => sourceRunKey !== null);
   const ids = new Set(revived.map(({ id }) => id));
   const reached = world.app
@@ -147,28 +145,24 @@ async function expectDelivered(count: number): Promise<void> {
   expect(new Set(reached).size).toBe(count);
 }
 
-test(
-  "S58: a resume of ten thousand dead letters by filter and cursor handles each exactly once while others arrive",
-  async () => {
-    const planted = await plant("bulk", 10_000);
-    const others = await plant("other", 100);
-    const later = { "Upstash-Delay": "1h" };
-    const batch = await followCursor({
-      verb: "resume",
-      query: "label=bulk&count=50",
-      headers: later,
-    });
-    print("resume by pages of 50, to go on later", batch);
-    expect(batch.handled).toBe(planted.length);
-    await expectHandledOnce("resume", planted);
-    await expectWaiting(planted.length);
-    // Nobody asked for the others.
-    const open = (await listAll("deadLetters")).filter(({ state }) => state === "open");
-    const openRuns = new Set(open.map(({ runKey }) => runKey));
-    expect(others.every((key) => openRuns.has(key))).toBe(true);
-  },
-  TEST_MS_MAX,
-);
+test("S58: a resume of ten thousand dead letters by filter and cursor handles each exactly once while others arrive", async () => {
+  const planted = await plant("bulk", 10_000);
+  const others = await plant("other", 100);
+  const later = { "Upstash-Delay": "1h" };
+  const batch = await followCursor({
+    verb: "resume",
+    query: "label=bulk&count=50",
+    headers: later,
+  });
+  print("resume by pages of 50, to go on later", batch);
+  expect(batch.handled).toBe(planted.length);
+  await expectHandledOnce("resume", planted);
+  await expectWaiting(planted.length);
+  // Nobody asked for the others.
+  const open = (await listAll("deadLetters")).filter(({ state }) => state === "open");
+  const openRuns = new Set(open.map(({ runKey }) => runKey));
+  expect(others.every((key) => openRuns.has(key))).toBe(true);
+});
 
 test.each<[Verb, string, string]>([
   ["resume", "label=bulk&count=50", "by pages of 50"],
@@ -185,5 +179,4 @@ test.each<[Verb, string, string]>([
     await expectHandledOnce(verb, planted);
     await expectDelivered(verb === "delete" ? 0 : planted.length);
   },
-  TEST_MS_MAX,
 );

@@ -148,7 +148,7 @@ test("S46: two hundred finished steps are kept and none of them is executed agai
     .slice(before)
     .filter(({ headers }) => headers["upstash-workflow-runid"] === run.workflowRunId);
   expect(deliveries).toHaveLength(2);
-}, 40_000);
+});
 
 test.each<[string, (context: WorkflowContext, counters: Counters) => Promise<unknown>, unknown]>([
   ["a step", async (context, counters) => context.run("ship", counters.step("ship", "new")), "new"],
@@ -192,7 +192,7 @@ test("S48: code that has changed in front of the failed step is refused by name,
   restored.heal();
   await world.succeeded(await revive(world, refused));
   expect(restored.all()).toEqual({ charge: 1, ship: 1 });
-}, 40_000);
+});
 
 test("S48: a restart takes the changed code from its first step on", async () => {
   const { runId, counters } = await failOrder(world);

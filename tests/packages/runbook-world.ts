@@ -258,7 +258,7 @@ async function freePort(): Promise<number> {
 
 /** Asks until the answer is not null. */
 export async function until<T>(what: string, ask: () => Promise<T | null>): Promise<T> {
-  const deadlineAt = Date.now() + 15_000;
+  const deadlineAt = Date.now() + 60_000;
   while (Date.now() < deadlineAt) {
     const answer = await ask();
     if (answer !== null) return answer;

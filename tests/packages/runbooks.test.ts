@@ -21,7 +21,7 @@ let postgres: EmbeddedPostgres | null = null;
 
 beforeAll(() => {
   image = buildImage();
-}, 120_000);
+});
 
 beforeEach(async () => {
   world = await openRunbookWorld(image);
@@ -266,20 +266,16 @@ test("every runbook is run, and says what to type", () => {
   for (const { title, blocks } of runbooks) expect(blocks.length, title).toBeGreaterThan(0);
 });
 
-test.each(runbooks)(
-  "$title",
-  async ({ title, blocks }) => {
-    const { prepare, before = {}, check } = scenarios[title] ?? {};
-    if (prepare === undefined || check === undefined) throw new Error(`${title} has no world`);
-    const variables = await prepare(world);
-    const ended: Ended[] = [];
-    for (const [index, block] of blocks.entries()) {
-      await before[index]?.(world);
-      const end = await world.run(block, variables);
-      expect(end.code, `${block}\n${end.out}${end.err}`).toBe(0);
-      ended.push(end);
-    }
-    await check(ended, world);
-  },
-  90_000,
-);
+test.each(runbooks)("$title", async ({ title, blocks }) => {
+  const { prepare, before = {}, check } = scenarios[title] ?? {};
+  if (prepare === undefined || check === undefined) throw new Error(`${title} has no world`);
+  const variables = await prepare(world);
+  const ended: Ended[] = [];
+  for (const [index, block] of blocks.entries()) {
+    await before[index]?.(world);
+    const end = await world.run(block, variables);
+    expect(end.code, `${block}\n${end.out}${end.err}`).toBe(0);
+    ended.push(end);
+  }
+  await check(ended, world);
+});

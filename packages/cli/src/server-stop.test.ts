@@ -105,7 +105,7 @@ test("a signal makes it unready at once, while it serves for REPRISE_PRE_STOP, a
   expect(server.err()).toMatch(summary(0, 0));
 });
 
-test("a delivery in flight ends, and is not made again", { timeout: 60_000 }, async () => {
+test("a delivery in flight ends, and is not made again", async () => {
   const app = await openApp();
   const directory = makeDirectory();
   const first = await start(directory, { REPRISE_DRAIN_TIMEOUT: "1m" });
@@ -141,7 +141,7 @@ test("one that takes too long is handed back, and made again under the same numb
   response.end();
 });
 
-test("a second signal ends it at once, with another code", { timeout: 60_000 }, async () => {
+test("a second signal ends it at once, with another code", async () => {
   const server = await start(makeDirectory(), { REPRISE_PRE_STOP: "1m" });
   server.child.kill("SIGTERM");
   await until("the first signal", () => (/SIGTERM/.test(server.err()) ? true : null));

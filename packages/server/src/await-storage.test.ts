@@ -117,7 +117,7 @@ async function forward(port: number, target: URL): Promise<void> {
   });
 }
 
-test("it goes on by itself when the database is there", { timeout: 60_000 }, async () => {
+test("it goes on by itself when the database is there", async () => {
   const postgres = await embeddedPostgres();
   const database = new URL(await postgres.createDatabase());
   onTestFinished(() => postgres.dropDatabase(database.href));
@@ -139,7 +139,7 @@ test("it goes on by itself when the database is there", { timeout: 60_000 }, asy
   await server.close();
 });
 
-test("a wrong password is no reason to wait", { timeout: 60_000 }, async () => {
+test("a wrong password is no reason to wait", async () => {
   const postgres = await embeddedPostgres();
   const database = new URL(await postgres.createDatabase());
   onTestFinished(() => postgres.dropDatabase(database.href));

@@ -51,7 +51,7 @@ describe("an app that does not read", () => {
     await until(async () => delivered.length === published.length);
     await world.logged(published.at(-1) ?? "", "DELIVERED");
     socket.terminate();
-  }, 60_000);
+  });
 });
 
 describe("an app that is silent", () => {

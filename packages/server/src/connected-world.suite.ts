@@ -61,7 +61,7 @@ export async function until<T>(fact: () => Promise<T | null | undefined | false>
   for (;;) {
     const found = await fact();
     if (found !== null && found !== undefined && found !== false) return found;
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 4));
   }
 }
 

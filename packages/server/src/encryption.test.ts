@@ -72,10 +72,10 @@ function filesWith(text: string): readonly string[] {
 
 /** Waits for what the API tells. */
 async function until(path: string, found: (text: string) => boolean): Promise<string> {
-  for (let tries = 0; tries < 20_000; tries += 1) {
+  for (let tries = 0; tries < 10_000; tries += 1) {
     const { text } = await call("GET", path);
     if (found(text)) return text;
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 4));
   }
   throw new Error(`${path} never told it`);
 }

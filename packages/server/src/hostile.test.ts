@@ -14,8 +14,10 @@ import { type RunningServer, startServer } from "./main.ts";
 
 const OK = "HTTP/1.1 200 OK\r\n";
 
-/** Long enough that a healthy delivery is through before it on a machine with other work. */
-const TIMEOUT_MS = 5_000;
+/** Of those that give no answer in time. */
+const TIMEOUT_MS = 2_000;
+/** Of the others, however much else the machine has to do. */
+const DISTANT_MS = 3_600_000;
 const LATE = `no complete response within ${TIMEOUT_MS} ms`;
 const NO_WORKFLOW = expect.stringContaining("non-workflow destination");
 
@@ -81,10 +83,14 @@ async function call(server: RunningServer, target: string, init: RequestInit = {
   return { status: response.status, json: JSON.parse(await response.text()) };
 }
 
-async function trigger(server: RunningServer, url: string): Promise<string> {
+async function trigger(
+  server: RunningServer,
+  url: string,
+  timeoutMs = DISTANT_MS,
+): Promise<string> {
   const headers = {
     "Upstash-Retries": "0",
-    "Upstash-Timeout": `${TIMEOUT_MS / 1_000}s`,
+    "Upstash-Timeout": `${timeoutMs / 1_000}s`,
     "Upstash-Failure-Callback": url,
   };
   const { status, json } = await call(server, `/v2/trigger/${url}`, { method: "POST", headers });
@@ -101,9 +107,7 @@ async function openSelfSigned(): Promise<string> {
   return `https://localhost:${typeof address === "object" && address !== null ? address.port : 0}/bad`;
 }
 
-test("every hostile destination ends its runs by the deadline, with a reason, and the server goes on", {
-  timeout: 60_000,
-}, async () => {
+test("every hostile destination ends its runs by the deadline, with a reason, and the server goes on", async () => {
   const server = await start();
   const healthy = await openHostile({});
   onTestFinished(healthy.close);
@@ -116,7 +120,13 @@ test("every hostile destination ends its runs by the deadline, with a reason, an
     urls.set(name, `${hostile.url}/bad`);
   }
   const runs = new Map<string, string>();
-  for (const [name, url] of urls) runs.set(await trigger(server, url), name);
+  for (const [name, url] of urls) {
+    const isLate = MISDEEDS[name]?.[1] === LATE;
+    runs.set(await trigger(server, url, isLate ? TIMEOUT_MS : DISTANT_MS), name);
+  }
+  const silent = await openHostile({});
+  onTestFinished(silent.close);
+  runs.set(await trigger(server, `${silent.url}/bad`), "hangs behind the end of the test");
   const readReasons = async (): Promise<Readonly<Record<string, string>>> => {
     const { json } = await call(server, "/v2/workflows/dlq?count=100");
     const letters = json.messages.map(
@@ -127,12 +137,11 @@ test("every hostile destination ends its runs by the deadline, with a reason, an
     );
     return Object.fromEntries(letters);
   };
-  // Healthy ones are not held up by those that hang.
+  // Healthy ones are not held up by those that hang: one of them does so until the end.
   runs.set(await trigger(server, `${healthy.url}/good`), "is healthy and no workflow");
-  await expect.poll(() => healthy.paths, { timeout: TIMEOUT_MS }).toContain("/good");
-  expect(await readReasons()).not.toHaveProperty("is silent when asked");
+  await expect.poll(() => healthy.paths).toContain("/good");
   const expected = Object.entries(MISDEEDS).map(([name, [, reason]]) => [name, reason]);
-  await expect.poll(readReasons, { timeout: 4 * TIMEOUT_MS }).toEqual({
+  await expect.poll(readReasons).toEqual({
     ...Object.fromEntries(expected),
     "has signed its certificate itself": "self-signed certificate",
     "is healthy and no workflow": NO_WORKFLOW,

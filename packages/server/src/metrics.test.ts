@@ -67,7 +67,7 @@ async function scrapeUntil(
 ): Promise<ReadonlyMap<string, ParsedFamily>> {
   for (let families = await scrape(server); ; families = await scrape(server)) {
     if (fact(families)) return families;
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 4));
   }
 }
 

@@ -18,12 +18,12 @@ describe.runIf(hasPgbouncer)("behind PgBouncer in transaction mode", () => {
   beforeAll(async () => {
     postgres = await startPostgres({ fsync: false });
     pooler = await openPooler(await postgres.createDatabase());
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await pooler?.close();
     await postgres?.remove();
-  }, 60_000);
+  });
 
   /** Databases whose tests are over; emptied, they serve the next test, because making one takes long. */
   const used: string[] = [];
@@ -75,7 +75,7 @@ describe.runIf(hasPgbouncer)("behind PgBouncer in transaction mode", () => {
       await Promise.all(servers.map((server) => server.close()));
       await destination.close();
     }
-  }, 60_000);
+  });
 });
 
 const WAITING = { timeout: 15_000, interval: 20 };

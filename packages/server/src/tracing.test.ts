@@ -148,7 +148,7 @@ async function until(path: string, found: (text: string) => boolean): Promise<st
   for (;;) {
     const answer = JSON.stringify(await call("GET", path));
     if (found(answer)) return answer;
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 4));
   }
 }
 

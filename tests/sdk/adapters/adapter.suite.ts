@@ -101,8 +101,8 @@ function present<T>(value: T | null): T {
 export function adapterSuite(name: string, startApp: StartApp, traits: AdapterTraits = {}): void {
   describe(name, () => {
     const bench = new Bench();
-    beforeAll(() => bench.start(startApp), 120_000);
-    afterAll(() => bench.stop(), 30_000);
+    beforeAll(() => bench.start(startApp));
+    afterAll(() => bench.stop());
     testRuns(bench);
     testStarts(bench, traits);
     testRequests(bench, traits);

@@ -35,7 +35,7 @@ export async function until<T>(
   for (;;) {
     const found = await fact();
     if (found !== null && found !== undefined && found !== false) return found;
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 4));
   }
 }
 

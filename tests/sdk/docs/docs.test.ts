@@ -75,13 +75,13 @@ const FAULT = /^([\w-]+)\/([\w.-]+)\((\d+),\d+\): error TS(\d+): (.*)$/gm;
 /** Cannot find a name, a module, a shorthand's value; what follows from that: implicit any, await in a script of parts. */
 const IN_PARTS = ["2304", "2552", "2307", "18004", "7006", "7031", "7005", "2451", "2300", "2440"];
 
-test("the code of the pages has the types of the package", { timeout: 120_000 }, async () => {
+test("the code of the pages has the types of the package", async () => {
   const blocks = [...WHOLE, ...PARTS].flatMap(blocksOf);
   expect(blocks.length).toBeGreaterThan(5);
   expect(await faultsOf(blocks)).toEqual([]);
 });
 
-test("a fault in a page is found where it stands", { timeout: 120_000 }, async () => {
+test("a fault in a page is found where it stands", async () => {
   const [block] = blocksOf("testing.md");
   if (block === undefined) throw new Error("the page has no code");
   const text = block.text.replace('"cooling-off period", "2d"', '"cooling-off period", "2 days"');
@@ -91,7 +91,7 @@ test("a fault in a page is found where it stands", { timeout: 120_000 }, async (
   expect(text.split("\n")[shown - block.line]).toContain("2 days");
 });
 
-test("the tests of the pages pass", { timeout: 120_000 }, async () => {
+test("the tests of the pages pass", async () => {
   const blocks = WHOLE.flatMap(blocksOf);
   const tests = blocks.filter(({ file }) => file.endsWith(".test.ts"));
   using workshop = openWorkshop(blocks);

@@ -12,7 +12,7 @@ const SERVE_BYTES_MAX = 20 * 1024;
 let project: Project;
 beforeAll(() => {
   project = openProject();
-}, 120_000);
+});
 afterAll(() => project?.remove());
 
 test("the package depends on nothing", () => {

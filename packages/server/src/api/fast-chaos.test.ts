@@ -163,4 +163,4 @@ test("every run ends with each of its steps once and in order, and leaves nothin
     ]);
   }
   expect(parts).toBeGreaterThan(SEEDS / 2);
-}, 60_000);
+});

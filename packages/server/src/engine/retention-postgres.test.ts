@@ -94,4 +94,4 @@ test("each row is deleted once, behind the locks that it needs, and what is open
   expect(await keysOf("attempts")).toEqual([11 * 1024, 21 * 1024]);
   expect(await keysOf("envelopes")).toEqual([50_000]);
   expect(await keysOf("dedups")).toEqual([]);
-}, 60_000);
+});

@@ -20,7 +20,7 @@ beforeAll(async () => {
   server = await embeddedPostgres();
   url = await server.createDatabase();
   await (await openPostgresStore({ url })).close();
-}, 60_000);
+});
 
 afterAll(() => server.dropDatabase(url));
 
@@ -103,7 +103,7 @@ test("it comes back by itself when connections cannot be opened for a while, wit
   await Promise.all([listening.close(), speaking.close()]);
 });
 
-test("a database that restarts is listened to again", { timeout: 60_000 }, async () => {
+test("a database that restarts is listened to again", async () => {
   const own = await startPostgres({ fsync: false });
   const ownUrl = await own.createDatabase();
   const hints = hintsAt(ownUrl);

@@ -189,7 +189,7 @@ async function untilServed(store: Store): Promise<void> {
   throw new Error("the store never came back");
 }
 
-test("a server that goes away and comes back is found again", { timeout: 60_000 }, async () => {
+test("a server that goes away and comes back is found again", async () => {
   const own = await startPostgres();
   const url = await own.createDatabase();
   const store = await openPostgresStore({ url });
@@ -221,7 +221,7 @@ test("a store is closed although its server has stopped where it is", {
   await own.remove();
 });
 
-test("a full number of connections is named", { timeout: 60_000 }, async () => {
+test("a full number of connections is named", async () => {
   const own = await startPostgres({
     fsync: false,
     settings: { max_connections: "5", superuser_reserved_connections: "0" },
