@@ -34,7 +34,18 @@ const page = <P extends string>(path: P, load: () => Promise<Record<string, unkn
     component: lazyRouteComponent(load as () => Promise<{ Page: () => React.ReactNode }>, "Page"),
   });
 
-const routes = [page("/", () => import("./pages/overview/page.tsx"))];
+const routes = [
+  page("/", () => import("./pages/overview/page.tsx")),
+  page("/queues", () => import("./pages/queues/page.tsx")),
+  page("/schedules", () => import("./pages/schedules/page.tsx")),
+  page("/url-groups", () => import("./pages/url-groups/page.tsx")),
+  page("/flow-control", () => import("./pages/flow-control/page.tsx")),
+  page("/waiters", () => import("./pages/waiters/page.tsx")),
+  page("/keys", () => import("./pages/keys/page.tsx")),
+  page("/settings", () => import("./pages/settings/page.tsx")),
+  page("/audit", () => import("./pages/audit/page.tsx")),
+  page("/playground", () => import("./pages/playground/page.tsx")),
+];
 
 /** `a=1&b=two` and no JSON in between, so that people can type addresses. */
 const parseSearch = (text: string): Record<string, string> =>

@@ -1,4 +1,16 @@
-import { Gauge, type LucideIcon } from "lucide-react";
+import {
+  CalendarClock,
+  FileClock,
+  Gauge,
+  Hourglass,
+  KeyRound,
+  Layers,
+  type LucideIcon,
+  Network,
+  Play,
+  Settings,
+  ShieldCheck,
+} from "lucide-react";
 
 export interface Place {
   readonly to: string;
@@ -13,6 +25,25 @@ export const PLACES: readonly { readonly title: string; readonly places: readonl
   {
     title: "Watch",
     places: [{ to: "/", title: "Overview", icon: Gauge, key: "o" }],
+  },
+  {
+    title: "Control",
+    places: [
+      { to: "/queues", title: "Queues", icon: Layers, key: "q" },
+      { to: "/schedules", title: "Schedules", icon: CalendarClock, key: "s" },
+      { to: "/url-groups", title: "URL groups", icon: Network, key: "u" },
+      { to: "/flow-control", title: "Flow control", icon: ShieldCheck, key: "c" },
+      { to: "/waiters", title: "Waiters and events", icon: Hourglass, key: "w" },
+      { to: "/playground", title: "Playground", icon: Play, key: "p" },
+    ],
+  },
+  {
+    title: "Server",
+    places: [
+      { to: "/keys", title: "Keys and tokens", icon: KeyRound, key: "k" },
+      { to: "/settings", title: "Settings", icon: Settings, key: "t" },
+      { to: "/audit", title: "Audit log", icon: FileClock, key: "a" },
+    ],
   },
 ];
 

@@ -1,0 +1,56 @@
+import type { QueueResource } from "@reprise/protocol";
+import { type FormEvent, useState } from "react";
+import { ask } from "../../api/client.ts";
+import { useAction } from "../../api/use-action.ts";
+import { Button } from "../../parts/button.tsx";
+import { Dialog } from "../../parts/dialog.tsx";
+import { Field } from "../../parts/field.tsx";
+import { Fault } from "../../parts/page.tsx";
+
+interface QueueDialogProps {
+  /** Null makes a new one. */
+  readonly queue: QueueResource | null;
+  readonly onClose: () => void;
+}
+
+export function QueueDialog({ queue, onClose }: QueueDialogProps) {
+  const action = useAction("queues");
+  const [name, setName] = useState(queue?.name ?? "");
+  const [parallelism, setParallelism] = useState(String(queue?.parallelism ?? 1));
+  const save = async (event: FormEvent) => {
+    event.preventDefault();
+    const body = { queueName: name, parallelism: Number(parallelism) };
+    if (await action.run(() => ask("/v2/queues", { method: "POST", body }))) onClose();
+  };
+  return (
+    <Dialog isOpen onClose={onClose} title={queue === null ? "New queue" : `Change ${queue.name}`}>
+      <form onSubmit={(event) => void save(event)} className="grid gap-4">
+        {queue === null && (
+          <Field
+            label="Name"
+            required
+            value={name}
+            onChange={(event) => setName(event.target.value)}
+            hint="Letters, digits, . _ and -"
+          />
+        )}
+        <Field
+          label="Deliveries at a time"
+          type="number"
+          min={1}
+          required
+          value={parallelism}
+          onChange={(event) => setParallelism(event.target.value)}
+          hint="1 keeps the order"
+        />
+        {action.error !== null && <Fault error={action.error} />}
+        <div className="flex justify-end gap-2">
+          <Button onClick={onClose}>Leave</Button>
+          <Button look="primary" type="submit" disabled={action.isBusy}>
+            Save
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,188 @@
+import type { UrlGroupEndpoint, UrlGroupResource } from "@reprise/protocol";
+import { useQuery } from "@tanstack/react-query";
+import { Plus, Trash2 } from "lucide-react";
+import { type FormEvent, useState } from "react";
+import { ask } from "../../api/client.ts";
+import { useMayChange } from "../../api/session.ts";
+import { type Action, useAction } from "../../api/use-action.ts";
+import { Button } from "../../parts/button.tsx";
+import { Confirm } from "../../parts/confirm.tsx";
+import { Dialog } from "../../parts/dialog.tsx";
+import { Field } from "../../parts/field.tsx";
+import { Empty, Fault, PageHead, Panel } from "../../parts/page.tsx";
+import { When } from "../../parts/when.tsx";
+
+const pathOf = (name: string) => `/v2/topics/${encodeURIComponent(name)}`;
+
+type Open =
+  | { readonly type: "add"; readonly name: string }
+  | { readonly type: "delete"; readonly name: string }
+  | null;
+
+export function Page() {
+  const mayChange = useMayChange();
+  const action = useAction("urlGroups");
+  const [open, setOpen] = useState<Open>(null);
+  const { data, error, refetch } = useQuery({
+    queryKey: ["urlGroups", "list"],
+    queryFn: ({ signal }) => ask<readonly UrlGroupResource[]>("/v2/topics", { signal }),
+  });
+  const close = () => setOpen(null);
+  const newButton = (
+    <Button look="primary" onClick={() => setOpen({ type: "add", name: "" })}>
+      <Plus size={14} aria-hidden /> New group
+    </Button>
+  );
+  return (
+    <>
+      <PageHead
+        title="URL groups"
+        detail="One name for several destinations: each gets a copy of every message."
+        actions={mayChange && newButton}
+      />
+      {error !== null && <Fault error={error} onRetry={() => void refetch()} />}
+      {action.error !== null && <Fault error={action.error} />}
+      {data?.length === 0 && (
+        <Empty title="There is no URL group yet">
+          Make one here, then publish to its name:{" "}
+          <code className="font-mono">POST /v2/publish/my-group</code>
+        </Empty>
+      )}
+      <div className="grid gap-4">
+        {data?.map((group) => (
+          <Group
+            key={group.name}
+            group={group}
+            mayChange={mayChange}
+            action={action}
+            show={setOpen}
+          />
+        ))}
+      </div>
+      {open?.type === "add" && <EndpointDialog group={open.name} onClose={close} />}
+      {open?.type === "delete" && (
+        <Confirm
+          isOpen
+          onClose={close}
+          title={`Delete the group ${open.name}?`}
+          verb="Delete"
+          action={action}
+          work={() => ask(pathOf(open.name), { method: "DELETE" })}
+        >
+          Messages to its name are refused from then on; schedules to it show an error.
+        </Confirm>
+      )}
+    </>
+  );
+}
+
+interface GroupProps {
+  readonly group: UrlGroupResource;
+  readonly mayChange: boolean;
+  readonly action: Action;
+  readonly show: (open: Open) => void;
+}
+
+function Group({ group, mayChange, action, show }: GroupProps) {
+  const remove = ({ name, url }: UrlGroupEndpoint) => {
+    const body = { endpoints: [name === undefined ? { url } : { name }] };
+    void action.run(() => ask(`${pathOf(group.name)}/endpoints`, { method: "DELETE", body }));
+  };
+  return (
+    <Panel>
+      <div className="flex flex-wrap items-center gap-3">
+        <h2 className="font-semibold">{group.name}</h2>
+        <span className="text-soft">
+          changed <When at={group.updatedAt} />
+        </span>
+        {mayChange && (
+          <span className="ml-auto flex gap-1">
+            <Button look="quiet" onClick={() => show({ type: "add", name: group.name })}>
+              <Plus size={14} aria-hidden /> Add
+            </Button>
+            <Button
+              look="quiet"
+              aria-label={`Delete ${group.name}`}
+              onClick={() => show({ type: "delete", name: group.name })}
+            >
+              <Trash2 size={14} aria-hidden />
+            </Button>
+          </span>
+        )}
+      </div>
+      <ul className="mt-2 divide-y divide-line">
+        {group.endpoints.map((endpoint) => (
+          <li key={endpoint.name ?? endpoint.url} className="flex items-center gap-3 py-1.5">
+            {endpoint.name !== undefined && <span className="font-medium">{endpoint.name}</span>}
+            <span className="min-w-0 break-all text-soft">{endpoint.url}</span>
+            {mayChange && (
+              <Button
+                look="quiet"
+                className="ml-auto"
+                disabled={action.isBusy}
+                aria-label={`Remove ${endpoint.name ?? endpoint.url}`}
+                onClick={() => remove(endpoint)}
+              >
+                <Trash2 size={14} aria-hidden />
+              </Button>
+            )}
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+}
+
+interface EndpointDialogProps {
+  /** Empty for a new group. */
+  readonly group: string;
+  readonly onClose: () => void;
+}
+
+function EndpointDialog({ group, onClose }: EndpointDialogProps) {
+  const action = useAction("urlGroups");
+  const [groupName, setGroupName] = useState(group);
+  const [name, setName] = useState("");
+  const [url, setUrl] = useState("");
+  const save = async (event: FormEvent) => {
+    event.preventDefault();
+    const body = { endpoints: [{ url, ...(name === "" ? {} : { name }) }] };
+    const path = `${pathOf(groupName)}/endpoints`;
+    if (await action.run(() => ask(path, { method: "POST", body }))) onClose();
+  };
+  return (
+    <Dialog isOpen onClose={onClose} title={group === "" ? "New URL group" : `Add to ${group}`}>
+      <form onSubmit={(event) => void save(event)} className="grid gap-4">
+        {group === "" && (
+          <Field
+            label="Group"
+            required
+            value={groupName}
+            onChange={(event) => setGroupName(event.target.value)}
+            hint="Letters, digits, . _ and -"
+          />
+        )}
+        <Field
+          label="URL"
+          type="url"
+          required
+          value={url}
+          onChange={(event) => setUrl(event.target.value)}
+        />
+        <Field
+          label="Name of the endpoint"
+          value={name}
+          onChange={(event) => setName(event.target.value)}
+          hint="Optional"
+        />
+        {action.error !== null && <Fault error={action.error} />}
+        <div className="flex justify-end gap-2">
+          <Button onClick={onClose}>Leave</Button>
+          <Button look="primary" type="submit" disabled={action.isBusy}>
+            Save
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
