@@ -218,6 +218,7 @@ function timed(store: Store, { listMs, transactionMs, transactionCpuMs }: Calls)
     now: () => store.now(),
     nextDueAt: (holder) => store.nextDueAt(holder),
     waitingGates: () => store.waitingGates(),
+    groups: (table, query) => store.groups(table, query),
     close: () => store.close(),
     transaction: (work) =>
       store.transaction(async (transaction) => {

@@ -18,6 +18,7 @@ export function withTransaction(
     now: () => store.now(),
     nextDueAt: (holder) => store.nextDueAt(holder),
     waitingGates: () => store.waitingGates(),
+    groups: (table, query) => store.groups(table, query),
     get counters() {
       return store.counters;
     },

@@ -42,6 +42,7 @@ export function withFaults(store: Store, shouldFail: (call: StoreCall) => Fault)
   };
   return {
     ...faultyReader(store, attempt),
+    groups: (table, query) => attempt("list", () => store.groups(table, query)),
     isShared: store.isShared,
     hints: store.hints,
     transaction: (work) => transact(store, attempt, work),

@@ -21,6 +21,7 @@ export function crashableStore(store: Store, point: StorePoint): CrashableStore 
     kill: () => life.end(),
     store: {
       ...mortalReader(store, life),
+      groups: (table, query) => call("groups", life, () => store.groups(table, query)),
       isShared: store.isShared,
       hints: store.hints,
       transaction: (work) => transact(store, work, life),

@@ -205,6 +205,7 @@ export function withWitness(store: Store, onCommit: (changes: readonly Change[])
     now: () => store.now(),
     nextDueAt: (holder) => store.nextDueAt(holder),
     waitingGates: () => store.waitingGates(),
+    groups: (table, query) => store.groups(table, query),
     transaction: async (work) => {
       const written: Change[] = [];
       const result = await store.transaction((transaction) =>

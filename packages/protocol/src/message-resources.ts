@@ -1,5 +1,6 @@
 /** Bodies of answers about messages that belong to no workflow run, as the wire writes them. */
 
+import type { FailureCause } from "./failure-resources.ts";
 import type { HeaderMap } from "./headers.ts";
 
 /** A message as `GET /v2/messages/{messageId}` answers it. Absent fields were not given. */
@@ -82,6 +83,10 @@ export interface DeadMessageResource extends MessageResource {
   readonly isResponseTruncated?: boolean;
   /** Why the last attempt failed. */
   readonly reason: string;
+  /** What went wrong, in one word; absent for a moment after an update from an older version, as is the next. */
+  readonly cause?: FailureCause;
+  /** Those that went wrong alike have the same; a filter of lists and bulk actions. */
+  readonly groupId?: string;
 }
 
 /** A page of dead messages; no cursor at the end. */

@@ -1,5 +1,6 @@
 /** Shapes of the JSON answers. Optional fields are left out when they have no value, never sent as null. */
 
+import type { FailureCause } from "./failure-resources.ts";
 import type { HeaderMap } from "./headers.ts";
 import type { Method } from "./publish.ts";
 
@@ -127,6 +128,12 @@ export interface DeadLetterResource {
   readonly isResponseTruncated?: boolean;
   /** Why the last attempt failed, and why none followed. */
   readonly reason?: string;
+  /** What went wrong, in one word; absent for a moment after an update from an older version, as are the next two. */
+  readonly cause?: FailureCause;
+  /** Those that went wrong alike have the same; a filter of lists and bulk actions. */
+  readonly groupId?: string;
+  /** The step that failed, where that is known. */
+  readonly stepName?: string;
   /** Every try to deliver the failed message, oldest first. A single entry carries it, a page does not. */
   readonly attempts?: readonly AttemptResource[];
 }

@@ -18,6 +18,7 @@ import { limitsOf } from "./engine/limits.ts";
 import type { NodeLease } from "./engine/node-lease.ts";
 import type { Observer } from "./engine/observer.ts";
 import { SettingsWatch } from "./engine/settings-watch.ts";
+import { createFailureSorter } from "./engine/sort-failures.ts";
 import { Sweeper } from "./engine/sweeper.ts";
 import type { Tracing } from "./engine/tracing.ts";
 import { Watchdog } from "./engine/watchdog.ts";
@@ -196,13 +197,8 @@ async function serve(parts: Parts): Promise<RunningServer> {
   const watchdog = new Watchdog({ host, store, engine, limits: config });
   const expose = exposeMetrics({ ...parts, engine, watchdog, disk: diskWatch });
   const dashboard = openDashboard(parts.dashboardDir);
-  const seen = {
-    health,
-    observer: meter.api,
-    expose,
-    dashboard,
-    sessions: sessionsOf(credentials),
-  };
+  const sessions = sessionsOf(credentials);
+  const seen = { health, observer: meter.api, expose, dashboard, sessions };
   const room: ApiRoom = { engine, bulkRunner, store: shown, host, credentials, settings, ...seen };
   front.serve(traced.serve(createApi(room)));
   const isTokenKept = await credentials.keepToken();
@@ -210,11 +206,7 @@ async function serve(parts: Parts): Promise<RunningServer> {
   engine.start();
   connected.open(room);
   await bulkRunner.start();
-  const sweeper = new Sweeper({
-    ...{ host, store, engine, limits: config },
-    onDeleted: (what, count) => meter.counters.retention.add(what, count),
-  });
-  sweeper.start();
+  const housekeeping = startHousekeeping(parts, engine);
   watchdog.start();
   const { refresh } = credentials;
   const settingsWatch = new SettingsWatch({ host, store, everyMs: config.pollMs, refresh });
@@ -231,7 +223,7 @@ async function serve(parts: Parts): Promise<RunningServer> {
     diskWatch?.stop();
     await bulkRunner.stop();
     await watchdog.stop();
-    await sweeper.stop();
+    await housekeeping.stop();
     await settingsWatch.stop();
     connected.drain();
     await engine.stop(config.drainMs);
@@ -256,6 +248,26 @@ async function serve(parts: Parts): Promise<RunningServer> {
     signingKeys: { current, next },
     stop,
     close: async () => void (await stop()),
+  };
+}
+
+/** What goes on beside the requests: retention, and the sorting of dead letters. */
+function startHousekeeping(
+  { host, store, shown, config, meter }: Parts,
+  engine: Engine,
+): { readonly stop: () => Promise<void> } {
+  const sweeper = new Sweeper({
+    ...{ host, store, engine, limits: config },
+    onDeleted: (what, count) => meter.counters.retention.add(what, count),
+  });
+  const failureSorter = createFailureSorter({ host, store, shown });
+  sweeper.start();
+  failureSorter.start();
+  return {
+    stop: async () => {
+      await sweeper.stop();
+      await failureSorter.stop();
+    },
   };
 }
 

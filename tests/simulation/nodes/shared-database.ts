@@ -1,3 +1,4 @@
+import assert from "node:assert";
 import type { Change, Store, Tables } from "@reprise/server";
 import type { TableName } from "../mirror.ts";
 import { type Holder, RaceLost, RowLocks } from "./row-locks.ts";
@@ -98,6 +99,7 @@ export class SharedDatabase {
       count: (table, where) => reader.count(table, where),
       nextDueAt: (holder) => reader.nextDueAt(holder),
       waitingGates: () => reader.waitingGates(),
+      groups: async () => assert.fail("no node of a simulation groups dead letters"),
       transaction: (work) => {
         const result = tail.then(() => this.#run(work));
         tail = result.catch(() => {});

@@ -24,6 +24,7 @@ import { cronRoutes } from "./routes/cron.ts";
 import { dashboardRoutes } from "./routes/dashboard.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { deadMessageRoutes } from "./routes/dead-messages.ts";
+import { failureGroupRoutes } from "./routes/failure-groups.ts";
 import { flowControlRoutes } from "./routes/flow-control.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { holdDeadRoutes } from "./routes/hold-dead.ts";
@@ -53,6 +54,7 @@ const resources = [
   stepRoutes,
   cancelRunsRoutes,
   runLogRoutes,
+  failureGroupRoutes,
   deadLetterRoutes,
   deadMessageRoutes,
   holdDeadRoutes,

@@ -38,6 +38,7 @@ export const DEAD_LETTER_FILTERS: readonly string[] = [
   "flowControlKey",
   "responseStatus",
   "messageId",
+  "groupId",
 ];
 
 /** @throws RepriseError `invalid_query` that names the filter, its fault and what is allowed. */
@@ -63,6 +64,7 @@ export function deadLetterConditions(parameters: Parameters): readonly Condition
     ...anyOf<"deadLetters">("flowControlKey", readList(parameters, "flowControlKey")),
     ...anyOf<"deadLetters">("responseStatus", readWholes(parameters, "responseStatus")),
     ...anyOf<"deadLetters">("messageKey", readMessageKeys(parameters)),
+    ...anyOf<"deadLetters">("groupId", readList(parameters, "groupId")),
   ];
 }
 

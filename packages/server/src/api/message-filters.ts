@@ -147,6 +147,7 @@ export function selectionOf(filter: string): MessageSelection {
 /** Filters of dead messages. */
 export const DEAD_MESSAGE_FILTERS: readonly string[] = [
   "messageId",
+  "groupId",
   "url",
   "topicName",
   "scheduleId",
@@ -173,6 +174,7 @@ export function deadMessageConditions(
     { type: "in", column: "state", values: ["open"] },
     ...dateCondition<"deadMessages">(parameters),
     ...anyOf<"deadMessages">("messageKey", readMessageKeys(parameters)),
+    ...anyOf<"deadMessages">("groupId", readList(parameters, "groupId")),
     ...anyOf<"deadMessages">("url", readList(parameters, "url", splitUrls)),
     ...anyOf<"deadMessages">("topicName", readList(parameters, "topicName")),
     ...anyOf<"deadMessages">("scheduleId", readList(parameters, "scheduleId")),

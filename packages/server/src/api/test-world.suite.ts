@@ -30,6 +30,7 @@ import { bulkActionRoutes } from "./routes/bulk-actions.ts";
 import { cancelRunsRoutes } from "./routes/cancel-runs.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { deadMessageRoutes } from "./routes/dead-messages.ts";
+import { failureGroupRoutes } from "./routes/failure-groups.ts";
 import { holdDeadRoutes } from "./routes/hold-dead.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { runLogRoutes } from "./routes/run-logs.ts";
@@ -249,6 +250,7 @@ function onDisk(store: Store, disk: Disk): Store {
     now: () => store.now(),
     nextDueAt: (holder) => store.nextDueAt(holder),
     waitingGates: () => store.waitingGates(),
+    groups: (table, query) => store.groups(table, query),
     close: () => store.close(),
     transaction: (work) =>
       store.transaction(async (transaction) => {
@@ -316,7 +318,14 @@ function createApp(room: ApiRoom): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
   app.onError((error) => errorResponse(error, room.host));
   const runs = [batchRoutes, runRoutes, deadLetterRoutes, runLogRoutes, cancelRunsRoutes];
-  const all = [...runs, deadMessageRoutes, holdDeadRoutes, messageRoutes, bulkActionRoutes];
+  const all = [
+    failureGroupRoutes,
+    ...runs,
+    deadMessageRoutes,
+    holdDeadRoutes,
+    messageRoutes,
+    bulkActionRoutes,
+  ];
   for (const routes of all) app.route("/", routes(room));
   return app;
 }

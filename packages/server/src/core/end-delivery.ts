@@ -4,6 +4,7 @@ import { toAttempt } from "./attempt.ts";
 import { decideEndCall } from "./call.ts";
 import type { EndDelivery } from "./commands.ts";
 import { isOffered } from "./delivery.ts";
+import { NOT_A_WORKFLOW, NOT_FROM_SDK, NOT_TRIGGERED, SDK_TOO_OLD } from "./delivery-faults.ts";
 import { failRun } from "./fail-run.ts";
 import { decideEndFailureCall } from "./failure-call.ts";
 import { GateBook } from "./gate-book.ts";
@@ -152,11 +153,7 @@ function judge(delivery: LiveDelivery, context: Context): Verdict {
     if (fault !== null) return { type: "failed", error: fault, move: `failed: ${fault}` };
     if (isSilentStall(delivery)) return judgeFailure(delivery, NOT_FROM_SDK, context);
     if (message.kind === "hop" && delivery.config.hop === "pending") {
-      return judgeFailure(
-        delivery,
-        "the endpoint answered without triggering the run again",
-        context,
-      );
+      return judgeFailure(delivery, NOT_TRIGGERED, context);
     }
     return { type: "delivered", error: null, move: "delivered" };
   }
@@ -202,14 +199,6 @@ export function judgeAttempt(
     ? { type: "retry", error, dueAt: next.dueAt, move: next.reason }
     : { type: "failed", error, move: next.reason };
 }
-
-/** Texts that applications match literally (workflow protocol, 4.4 and 4.7). */
-const NOT_A_WORKFLOW =
-  "detected a non-workflow destination for trigger/invoke. make sure you are sending the request to the correct endpoint";
-const SDK_TOO_OLD = "trigger rest api is only usable with sdk versions after v1.0.0 major version";
-
-const NOT_FROM_SDK =
-  "the answer does not come from a workflow: it lacks the header Upstash-Workflow-Sdk-Version, and the step has not been recorded (another app, a tunnel or a proxy may answer under this URL)";
 
 /** A success behind which nothing follows, from somebody who is no SDK: left at that, the run would hang for ever. */
 function isSilentStall({ config, command, message, state }: LiveDelivery): boolean {

@@ -3,6 +3,7 @@ import { createCallbacks } from "./callback.ts";
 import type { CancelMessage, EndDelivery } from "./commands.ts";
 import { errorText } from "./end-delivery.ts";
 import type { Envelope } from "./envelope.ts";
+import { kindOfFailure } from "./failure.ts";
 import { GateBook } from "./gate-book.ts";
 import { type Gates, gateChanges, leaveGates, leaveQueue, openings } from "./gates.ts";
 import { isCurrentAttempt, scheduleRetry } from "./message.ts";
@@ -122,6 +123,22 @@ function toDeadMessage(
 ): DeadMessageRow {
   const { outcome } = command;
   const response = outcome.type === "response" ? outcome : null;
+  const responseHeaders = response === null ? null : JSON.stringify(response.headers);
+  const reason = end.error ?? end.move;
+  const errorCause = outcome.type === "error" ? outcome.cause : null;
+  const { failureCause, failureText, groupId } = kindOfFailure(
+    {
+      url: message.url,
+      isWorkflow: false,
+      stepName: null,
+      status: response?.status ?? 0,
+      headers: responseHeaders,
+      body: response?.body ?? null,
+      reason,
+      errorCause,
+    },
+    context.sha256,
+  );
   return {
     key: context.newKey(),
     state: "open",
@@ -137,12 +154,15 @@ function toDeadMessage(
     scheduleId: message.scheduleId,
     callerIp: message.callerIp ?? envelope?.callerIp ?? "",
     responseStatus: response?.status ?? 0,
-    responseHeaders: response === null ? null : JSON.stringify(response.headers),
+    responseHeaders,
     responseBody: response?.body ?? null,
     isTruncated: response?.isTruncated === true ? 1 : 0,
-    reason: end.error ?? end.move,
-    cause: outcome.type === "error" ? outcome.cause : null,
+    reason,
+    cause: errorCause,
     isHeld: 0,
+    failureCause,
+    groupId,
+    failureText,
   };
 }
 

@@ -127,6 +127,10 @@ describe("the dead letter", () => {
       callbackResponseHeaders: null,
       callbackResponseBody: null,
       isHeld: 0,
+      failureCause: "tunnel_page",
+      failureText: "<",
+      groupId: expect.stringMatching(/^grp_[\w-]{24}$/),
+      stepName: null,
     });
   });
 

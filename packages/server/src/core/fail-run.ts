@@ -1,6 +1,8 @@
 import { answerInvoker } from "./answer-wait.ts";
 import { toAttempt } from "./attempt.ts";
 import { type LiveDelivery, retriesOf, type Verdict } from "./end-delivery.ts";
+import { failedStepOf } from "./failed-step.ts";
+import { kindOfFailure } from "./failure.ts";
 import { createFailureCall } from "./failure-call.ts";
 import { failMessage } from "./message.ts";
 import type { DeadLetterRow } from "./rows.ts";
@@ -24,7 +26,9 @@ export function failRun(
   const own = parseMessageConfig(state.step?.config ?? message.config);
   const settings = { run: config, own };
   const { failureCallback } = settingsOf(message.kind, settings, context.attemptTimeoutMs);
-  const deadLetter = toDeadLetter(delivery, verdict, context);
+  const failure = { ...state, attempts: [...(state.attempts ?? []), attempt] };
+  const stepName = failedStepOf(failure)?.stepName ?? null;
+  const deadLetter = toDeadLetter(delivery, { ...verdict, stepName }, context);
   const failed = {
     ...run,
     state: "failed" as const,
@@ -40,7 +44,7 @@ export function failRun(
             failureCallback,
             source: { message: failedMessage, run: failed, config, own },
             payload: state.initialStep?.body ?? new Uint8Array(),
-            failure: { ...state, attempts: [...(state.attempts ?? []), attempt] },
+            failure,
             book,
           },
           context,
@@ -72,11 +76,13 @@ export function failRun(
 
 function toDeadLetter(
   { message, run, command }: LiveDelivery,
-  verdict: Verdict,
+  verdict: Verdict & { readonly stepName: string | null },
   context: Context,
 ): DeadLetterRow {
   const { outcome } = command;
   const response = outcome.type === "response" ? outcome : null;
+  const responseHeaders = response === null ? null : JSON.stringify(response.headers);
+  const reason = verdict.error ?? verdict.move;
   return {
     key: context.newKey(),
     state: "open",
@@ -92,10 +98,10 @@ function toDeadLetter(
     labels: run.labels,
     flowControlKey: run.flowControlKey,
     responseStatus: response?.status ?? 0,
-    responseHeaders: response === null ? null : JSON.stringify(response.headers),
+    responseHeaders,
     responseBody: response === null ? new TextEncoder().encode(verdict.error ?? "") : response.body,
     isTruncated: response?.isTruncated === true ? 1 : 0,
-    reason: verdict.error ?? verdict.move,
+    reason,
     callbackState: null,
     callbackUrl: null,
     callbackMessageKey: null,
@@ -103,5 +109,18 @@ function toDeadLetter(
     callbackResponseHeaders: null,
     callbackResponseBody: null,
     isHeld: 0,
+    ...kindOfFailure(
+      {
+        url: run.url,
+        isWorkflow: true,
+        stepName: verdict.stepName,
+        status: response?.status ?? 0,
+        headers: responseHeaders,
+        body: response?.body ?? null,
+        reason,
+        errorCause: outcome.type === "error" ? outcome.cause : null,
+      },
+      context.sha256,
+    ),
   };
 }

@@ -147,6 +147,10 @@ export function deadLetterRow(fields: Partial<DeadLetterRow> = {}): DeadLetterRo
     callbackResponseHeaders: null,
     callbackResponseBody: null,
     isHeld: 0,
+    failureCause: null,
+    groupId: null,
+    failureText: null,
+    stepName: null,
     ...fields,
   };
 }
@@ -205,6 +209,9 @@ export function deadMessageRow(fields: Partial<DeadMessageRow> = {}): DeadMessag
     reason: "500 Internal Server Error",
     cause: null,
     isHeld: 0,
+    failureCause: null,
+    groupId: null,
+    failureText: null,
     ...fields,
   };
 }

@@ -204,6 +204,12 @@ export interface DeadMessageRow {
   readonly cause: string | null;
   /** 1 when it is kept until somebody releases, retries or deletes it, however old it gets. */
   readonly isHeld: 0 | 1;
+  /** What went wrong, in one word of `FAILURE_CAUSES`; null in rows of older versions until they are sorted. */
+  readonly failureCause: string | null;
+  /** Those that went wrong alike have the same; null as above. */
+  readonly groupId: string | null;
+  /** What was said, without what differs from one failure to the next. */
+  readonly failureText: string | null;
 }
 
 /** The claim of a deduplication id on one message. */
@@ -317,6 +323,14 @@ export interface DeadLetterRow {
   readonly callbackResponseBody: Uint8Array | null;
   /** 1 when it is kept until somebody releases, resumes, restarts or deletes it, however old it gets. */
   readonly isHeld: 0 | 1;
+  /** What went wrong, in one word of `FAILURE_CAUSES`; null in rows of older versions until they are sorted. */
+  readonly failureCause: string | null;
+  /** Those that went wrong alike have the same; null as above. */
+  readonly groupId: string | null;
+  /** What was said, without what differs from one failure to the next. */
+  readonly failureText: string | null;
+  /** The step that failed, where that is known. */
+  readonly stepName: string | null;
 }
 
 export interface Tables {

@@ -92,6 +92,7 @@ function withFaults(store: Store, faults: Faults): Store {
     now: () => store.now(),
     nextDueAt: (holder) => store.nextDueAt(holder),
     waitingGates: () => store.waitingGates(),
+    groups: (table, query) => store.groups(table, query),
     counters: store.counters,
     close: () => store.close(),
     transaction: async <R>(work: (transaction: Transaction) => Promise<R>) => {

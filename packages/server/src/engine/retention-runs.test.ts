@@ -96,6 +96,7 @@ function counted(real: Store): Store {
     now: () => real.now(),
     nextDueAt: (holder) => real.nextDueAt(holder),
     waitingGates: () => real.waitingGates(),
+    groups: (table, query) => real.groups(table, query),
     close: () => real.close(),
     transaction: (work) =>
       real.transaction(async (transaction) => {

@@ -53,6 +53,7 @@ function watched(real: Store): Store {
     now: () => real.now(),
     nextDueAt: (holder) => real.nextDueAt(holder),
     waitingGates: () => real.waitingGates(),
+    groups: (table, query) => real.groups(table, query),
     close: () => real.close(),
     transaction: (work) =>
       real.transaction(async (transaction) => {

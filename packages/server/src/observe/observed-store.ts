@@ -50,6 +50,7 @@ export function observeStore(store: Store, observer: StoreObserver): Store {
     count: (table, where) => store.count(table, where),
     nextDueAt: (holder) => store.nextDueAt(holder),
     waitingGates: () => store.waitingGates(),
+    groups: (table, query) => store.groups(table, query),
     close: () => store.close(),
     transaction: async (work) => {
       let seen: Seen = { batches: [], ticks: [], ticksAt: 0 };

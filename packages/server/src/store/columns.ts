@@ -111,6 +111,10 @@ export const columnTypes: {
     callbackResponseHeaders: "TEXT",
     callbackResponseBody: "BLOB",
     isHeld: "INTEGER",
+    failureCause: "TEXT",
+    groupId: "TEXT",
+    failureText: "TEXT",
+    stepName: "TEXT",
   },
   settings: { key: "INTEGER", name: "TEXT", value: "TEXT" },
   envelopes: {
@@ -158,6 +162,9 @@ export const columnTypes: {
     reason: "TEXT",
     cause: "TEXT",
     isHeld: "INTEGER",
+    failureCause: "TEXT",
+    groupId: "TEXT",
+    failureText: "TEXT",
   },
   dedups: {
     key: "INTEGER",

@@ -129,6 +129,10 @@ function encryptedStore(store: Store, layer: Layer): Store {
     hints: store.hints,
     ...(store.space === undefined ? {} : { space: store.space }),
     counters: store.counters,
+    groups: (table, query) => {
+      refuseProtected(table, query.where, layer);
+      return store.groups(table, query);
+    },
     close: () => store.close(),
   };
 }

@@ -54,6 +54,10 @@ export const fullRows: { readonly [T in TableName]: Tables[T] } = {
     callbackResponseHeaders: "{}",
     callbackResponseBody: new Uint8Array([5]),
     isHeld: 1,
+    failureCause: "timeout",
+    groupId: "grp_a",
+    failureText: "text",
+    stepName: "step",
   }),
   settings: { key: 1, name: "token", value: "secret" },
   envelopes: {
@@ -101,6 +105,9 @@ export const fullRows: { readonly [T in TableName]: Tables[T] } = {
     reason: "reason",
     cause: "cause",
     isHeld: 1,
+    failureCause: "timeout",
+    groupId: "grp_a",
+    failureText: "text",
   },
   dedups: {
     key: 1,

@@ -18,6 +18,7 @@ export function withLockCheck(store: Store, onViolation: (text: string) => void)
     count: (table, where) => store.count(table, where),
     nextDueAt: (holder) => store.nextDueAt(holder),
     waitingGates: () => store.waitingGates(),
+    groups: (table, query) => store.groups(table, query),
     get counters() {
       return store.counters;
     },

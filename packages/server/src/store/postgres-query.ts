@@ -66,11 +66,20 @@ export function listStatement<T extends TableName>(
   };
 }
 
+/** The conditions of a question that is written elsewhere; its own values come behind those of the conditions. */
+export function conditionsOf<T extends TableName>(
+  table: T,
+  conditions: readonly Condition<T>[],
+): { readonly terms: readonly string[]; readonly values: Parameter[] } {
+  const values: Parameter[] = [];
+  return { terms: conditions.map((condition) => toTerm(table, condition, values)), values };
+}
+
 function whereText(terms: readonly string[]): string {
   return terms.length === 0 ? "" : ` WHERE ${terms.join(" AND ")}`;
 }
 
-function bind(values: Parameter[], value: Parameter): string {
+export function bind(values: Parameter[], value: Parameter): string {
   values.push(value);
   return `$${values.length}`;
 }

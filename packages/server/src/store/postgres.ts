@@ -8,7 +8,9 @@ import {
   toStoreError,
 } from "./postgres-errors.ts";
 import { GatheredGets } from "./postgres-gathered.ts";
+import { groupsStatement, partsStatement, toGroupHead, withParts } from "./postgres-groups.ts";
 import { PostgresHints } from "./postgres-hints.ts";
+
 import { closed, Line } from "./postgres-line.ts";
 import { migratePostgres } from "./postgres-migrations/migrate.ts";
 import { createReader } from "./postgres-reader.ts";
@@ -18,9 +20,12 @@ import { PostgresTransaction, type Tally } from "./postgres-transaction.ts";
 import { isPooledUrl } from "./postgres-url.ts";
 import type {
   Condition,
+  GroupedTable,
+  GroupQuery,
   LookupValue,
   Query,
   Reader,
+  RowGroup,
   Store,
   StoreCounters,
   Transaction,
@@ -137,6 +142,14 @@ class PostgresStore implements Store {
 
   nextDueAt(holder: number | null): Promise<number | null> {
     return this.#read((reader) => reader.nextDueAt(holder));
+  }
+
+  groups<T extends GroupedTable>(table: T, query: GroupQuery<T>): Promise<readonly RowGroup[]> {
+    return this.#read(async () => {
+      const heads = (await this.#ask(groupsStatement(table, query))).map(toGroupHead);
+      if (heads.length === 0) return [];
+      return withParts(heads, query, await this.#ask(partsStatement(table, query, heads)));
+    });
   }
 
   waitingGates(): Promise<readonly string[]> {

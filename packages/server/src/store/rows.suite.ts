@@ -117,6 +117,10 @@ export function deadLetterRow(key: number, more: Partial<DeadLetterRow> = {}): D
     callbackResponseHeaders: null,
     callbackResponseBody: null,
     isHeld: 0,
+    failureCause: null,
+    groupId: null,
+    failureText: null,
+    stepName: null,
     ...more,
   };
 }

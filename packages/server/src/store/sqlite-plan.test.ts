@@ -5,6 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { TableName, Tables } from "../core/rows.ts";
 import { openSqliteStore } from "./sqlite.ts";
+import { groupsQuery, partQuery } from "./sqlite-groups.ts";
 import { toSql, toWhere } from "./sqlite-query.ts";
 import { claimDueText, lookupConditions, NEXT_DUE_AT, WAITING_GATES } from "./sqlite-statements.ts";
 import { type Condition, DUE_TABLES } from "./store.ts";
@@ -113,6 +114,33 @@ test("a page of rows in one of several states is read in key order, without a so
   const where = [{ type: "in", column: "state", values: ["open", "retried"] }] as const;
   const { sql } = toSql("deadMessages", { where, order: "descending", limit: 10 });
   expect(planOf(`SELECT * FROM deadMessages${sql}`)).toBe("SCAN deadMessages");
+});
+
+const ofState = { type: "in", column: "state", values: ["open"] } as const;
+
+test("dead letters are grouped in the order of an index that holds all they are asked for", () => {
+  const query = { where: [ofState], order: "latest", after: null, limit: 20 } as const;
+  const parts = { parts: 24, from: 0, until: 1 };
+  for (const table of ["deadLetters", "deadMessages"] as const) {
+    const steps = planOf(groupsQuery(table, { ...query, ...parts }).sql).split("; ");
+    expect(steps).toEqual([
+      `SEARCH ${table} USING COVERING INDEX ${table}Counted (state=? AND groupId>?)`,
+      "USE TEMP B-TREE FOR ORDER BY",
+    ]);
+    const part = partQuery(table, [ofState], { groupId: "a", from: 0, to: 1 }).sql;
+    expect(planOf(part)).toBe(
+      `SEARCH ${table} USING COVERING INDEX ${table}Counted (state=? AND groupId=? AND createdAt>? AND createdAt<?)`,
+    );
+  }
+});
+
+test("a page of one group is read without a sort", () => {
+  const ofGroup = { type: "in", column: "groupId", values: ["a"] } as const;
+  const query = { where: [ofState, ofGroup], order: "ascending", limit: 10 } as const;
+  for (const table of ["deadLetters", "deadMessages"] as const) {
+    const plan = planOf(`SELECT * FROM ${table}${toSql(table, query).sql}`);
+    expect(plan).toBe(`SEARCH ${table} USING INDEX ${table}ByGroup (groupId=?)`);
+  }
 });
 
 test("a line is counted in its index alone", () => {

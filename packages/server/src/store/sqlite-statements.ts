@@ -209,6 +209,12 @@ export class SqliteStatements {
     return values[0];
   }
 
+  /** Rows of numbers and texts for whoever has written the question itself. */
+  ask(sql: string, parameters: readonly SqlValue[]): readonly (readonly SqlValue[])[] {
+    // Arrays, because every statement returns arrays.
+    return this.#listStatement(sql).all(...parameters) as unknown as readonly SqlValue[][];
+  }
+
   claimDue<T extends DueTable>(table: T, { holder, ...due }: DueClaim): Tables[T][] {
     // A statement takes no name that it does not know.
     const named = table === "messages" ? { ...due, holder } : due;

@@ -7,14 +7,18 @@ import { migrate } from "./migrations/migrate.ts";
 import { checkSqliteVersion, openReader, openWriter } from "./sqlite-connection.ts";
 import { isOutcomeUnknown, isSyncFailure, toStoreError } from "./sqlite-errors.ts";
 import { prepareDirectory, prepareFile } from "./sqlite-files.ts";
+import { readGroups } from "./sqlite-groups.ts";
 import { type DirectoryLock, lockDirectory } from "./sqlite-lock.ts";
 import { SqliteSpace } from "./sqlite-space.ts";
 import { type MutableCounters, SqliteStatements } from "./sqlite-statements.ts";
 import type {
   Condition,
   DueTable,
+  GroupedTable,
+  GroupQuery,
   LookupValue,
   Query,
+  RowGroup,
   Space,
   Store,
   StoreCounters,
@@ -145,6 +149,10 @@ class SqliteStore implements Store {
 
   count<T extends TableName>(table: T, where: readonly Condition<T>[]): Promise<number> {
     return this.#read((statements) => statements.count(table, where));
+  }
+
+  groups<T extends GroupedTable>(table: T, query: GroupQuery<T>): Promise<readonly RowGroup[]> {
+    return this.#read((statements) => readGroups(statements, table, query));
   }
 
   now(): Promise<number> {

@@ -14,6 +14,7 @@ import {
 } from "./rows.suite.ts";
 import type { Store } from "./store.ts";
 import { claimSuite } from "./store-claim.suite.ts";
+import { groupsSuite } from "./store-groups.suite.ts";
 import { listSuite } from "./store-list.suite.ts";
 import { modelSuite } from "./store-model.suite.ts";
 import { transactionSuite } from "./store-transaction.suite.ts";
@@ -28,6 +29,7 @@ export function storeSuite(name: string, open: OpenStore): void {
     lookupSuite(open);
     claimSuite(open);
     listSuite(open);
+    groupsSuite(open);
     longTextsSuite(open);
     transactionSuite(open);
     modelSuite(open);

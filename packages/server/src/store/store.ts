@@ -21,7 +21,45 @@ export interface Store extends Reader {
   readonly space?: Space;
   /** Rows read and written since the store was opened; tests assert that a step's cost does not grow. */
   readonly counters: StoreCounters;
+  /** Rows of one table put together by their `groupId`; those without one are left out. */
+  groups<T extends GroupedTable>(table: T, query: GroupQuery<T>): Promise<readonly RowGroup[]>;
   close(): Promise<void>;
+}
+
+export type GroupedTable = "deadLetters" | "deadMessages";
+
+export interface GroupQuery<T extends GroupedTable> {
+  /** What counts. */
+  readonly where: readonly Condition<T>[];
+  /** Which groups come first: those with the newest row, or those with the most rows. */
+  readonly order: "latest" | "largest";
+  /** Only groups behind this one in the given order. */
+  readonly after: GroupPlace | null;
+  readonly limit: number;
+  /** The rows of each group are counted in so many equal parts of the time from its first row, or from here if that is later, to `until`. */
+  readonly parts: number;
+  readonly from: number;
+  readonly until: number;
+}
+
+/** The place of a group in its order. */
+export interface GroupPlace {
+  /** Its `lastAt` or its `count`. */
+  readonly rank: number;
+  readonly newestKey: number;
+}
+
+export interface RowGroup {
+  readonly groupId: string;
+  readonly count: number;
+  /** `createdAt` of the first and of the last of them. */
+  readonly firstAt: number;
+  readonly lastAt: number;
+  /** `createdAt` of the first that nobody holds; null when all are held. */
+  readonly firstFreeAt: number | null;
+  readonly newestKey: number;
+  readonly partsFrom: number;
+  readonly parts: readonly number[];
 }
 
 export interface Space {

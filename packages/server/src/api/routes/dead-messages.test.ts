@@ -46,6 +46,8 @@ describe("one entry", () => {
     const { body } = await call(`/v2/dlq/${dead.dlqId}`);
     expect(body).toEqual({
       dlqId: dead.dlqId,
+      cause: "client_error",
+      groupId: expect.stringMatching(/^grp_/),
       messageId: messageId(dead.messageKey),
       url: DESTINATION,
       method: "POST",

@@ -5,9 +5,10 @@ import {
   METHODS,
   messageId,
 } from "@reprise/protocol";
+import { nameWorkflowAnswerer, withAnswerer } from "../../core/answerer.ts";
+import { readFailureCause } from "../../core/failure.ts";
 import type { AttemptRow, DeadLetterRow, MessageRow, StepRow } from "../../core/rows.ts";
 import type { MessageConfig, RunConfig } from "../../core/run-config.ts";
-import { nameWorkflowAnswerer, withAnswerer } from "./answerer.ts";
 import { toAttempt } from "./attempts.ts";
 import {
   type Lens,
@@ -75,6 +76,9 @@ export function toDeadLetterResource(source: DeadLetterSource): DeadLetterResour
       deadLetter.reason,
       nameWorkflowAnswerer({ status: response.responseStatus, headers: response.responseHeader }),
     ),
+    cause: readFailureCause(deadLetter.failureCause) ?? undefined,
+    groupId: deadLetter.groupId ?? undefined,
+    stepName: deadLetter.stepName ?? undefined,
     attempts: source.isShowingAttempts
       ? source.attempts.map((attempt) => toAttempt(attempt, lens))
       : undefined,

@@ -1,6 +1,7 @@
 import type { DeadMessageResource } from "@reprise/protocol";
+import { nameAnswerer, withAnswerer } from "../../core/answerer.ts";
+import { readFailureCause } from "../../core/failure.ts";
 import type { DeadMessageRow, EnvelopeRow } from "../../core/rows.ts";
-import { nameAnswerer, withAnswerer } from "./answerer.ts";
 import { type Lens, storedHeaders, viewBody, viewHeaders, withoutAbsent } from "./content.ts";
 import { dlqIdOf } from "./dlq-id.ts";
 import { expiresAt } from "./expires-at.ts";
@@ -30,6 +31,8 @@ export function toDeadMessage(
     responseBody: body.text ?? undefined,
     responseBodyBase64: body.base64 ?? undefined,
     isResponseTruncated: row.isTruncated === 1 ? true : undefined,
+    cause: readFailureCause(row.failureCause) ?? undefined,
+    groupId: row.groupId ?? undefined,
     reason: withAnswerer(
       row.reason,
       nameAnswerer({ status: row.responseStatus, headers: headers ?? {} }),

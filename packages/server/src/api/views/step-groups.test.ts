@@ -117,6 +117,10 @@ const deadLetter: DeadLetterRow = {
   callbackResponseHeaders: null,
   callbackResponseBody: null,
   isHeld: 0,
+  failureCause: null,
+  groupId: null,
+  failureText: null,
+  stepName: null,
 };
 
 function source(fields: Partial<RunSource> = {}): RunSource {

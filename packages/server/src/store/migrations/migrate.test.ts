@@ -109,7 +109,14 @@ test("a database of the first schema keeps every row", async () => {
   expect(versionOf()).toBe(migrations.length);
   const messages = before.messages?.map((row) => ({ ...row, ...newMessageColumns }));
   const attempts = before.attempts?.map((row) => ({ ...row, runKey: null }));
-  const deadLetters = before.deadLetters?.map((row) => ({ ...row, isHeld: 0 }));
+  const deadLetters = before.deadLetters?.map((row) => ({
+    ...row,
+    isHeld: 0,
+    failureCause: null,
+    groupId: null,
+    failureText: null,
+    stepName: null,
+  }));
   expect(readAll()).toEqual({ ...before, messages, attempts, deadLetters });
 });
 

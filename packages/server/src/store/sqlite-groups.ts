@@ -1,0 +1,80 @@
+import { GROUP_COLUMNS, GROUP_RANK, type GroupHead, partsOf } from "./row-groups.ts";
+import { type SqlQuery, toWhere } from "./sqlite-query.ts";
+import type { SqliteStatements } from "./sqlite-statements.ts";
+import type { Condition, GroupedTable, GroupQuery, RowGroup } from "./store.ts";
+
+/** Reads groups of rows: each in the order of one index, and their parts by ranges of the same. */
+
+export function readGroups<T extends GroupedTable>(
+  statements: SqliteStatements,
+  table: T,
+  query: GroupQuery<T>,
+): readonly RowGroup[] {
+  const { sql, parameters } = groupsQuery(table, query);
+  return statements.ask(sql, parameters).map((values) => {
+    const head = toHead(values);
+    const { from, width } = partsOf(head, query);
+    const parts = Array.from({ length: query.parts }, (_, part) => {
+      const begin = from + part * width;
+      const { sql, parameters } = partQuery(table, query.where, {
+        groupId: head.groupId,
+        from: begin,
+        to: begin + width - 1,
+      });
+      return Number(statements.ask(sql, parameters)[0]?.[0]);
+    });
+    return { ...head, partsFrom: from, parts };
+  });
+}
+
+function toHead(values: readonly unknown[]): GroupHead {
+  const [groupId, count, firstAt, lastAt, firstFreeAt, newestKey] = values;
+  return {
+    groupId: String(groupId),
+    count: Number(count),
+    firstAt: Number(firstAt),
+    lastAt: Number(lastAt),
+    firstFreeAt: firstFreeAt === null ? null : Number(firstFreeAt),
+    newestKey: Number(newestKey),
+  };
+}
+
+/** One pass over the index that has all it asks for, when nothing but the state and times is compared. */
+export function groupsQuery<T extends GroupedTable>(
+  table: T,
+  { where, order, after, limit }: GroupQuery<T>,
+): SqlQuery {
+  const { sql, parameters } = toWhere(table, where);
+  const rank = GROUP_RANK[order];
+  const behind = `HAVING ${rank} < ? OR (${rank} = ? AND max("key") < ?)`;
+  const begin = sql === "" ? " WHERE" : `${sql} AND`;
+  return {
+    sql:
+      `SELECT ${GROUP_COLUMNS} FROM ${table}${begin} groupId IS NOT NULL GROUP BY groupId ` +
+      `${after === null ? "" : behind} ORDER BY ${rank} DESC, max("key") DESC LIMIT ?`,
+    parameters: [
+      ...parameters,
+      ...(after === null ? [] : [after.rank, after.rank, after.newestKey]),
+      limit,
+    ],
+  };
+}
+
+export interface PartAsked {
+  readonly groupId: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+export function partQuery<T extends GroupedTable>(
+  table: T,
+  where: readonly Condition<T>[],
+  { groupId, from, to }: PartAsked,
+): SqlQuery {
+  const { sql, parameters } = toWhere(table, where);
+  const begin = sql === "" ? " WHERE" : `${sql} AND`;
+  return {
+    sql: `SELECT count(*) FROM ${table}${begin} groupId = ? AND createdAt BETWEEN ? AND ?`,
+    parameters: [...parameters, groupId, from, to],
+  };
+}
