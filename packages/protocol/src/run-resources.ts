@@ -1,5 +1,6 @@
 /** The logs of runs, as the wire writes them: runs with their steps in groups, or single events. */
 
+import type { FailureCause } from "./failure-resources.ts";
 import type { HeaderMap } from "./headers.ts";
 import type { Method } from "./publish.ts";
 import type { CallbackState, RunState, StepState } from "./resources.ts";
@@ -159,7 +160,28 @@ export interface RunResource {
   readonly resumedFrom?: RunLinkResource;
   /** The run that goes on from this failed one. */
   readonly resumedBy?: RunLinkResource;
+  /** Empty when it was asked for without steps. */
   readonly steps: readonly StepGroupResource[];
+  /** Records so far, the payload included. Shown with `steps=none`. */
+  readonly stepCount?: number;
+  /** Why the run failed. Shown with `steps=none`. */
+  readonly failure?: RunFailureResource;
+}
+
+/** Why a run failed, as a table shows it. */
+export interface RunFailureResource {
+  /** Status code and reason phrase, or why there was no response. */
+  readonly reason: string;
+  readonly cause?: FailureCause;
+  readonly groupId?: string;
+  /** What was said, without what differs from one failure to the next. */
+  readonly message?: string;
+  readonly stepName?: string;
+  readonly responseStatus?: number;
+  /** Epoch milliseconds. */
+  readonly failedAt: number;
+  /** False when the dead letter has been resumed, restarted, deleted or has expired. */
+  readonly isOpen: boolean;
 }
 
 /** One run as another one names it. */

@@ -131,11 +131,17 @@ export function logSelection(parameters: Parameters): RunSelection {
     conditions: [
       ...anyOf<"runs">("url", readList(parameters, "workflowUrl", splitUrls)),
       ...anyOf<"runs">("id", readList(parameters, "workflowRunId")),
+      ...runIdPrefix(parameters),
       ...anyOf<"runs">("createdAt", readWholes(parameters, "workflowCreatedAt")),
       ...sharedConditions(parameters),
     ],
     matches: urlParts(parameters),
   };
+}
+
+function runIdPrefix(parameters: Parameters): readonly Condition<"runs">[] {
+  const prefix = readText(parameters, "workflowRunIdPrefix");
+  return prefix === null ? [] : [{ type: "prefix", column: "id", prefix }];
 }
 
 /** @throws RepriseError `invalid_query`. */

@@ -31,6 +31,7 @@ import {
   readWhole,
   toWhole,
 } from "../parameters.ts";
+import { readLightRuns } from "../read-light-runs.ts";
 import { readRunSource } from "../read-run-source.ts";
 import { type LiveRun, readRunWaiting, toLiveRun } from "../read-run-waiting.ts";
 import { findRuns } from "../read-runs.ts";
@@ -71,7 +72,8 @@ async function runPage(parameters: Parameters, room: ApiRoom): Promise<RunPage> 
     : [...selection.conditions, ...states];
   const bodyBytesMax = readWhole(parameters, "trimBody", -1);
   const issuer = { endpoint: "logs", secret: room.credentials.cursorSecret };
-  const isWithoutResponse = bodyBytesMax === -1;
+  const isLight = readOneOf(parameters, "steps", ["none"]) !== null;
+  const isWithoutResponse = isLight || bodyBytesMax === -1;
   const search = { ...selection, conditions, order: "descending", isWithoutResponse } as const;
   const afterKey = readPlace(parameters, 1, issuer)?.[0] ?? null;
   const limit = readCount(parameters, RUN_PAGE_MAX);
@@ -79,7 +81,9 @@ async function runPage(parameters: Parameters, room: ApiRoom): Promise<RunPage> 
   const found = isStuck
     ? await findStuckRuns({ ...search, afterKey, limit }, room)
     : await findRuns({ ...search, afterKey, limit }, room);
-  const { runs, lastKey } = await showRuns(found.runs, bodyBytesMax, room);
+  const { runs, lastKey } = isLight
+    ? { runs: await readLightRuns(found.runs, room), lastKey: null }
+    : await showRuns(found.runs, bodyBytesMax, room);
   const isCut = runs.length < found.runs.length;
   const nextKey = isCut ? lastKey : found.nextAfterKey;
   return nextKey === null ? { runs } : { runs, cursor: encodeCursor([nextKey], issuer) };
