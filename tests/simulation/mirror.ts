@@ -44,6 +44,7 @@ export class Mirror {
     waits: new Map(),
     events: new Map(),
     nodes: new Map(),
+    audits: new Map(),
   };
   readonly #stepsOfRun = new Map<number, StepRow[]>();
   readonly #openMessages = new Map<number, Set<number>>();

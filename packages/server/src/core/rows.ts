@@ -333,6 +333,32 @@ export interface DeadLetterRow {
   readonly stepName: string | null;
 }
 
+/** What a person has done, or tried to: written before it happens, so that nothing happens without it. */
+export interface AuditRow {
+  readonly key: number;
+  readonly at: number;
+  /** Null for a person at a development server, who needs no token. */
+  readonly tokenName: string | null;
+  readonly scope: string;
+  /** 1 when the dashboard sent it. */
+  readonly isDashboard: 0 | 1;
+  readonly callerIp: string;
+  /** Method and path, with names in place of ids. */
+  readonly action: string;
+  /** The ids of the path. */
+  readonly target: string | null;
+  /** Without tokens. */
+  readonly query: string | null;
+  /** What was answered; null until then, and for ever when the server ended in between. */
+  readonly status: number | null;
+  /** Code of the refusal. */
+  readonly error: string | null;
+  /** How many it concerned, where the answer says so. */
+  readonly count: number | null;
+  /** The bulk action that goes on behind the answer. */
+  readonly actionId: string | null;
+}
+
 export interface Tables {
   readonly runs: RunRow;
   readonly runConfigs: RunConfigRow;
@@ -353,6 +379,7 @@ export interface Tables {
   readonly waits: WaitRow;
   readonly events: EventRow;
   readonly nodes: NodeRow;
+  readonly audits: AuditRow;
 }
 
 export type TableName = keyof Tables;

@@ -20,6 +20,7 @@ export type Swept =
   | "closedDeadMessages"
   | "dedups"
   | "bulkActions"
+  | "audits"
   | "flowControls";
 
 export type OnDeleted = (what: Swept, count: number) => void;
@@ -34,6 +35,7 @@ export class Tally {
     closedDeadMessages: 0,
     dedups: 0,
     bulkActions: 0,
+    audits: 0,
     flowControls: 0,
   };
   readonly #onDeleted: OnDeleted;

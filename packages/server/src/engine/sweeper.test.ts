@@ -161,6 +161,17 @@ test("handled dead messages and bulk actions go a week after their end", async (
   expect(await keysOf("bulkActions")).toEqual([5, 6]);
 });
 
+test("what people have done is forgotten with the logs", async () => {
+  const day = (days: number) => host.now() - days * DAY_MS;
+  await put(
+    row("audits", { key: 1, at: day(15) }),
+    row("audits", { key: 2, at: day(13) }),
+    row("audits", { key: 3, at: day(15), status: null }),
+  );
+  await host.advance(ROUND_MS + 500);
+  expect(await keysOf("audits")).toEqual([2]);
+});
+
 test("much is deleted in many small transactions, with pauses in between", async () => {
   const changes: Change[] = [];
   for (let index = 0; index < 1_200; index += 1) {

@@ -126,6 +126,10 @@ function stepsByAge(room: RetentionRoom, limits: SweeperLimits): readonly Step[]
       const of = { table: "bulkActions", column: "completedAt", what: "bulkActions" } as const;
       return sweepRows(room, { ...of, before: ago(closedRetentionMs) }, afterKey);
     },
+    (afterKey) => {
+      const of = { table: "audits", column: "at", what: "audits" } as const;
+      return sweepRows(room, { ...of, before: ago(logRetentionMs) }, afterKey);
+    },
     (afterKey) => deleteIdleFlowControls(store, host.now(), afterKey, tally),
   ];
 }

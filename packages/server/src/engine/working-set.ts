@@ -55,6 +55,7 @@ export class WorkingSet {
     waits: new Map(),
     events: new Map(),
     nodes: new Map(),
+    audits: new Map(),
   };
   readonly #liveRuns = new Map<string, number | null>();
   readonly #newestRuns = new Map<string, number>();

@@ -258,6 +258,21 @@ export const columnTypes: {
     body: "BLOB",
   },
   nodes: { key: "INTEGER", id: "TEXT", startedAt: "INTEGER", leaseUntil: "INTEGER" },
+  audits: {
+    key: "INTEGER",
+    at: "INTEGER",
+    tokenName: "TEXT",
+    scope: "TEXT",
+    isDashboard: "INTEGER",
+    callerIp: "TEXT",
+    action: "TEXT",
+    target: "TEXT",
+    query: "TEXT",
+    status: "INTEGER",
+    error: "TEXT",
+    count: "INTEGER",
+    actionId: "TEXT",
+  },
 };
 
 /** The type of one column, or null when the table has no such column. Names from outside are checked here. */

@@ -128,6 +128,16 @@ export const protections: {
   },
   events: { eventId: "clear", source: "clear", body: "content" },
   nodes: { id: "clear" },
+  audits: {
+    tokenName: "clear",
+    scope: "clear",
+    callerIp: "clear",
+    action: "clear",
+    target: "report",
+    query: "report",
+    error: "clear",
+    actionId: "clear",
+  },
 };
 
 export interface ProtectedColumn {

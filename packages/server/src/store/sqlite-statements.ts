@@ -129,6 +129,7 @@ export class SqliteStatements {
       waits: prepareTable(database, "waits"),
       events: prepareTable(database, "events"),
       nodes: prepareTable(database, "nodes"),
+      audits: prepareTable(database, "audits"),
     };
     this.#now = prepare(database, "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)");
     this.#nextDueAt = prepare(database, NEXT_DUE_AT);

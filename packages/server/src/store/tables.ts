@@ -32,6 +32,7 @@ export const lookups = {
   },
   events: { byRun: ["runKey"], byEvent: ["runKey", "eventId"] },
   nodes: { byId: ["id"] },
+  audits: {},
 } as const satisfies {
   readonly [T in TableName]: Readonly<Record<string, readonly (keyof Tables[T])[]>>;
 };
@@ -59,6 +60,7 @@ export const uniqueColumns: Readonly<Record<TableName, readonly string[]>> = {
   waits: ["runKey", "stepId"],
   events: [],
   nodes: ["id"],
+  audits: [],
 };
 
 /**
@@ -80,4 +82,5 @@ export const lockedTables: ReadonlySet<TableName> = new Set([
   "waits",
   "events",
   "nodes",
+  "audits",
 ]);

@@ -5,6 +5,7 @@ import { messageTables } from "./0002-messages.ts";
 import { waitTables } from "./0003-waits.ts";
 import { nodeTables } from "./0004-nodes.ts";
 import { retentionColumns } from "./0005-retention.ts";
+import { auditTable } from "./0006-audit.ts";
 import { failureGroupColumns } from "./0007-failure-groups.ts";
 
 /** Forward only; a released migration is never edited. The position in this list, from 1, is the schema version. */
@@ -14,6 +15,7 @@ export const migrations: readonly string[] = [
   waitTables,
   nodeTables,
   retentionColumns,
+  auditTable,
   failureGroupColumns,
 ];
 

@@ -5,11 +5,13 @@ import type { Statement } from "../postgres-statements.ts";
 import { withoutSecrets } from "../postgres-url.ts";
 import { firstIndexes } from "./0001-first-indexes.ts";
 import { firstTables } from "./0001-first-tables.ts";
+import { auditTable } from "./0002-audit.ts";
 import { failureGroupColumns } from "./0003-failure-groups.ts";
 
 /** Forward only; a released migration is never edited. The position in this list, from 1, is the schema version. */
 export const postgresMigrations: readonly string[] = [
   firstTables + firstIndexes,
+  auditTable,
   failureGroupColumns,
 ];
 
