@@ -225,7 +225,15 @@ test("a copy that differs is no move", async () => {
 test("a database of an older version is moved as the newest, and stays as it is itself", async () => {
   await world.publish("/hook/late", { "Upstash-Delay": "1d" });
   await world.stop();
-  change(`DROP INDEX attemptsByRun; ALTER TABLE attempts DROP COLUMN runKey;
+  change(`DROP INDEX deadLettersByGroup; DROP INDEX deadLettersCounted; DROP INDEX deadMessagesByGroup; DROP INDEX deadMessagesCounted;
+    ALTER TABLE deadLetters DROP COLUMN failureCause;
+    ALTER TABLE deadLetters DROP COLUMN groupId;
+    ALTER TABLE deadLetters DROP COLUMN failureText;
+    ALTER TABLE deadLetters DROP COLUMN stepName;
+    ALTER TABLE deadMessages DROP COLUMN failureCause;
+    ALTER TABLE deadMessages DROP COLUMN groupId;
+    ALTER TABLE deadMessages DROP COLUMN failureText;
+    DROP INDEX attemptsByRun; ALTER TABLE attempts DROP COLUMN runKey;
     ALTER TABLE deadLetters DROP COLUMN isHeld; ALTER TABLE deadMessages DROP COLUMN isHeld;
     DROP TABLE audits; PRAGMA user_version = 4`);
   const before = readFileSync(join(dataDir, "reprise.db"));
