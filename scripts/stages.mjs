@@ -21,19 +21,24 @@ function signalTree(child, signal) {
   }
 }
 
-/** Starts a program in its own process group, copies its output, and gives its exit code and last lines. */
-function runProgram(nodePath, args) {
+/** Programs that run; a stop that is asked for waits for all of them. */
+let runningCount = 0;
+
+/** Starts a program in its own process group, hands its output to `print`, and gives its exit code and last lines. */
+function runProgram({ nodePath, print }, args) {
   return new Promise((resolve) => {
     let tail = "";
+    runningCount++;
     let isTimedOut = false;
     const child = spawn(nodePath, args, {
       cwd: root,
       detached: !isWindows,
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["ignore", "pipe", "pipe"],
       env: childEnvironment(nodePath),
     });
+    child.stderr.on("data", (chunk) => print(process.stderr, chunk));
     child.stdout.on("data", (chunk) => {
-      process.stdout.write(chunk);
+      print(process.stdout, chunk);
       tail = (tail + chunk.toString("utf8")).slice(-4096);
     });
     const timer = setTimeout(() => {
@@ -44,9 +49,15 @@ function runProgram(nodePath, args) {
     const ignoreStops = onStopRequest((signal) => {
       signalTree(child, signal);
       process.exitCode = exitCodeOf(null, signal);
-      child.once("close", () => process.exit());
+      child.once("close", () => {
+        if (runningCount === 0) process.exit();
+      });
     });
+    let isFinished = false;
     const finish = (exitCode, fault) => {
+      if (isFinished) return;
+      isFinished = true;
+      runningCount--;
       clearTimeout(timer);
       ignoreStops();
       const timeFault = `took longer than ${stageMsMax / 1000} s`;
@@ -69,8 +80,8 @@ function exitFault({ exitCode, fault }) {
 export function checkStage(name, args) {
   return {
     name,
-    run: async (nodePath) => {
-      const fault = exitFault(await runProgram(nodePath, args));
+    run: async (room) => {
+      const fault = exitFault(await runProgram(room, args));
       return fault === null ? { passed: 1, failed: 0 } : { passed: 0, failed: 1, fault };
     },
   };
@@ -80,8 +91,8 @@ export function checkStage(name, args) {
 export function countingStage(name, args) {
   return {
     name,
-    run: async (nodePath) => {
-      const outcome = await runProgram(nodePath, args);
+    run: async (room) => {
+      const outcome = await runProgram(room, args);
       const lastLine = outcome.tail.trimEnd().split("\n").at(-1) ?? "";
       const match = /^RESULT passed=(\d+) failed=(\d+)\s*$/.exec(lastLine);
       const passed = Number(match?.[1] ?? 0);
@@ -114,7 +125,7 @@ function readVitestReport(path) {
 export function vitestStage(name, vitestArgs) {
   return {
     name,
-    run: async (nodePath) => {
+    run: async (room) => {
       const directory = mkdtempSync(join(tmpdir(), "reprise-test-"));
       const reportPath = join(directory, "report.json");
       const reporters = [
@@ -123,7 +134,7 @@ export function vitestStage(name, vitestArgs) {
         `--outputFile.json=${reportPath}`,
       ];
       const args = [commandOf("vitest"), "run", ...reporters, ...vitestArgs];
-      const outcome = await runProgram(nodePath, args);
+      const outcome = await runProgram(room, args);
       const counts = readVitestReport(reportPath);
       rmSync(directory, { recursive: true, force: true });
       // Vitest also fails for errors that no test caught; they must not disappear in a clean count.
@@ -146,14 +157,46 @@ function printSummary(results) {
   }
 }
 
-/** Runs every stage, whatever the ones before it gave, and prints the table and the totals. Returns the exit code. */
-export async function runStages(nodePath, stages) {
+/** Holds back what a program says beside another one, until it has ended. */
+function heldOutput() {
+  const held = [];
+  return {
+    print: (stream, chunk) => held.push([stream, chunk]),
+    release: () => {
+      for (const [stream, chunk] of held) stream.write(chunk);
+    },
+  };
+}
+
+const liveOutput = { print: (stream, chunk) => stream.write(chunk), release: () => {} };
+
+async function runStage(stage, { nodePath, title, output }) {
+  output.print(process.stdout, `\n== ${title}\n`);
+  const startedAt = Date.now();
+  const result = await stage.run({ nodePath, print: output.print });
+  output.release();
+  return { ...result, name: stage.name, seconds: (Date.now() - startedAt) / 1000 };
+}
+
+/**
+ * Runs every stage, whatever the ones before it gave, and prints the table and the totals. Returns the exit code.
+ * @param rounds one after the other; the lanes of a round run beside one another, the stages of a lane in turn. Of the first lane is shown
+ *   what it says, of the others when a stage of theirs is over.
+ */
+export async function runStages(nodePath, rounds) {
+  const all = rounds.flat(2);
+  const titleOf = (stage) => `${stage.name} (${all.indexOf(stage) + 1} of ${all.length})`;
   const results = [];
-  for (const [index, stage] of stages.entries()) {
-    console.log(`\n== ${stage.name} (${index + 1} of ${stages.length})`);
-    const startedAt = Date.now();
-    const result = await stage.run(nodePath);
-    results.push({ ...result, name: stage.name, seconds: (Date.now() - startedAt) / 1000 });
+  for (const lanes of rounds) {
+    const runLane = async (stages, lane) => {
+      const done = [];
+      for (const stage of stages) {
+        const output = lane === 0 ? liveOutput : heldOutput();
+        done.push(await runStage(stage, { nodePath, title: titleOf(stage), output }));
+      }
+      return done;
+    };
+    results.push(...(await Promise.all(lanes.map(runLane))).flat());
   }
   printSummary(results);
   const passed = results.reduce((sum, result) => sum + result.passed, 0);

@@ -14,8 +14,8 @@ const checks = () => [
   checkStage("knip", [commandOf("knip")]),
 ];
 
-/** The programs that test more than one package can; each is a stage as soon as its source is there. */
-const programs = [
+/** Programs that compute all the time, on every core, and await nobody; each is a stage as soon as its source is there. */
+const simulations = [
   {
     source: "tests/simulation/main.ts",
     stage: countingStage("simulation", ["tests/dist/simulation/main.js", "--seeds", "2000"]),
@@ -29,6 +29,10 @@ const programs = [
       "2000",
     ]),
   },
+];
+
+/** Programs that mostly wait: for disks, for kills, for leases that run out. */
+const campaigns = [
   {
     source: "tests/crash/main.ts",
     stage: countingStage("crash", ["tests/dist/crash/main.js", "--cycles", "20"]),
@@ -61,21 +65,21 @@ function sdkStages({ isShort }) {
   );
 }
 
+const isPresent = ({ source }) => existsSync(join(root, source));
+const stagesOf = (programs) => programs.filter(isPresent).map(({ stage }) => stage);
+
+/** Rounds of lanes of stages; see `runStages`. */
 function chooseStages(args) {
-  if (args[0] === "--sdk") return sdkStages({ isShort: false });
+  if (args[0] === "--sdk") return [[sdkStages({ isShort: false })]];
   if (args[0] === "--check") {
-    return [
-      ...checks(),
-      vitestStage("tidy and unit tests", ["packages/", "tests/tidy", ...args.slice(1)]),
-    ];
+    const units = vitestStage("tidy and unit tests", ["packages/", "tests/tidy", ...args.slice(1)]);
+    return [[[...checks(), units]]];
   }
-  if (args.length > 0) return [vitestStage("tests", args)];
-  const present = programs.filter(({ source }) => existsSync(join(root, source)));
+  if (args.length > 0) return [[[vitestStage("tests", args)]]];
   return [
-    vitestStage("tests", []),
-    ...sdkStages({ isShort: true }),
-    ...present.map(({ stage }) => stage),
-    ...checks(),
+    [[vitestStage("tests", []), ...sdkStages({ isShort: true })]],
+    [stagesOf(simulations), stagesOf(campaigns)],
+    [checks()],
   ];
 }
 
