@@ -36,6 +36,8 @@ const page = <P extends string>(path: P, load: () => Promise<Record<string, unkn
 
 const routes = [
   page("/", () => import("./pages/overview/page.tsx")),
+  page("/runs", () => import("./pages/runs/page.tsx")),
+  page("/runs/$runId", () => import("./pages/run/page.tsx")),
   page("/queues", () => import("./pages/queues/page.tsx")),
   page("/schedules", () => import("./pages/schedules/page.tsx")),
   page("/url-groups", () => import("./pages/url-groups/page.tsx")),

@@ -1,5 +1,7 @@
 import {
+  Activity,
   CalendarClock,
+  CircleAlert,
   FileClock,
   Gauge,
   Hourglass,
@@ -24,7 +26,11 @@ export interface Place {
 export const PLACES: readonly { readonly title: string; readonly places: readonly Place[] }[] = [
   {
     title: "Watch",
-    places: [{ to: "/", title: "Overview", icon: Gauge, key: "o" }],
+    places: [
+      { to: "/", title: "Overview", icon: Gauge, key: "o" },
+      { to: "/runs", title: "Runs", icon: Activity, key: "r" },
+      { to: "/failures", title: "Failures", icon: CircleAlert, key: "f" },
+    ],
   },
   {
     title: "Control",
