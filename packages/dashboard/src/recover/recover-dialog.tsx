@@ -139,7 +139,7 @@ function Choice(props: ChoiceProps) {
         />
       )}
       <CallSnippets recovery={recovery} />
-      <div className="sticky bottom-0 -mx-5 -mb-5 flex flex-wrap items-center justify-end gap-2 border-t border-line bg-panel px-5 py-3">
+      <div className="sticky -bottom-5 -mx-5 -mb-5 flex flex-wrap items-center justify-end gap-2 border-t border-line bg-panel px-5 py-3">
         <Button onClick={onClose}>Cancel</Button>
         <Button type="submit" look={verb === "delete" ? "danger" : "primary"} disabled={!isReady}>
           {text.title}

@@ -2,6 +2,7 @@ import { When } from "../parts/when.tsx";
 import { formatCount, plural } from "../parts/words.ts";
 import type { DeadEntry } from "./overrides.ts";
 import { type DeadQueue, failedAtOf, type Verb } from "./recovery.ts";
+import { saidBy } from "./said.ts";
 import type { Preview } from "./use-preview.ts";
 
 interface SampleProps {
@@ -61,14 +62,15 @@ function SampleRow({ entry }: { readonly entry: DeadEntry }) {
   const failedAt = failedAtOf(entry.dlqId);
   const id = "workflowRunId" in entry ? entry.workflowRunId : entry.messageId;
   const url = "workflowUrl" in entry ? entry.workflowUrl : entry.url;
+  const text = saidBy(entry) ?? entry.reason ?? "no reason is known";
   return (
     <li className="grid grid-cols-[minmax(0,1fr)_auto] gap-x-3 px-3 py-1.5">
       <span className="truncate" title={url}>
         {url}
       </span>
       <span className="text-xs text-soft">{failedAt !== null && <When at={failedAt} />}</span>
-      <span className="truncate text-xs text-soft" title={entry.reason ?? ""}>
-        <span className="font-mono">{id}</span> · {entry.reason ?? "no reason is known"}
+      <span className="truncate text-xs text-soft" title={text}>
+        <span className="font-mono">{id}</span> · {text}
       </span>
     </li>
   );

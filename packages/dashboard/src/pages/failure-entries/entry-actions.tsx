@@ -1,0 +1,67 @@
+import { Download, Lock, LockOpen, RotateCw } from "lucide-react";
+import { ask, type Query } from "../../api/client.ts";
+import { useAction } from "../../api/use-action.ts";
+import { Button } from "../../parts/button.tsx";
+import { Fault } from "../../parts/page.tsx";
+import type { Selection } from "../../parts/table/selection.ts";
+import { formatCount } from "../../parts/words.ts";
+import { type DeadQueue, QUEUE_PATH } from "../../recover/recovery.ts";
+import type { ChosenWork } from "./entries.tsx";
+import type { Export } from "./use-export.ts";
+
+interface EntryActionsProps {
+  readonly queue: DeadQueue;
+  readonly query: Query;
+  readonly selection: Selection;
+  readonly exported: Export;
+  readonly mayChange: boolean;
+  readonly onWork: (work: ChosenWork) => void;
+}
+
+/** What can be done with the selected entries, or with all that the filter shows. */
+export function EntryActions(props: EntryActionsProps) {
+  const { queue, query, selection, exported, mayChange, onWork } = props;
+  const hold = useAction("deadLetters", "deadMessages");
+  const dlqIds = [...selection.ids];
+  const hasSome = dlqIds.length > 0;
+  const keep = (verb: "hold" | "release") =>
+    void hold.run(() => ask(`${QUEUE_PATH[queue]}/${verb}`, { method: "POST", body: { dlqIds } }));
+  const error = hold.error ?? exported.error;
+  return (
+    <div className="mb-2 flex flex-wrap items-center gap-2">
+      {mayChange && (
+        <Button
+          look="primary"
+          onClick={() =>
+            onWork({ what: hasSome ? { kind: "ids", dlqIds } : { kind: "filter", query } })
+          }
+        >
+          <RotateCw size={14} aria-hidden />
+          {hasSome ? `Recover ${formatCount(dlqIds.length)} selected` : "Recover all that match"}
+        </Button>
+      )}
+      {mayChange && hasSome && (
+        <>
+          <Button disabled={hold.isBusy} onClick={() => keep("hold")}>
+            <Lock size={14} aria-hidden />
+            Hold
+          </Button>
+          <Button disabled={hold.isBusy} onClick={() => keep("release")}>
+            <LockOpen size={14} aria-hidden />
+            Release
+          </Button>
+          <Button look="quiet" onClick={selection.clear}>
+            Clear selection
+          </Button>
+        </>
+      )}
+      <Button className="ml-auto" disabled={exported.count !== null} onClick={exported.start}>
+        <Download size={14} aria-hidden />
+        {exported.count === null
+          ? "Export"
+          : `Exporting, ${formatCount(exported.count)} so far ...`}
+      </Button>
+      {error !== null && <Fault error={error} />}
+    </div>
+  );
+}

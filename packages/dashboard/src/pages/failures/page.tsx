@@ -1,0 +1,162 @@
+import type { ChangeTopic, FailureGroup, FailureGroupPage } from "@reprise/protocol";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useCallback, useMemo, useState } from "react";
+import { useMayChange } from "../../api/session.ts";
+import { FilterBar } from "../../filters/filter-bar.tsx";
+import { matchesText } from "../../filters/query.ts";
+import type { FilterState } from "../../filters/use-filter.ts";
+import { searchFor, useFilter } from "../../filters/use-filter.ts";
+import { Empty, PageHead } from "../../parts/page.tsx";
+import { DataTable } from "../../parts/table/data-table.tsx";
+import { useLivePages } from "../../parts/table/use-live-pages.ts";
+import { QueueTabs } from "../../recover/queue-tabs.tsx";
+import { RecoverDialog } from "../../recover/recover-dialog.tsx";
+import { type DeadQueue, QUEUE_PATH, type Verb } from "../../recover/recovery.ts";
+import { deadFields, useDeadQueue } from "../../recover/use-dead-queue.ts";
+import { type HotKeys, useHotKeys } from "../../shell/hot-keys.ts";
+import { FunctionStates } from "./function-states.tsx";
+import { groupColumns } from "./group-columns.tsx";
+import { SortChoice } from "./sort-choice.tsx";
+
+/** What went wrong, in groups: one row for all failures of the same kind. */
+export function Page() {
+  const queue = useDeadQueue();
+  const state = useFilter(deadFields(queue));
+  return (
+    <div className="flex h-full flex-col">
+      <PageHead
+        title="Failures"
+        detail="Dead letters, grouped by what went wrong."
+        actions={<SortChoice />}
+      />
+      <QueueTabs queue={queue} />
+      <FilterBar
+        key={queue}
+        fields={deadFields(queue)}
+        state={state}
+        page={`failures-${queue}`}
+        placeholder={
+          queue === "workflows"
+            ? "Filter: workflow:https://... status:503 from:2h"
+            : "Filter: url:https://... status:503 from:2h"
+        }
+      />
+      {queue === "workflows" && <FunctionStates query={state.query} />}
+      <Groups key={`groups-${queue}`} queue={queue} state={state} />
+    </div>
+  );
+}
+
+const readGroups = ({ groups, cursor }: FailureGroupPage) => ({ rows: groups, cursor });
+const idOfGroup = ({ groupId }: FailureGroup) => groupId;
+const TOPICS: Readonly<Record<DeadQueue, readonly ChangeTopic[]>> = {
+  workflows: ["deadLetters"],
+  messages: ["deadMessages"],
+};
+
+interface Chosen {
+  readonly groupId: string;
+  readonly verb?: Verb;
+}
+
+function Groups({ queue, state }: { readonly queue: DeadQueue; readonly state: FilterState }) {
+  const mayChange = useMayChange();
+  const navigate = useNavigate();
+  const { sort } = useSearch({ strict: false }) as Readonly<Record<string, string>>; // As the root route reads it.
+  const [active, setActive] = useState<FailureGroup | null>(null);
+  const [chosen, setChosen] = useState<Chosen | null>(null);
+  const query = useMemo(
+    () => ({ ...state.query, count: 50, sort: sort === "count" ? "count" : "last" }),
+    [state.query, sort],
+  );
+  const path = `${QUEUE_PATH[queue]}/groups`;
+  const list = useLivePages({
+    topics: TOPICS[queue],
+    path,
+    query,
+    read: readGroups,
+    idOf: idOfGroup,
+  });
+  const { filter } = state;
+  const rows = useMemo(
+    () =>
+      list.rows.filter(({ url, message, stepName, cause }) =>
+        matchesText(filter, [url, message, stepName ?? "", cause]),
+      ),
+    [list.rows, filter],
+  );
+  const open = useCallback(
+    ({ groupId }: FailureGroup) =>
+      void navigate({
+        to: "/failures/entries",
+        search: entriesOf(queue, groupId) as never,
+      }),
+    [navigate, queue],
+  );
+  const recover = useCallback((groupId: string) => setChosen({ groupId }), []);
+  const columns = useMemo(
+    () => groupColumns({ queue, onRecover: mayChange ? recover : null }),
+    [queue, mayChange, recover],
+  );
+  const keys = useMemo<HotKeys>(() => {
+    if (active === null) return {};
+    const { groupId } = active;
+    const isOfRuns = queue === "workflows";
+    const change = {
+      r: () => setChosen({ groupId, verb: isOfRuns ? "resume" : "retry" }),
+      R: () => setChosen({ groupId, verb: isOfRuns ? "restart" : "retry" }),
+    };
+    return { f: () => open(active), ...(mayChange ? change : {}) };
+  }, [active, queue, mayChange, open]);
+  useHotKeys(keys);
+  return (
+    <>
+      <DataTable
+        label={`Groups of failed ${queue}`}
+        list={list}
+        rows={rows}
+        columns={columns}
+        idOf={idOfGroup}
+        onOpen={open}
+        onActive={setActive}
+        rowHeight={68}
+        empty={<NoGroups isFiltered={state.text !== ""} queue={queue} />}
+      />
+      {chosen !== null && (
+        <RecoverDialog
+          isOpen
+          onClose={() => setChosen(null)}
+          what={{ kind: "group", groupId: chosen.groupId }}
+          queue={queue}
+          {...(chosen.verb === undefined ? {} : { verb: chosen.verb })}
+        />
+      )}
+    </>
+  );
+}
+
+function entriesOf(queue: DeadQueue, groupId: string): Readonly<Record<string, string>> {
+  return {
+    ...(queue === "messages" ? { kind: "messages" } : {}),
+    ...searchFor({ group: groupId }),
+  };
+}
+
+function NoGroups({
+  isFiltered,
+  queue,
+}: {
+  readonly isFiltered: boolean;
+  readonly queue: DeadQueue;
+}) {
+  if (isFiltered) {
+    return <Empty title="No failure matches">Take something out of the filter to see more.</Empty>;
+  }
+  const noun = queue === "workflows" ? "run" : "message";
+  return (
+    <Empty title={`No failed ${noun}s`}>
+      When the retries of a {noun} are used up it waits here, with everything that was sent and
+      answered. At the shell: <code className="font-mono">reprise dlq list</code>
+    </Empty>
+  );
+}
