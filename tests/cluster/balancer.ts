@@ -7,7 +7,8 @@ import {
   type ServerResponse,
   request as sendRequest,
 } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
+import type { Duplex } from "node:stream";
 
 /** A node that does not answer in time is as good as dead to whoever asks. */
 const ANSWER_MS_MAX = 6_000;
@@ -61,6 +62,7 @@ export class Balancer {
   }
 
   async start(): Promise<void> {
+    this.#listener.on("upgrade", (request, socket, head) => this.#tunnel(request, socket, head));
     this.#listener.listen(0, "127.0.0.1");
     await once(this.#listener, "listening");
   }
@@ -69,6 +71,36 @@ export class Balancer {
     this.#listener.close();
     this.#listener.closeAllConnections();
     this.#agent.destroy();
+  }
+
+  /** A connection that stays: it ends when its node does. */
+  #tunnel(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const node = this.#nextUp();
+    socket.on("error", () => socket.destroy());
+    if (node === null) {
+      socket.destroy();
+      return;
+    }
+    const { hostname, port } = new URL(node);
+    const upstream = connect(Number(port), hostname, () => {
+      const names = request.rawHeaders.map((text, at) =>
+        at % 2 === 0 ? `${text}: ` : `${text}\r\n`,
+      );
+      upstream.write(`${request.method} ${request.url} HTTP/1.1\r\n${names.join("")}\r\n`);
+      upstream.write(head);
+      socket.pipe(upstream).pipe(socket);
+    });
+    upstream.on("error", () => socket.destroy());
+    upstream.on("close", () => socket.destroy());
+    socket.on("close", () => upstream.destroy());
+  }
+
+  #nextUp(): string | null {
+    for (let tries = 0; tries < this.#upstreams.length; tries++) {
+      const node = this.#upstreams[this.#turn++ % this.#upstreams.length];
+      if (typeof node?.url === "string") return node.url;
+    }
+    return null;
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -32,26 +32,31 @@ export class Cluster {
   readonly balancer: Balancer;
   readonly directory: string;
 
-  private constructor(parts: Pick<Cluster, "postgres" | "databaseUrl" | "proxies" | "directory">) {
+  private constructor(
+    parts: Pick<Cluster, "postgres" | "databaseUrl" | "proxies" | "directory">,
+    aheadMs: readonly number[],
+  ) {
     this.postgres = parts.postgres;
     this.databaseUrl = parts.databaseUrl;
     this.proxies = parts.proxies;
     this.directory = parts.directory;
     this.nodes = parts.proxies.map((proxy, index) => {
       const dataDir = join(parts.directory, `node-${index}`);
-      return new ServerNode(index, nodeEnvironment(portOf(parts.databaseUrl, proxy), dataDir));
+      const env = nodeEnvironment(portOf(parts.databaseUrl, proxy), dataDir);
+      return new ServerNode(index, { ...env, ...clockEnvironment(aheadMs[index] ?? 0) });
     });
     this.balancer = new Balancer(this.nodes);
   }
 
-  static async open(nodeCount: number): Promise<Cluster> {
+  /** @param aheadMs How far the clocks of the nodes are ahead of the machine's. */
+  static async open(nodeCount: number, aheadMs: readonly number[] = []): Promise<Cluster> {
     // What a killed process has written the system keeps: only a power cut would need the disk.
     const postgres = await startPostgres({ fsync: false });
     const databaseUrl = await postgres.createDatabase();
     const proxies = Array.from({ length: nodeCount }, () => new TcpProxy(postgres.port));
     for (const proxy of proxies) await proxy.start();
     const directory = mkdtempSync(join(tmpdir(), "reprise-cluster-"));
-    const cluster = new Cluster({ postgres, databaseUrl, proxies, directory });
+    const cluster = new Cluster({ postgres, databaseUrl, proxies, directory }, aheadMs);
     await cluster.balancer.start();
     return cluster;
   }
@@ -91,6 +96,24 @@ function portOf(databaseUrl: string, proxy: TcpProxy): string {
   const url = new URL(databaseUrl);
   url.port = String(proxy.port);
   return url.href;
+}
+
+/** Puts the clock of a process forward or back, before anything of it runs. */
+function clockEnvironment(aheadMs: number): NodeJS.ProcessEnv {
+  if (aheadMs === 0) return {};
+  const code = `
+    const Real = Date;
+    globalThis.Date = class Date extends Real {
+      constructor(...values) {
+        if (values.length === 0) super(Real.now() + ${aheadMs});
+        else super(...values);
+      }
+      static now() {
+        return Real.now() + ${aheadMs};
+      }
+    };
+  `;
+  return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}` };
 }
 
 export function nodeEnvironment(databaseUrl: string, dataDir: string): NodeJS.ProcessEnv {

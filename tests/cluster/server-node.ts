@@ -2,8 +2,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-/** The command line tool as it is built: what operators start. */
-const CLI = fileURLToPath(new URL("../../../packages/cli/dist/main.js", import.meta.url));
+/** The command line tool as it is built: what operators start. This file is built a folder deeper than it lies. */
+const CLI = fileURLToPath(
+  new URL(
+    `${import.meta.url.endsWith(".ts") ? "../.." : "../../.."}/packages/cli/dist/main.js`,
+    import.meta.url,
+  ),
+);
 const START_MS_MAX = 30_000;
 const STOP_MS_MAX = 40_000;
 const OUTPUT_CHARS_MAX = 20_000;
