@@ -85,7 +85,12 @@ async function until(what: string, isTrue: () => boolean | Promise<boolean>): Pr
   }
 }
 
-async function ask(node: number, method: string, path: string, more: HeadersInit = {}) {
+async function ask(
+  node: number,
+  method: string,
+  path: string,
+  more: Readonly<Record<string, string>> = {},
+) {
   const headers = { authorization: `Bearer ${TOKEN}`, ...more };
   const body = method === "POST" ? { body: "{}" } : {};
   const url = `${cluster.nodes[node]?.url}${path}`;

@@ -99,7 +99,7 @@ function portOf(databaseUrl: string, proxy: TcpProxy): string {
 }
 
 /** Puts the clock of a process forward or back, before anything of it runs. */
-function clockEnvironment(aheadMs: number): NodeJS.ProcessEnv {
+function clockEnvironment(aheadMs: number): Readonly<Record<string, string>> {
   if (aheadMs === 0) return {};
   const code = `
     const Real = Date;
