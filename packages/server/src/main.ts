@@ -2,7 +2,7 @@ import { RepriseError } from "@reprise/protocol";
 import { createApi } from "./api/app.ts";
 import { createBulkRunner } from "./api/bulk-runner.ts";
 import { createAnswerReader } from "./api/read-answer.ts";
-import type { ApiRoom, ApiSettings, Sessions } from "./api/room.ts";
+import type { ApiRoom, ApiSettings, OverviewSources, Sessions } from "./api/room.ts";
 import { createStartingApi } from "./api/starting.ts";
 import { awaitStorage } from "./await-storage.ts";
 import { LIMITS, type ServerConfig } from "./config.ts";
@@ -33,6 +33,7 @@ import { exposeMetrics, readVersion } from "./metrics-sources.ts";
 import { createChangeLog } from "./observe/change-log.ts";
 import { Health } from "./observe/health.ts";
 import { createMeter, type Meter } from "./observe/meter.ts";
+import { seedTimeline } from "./observe/seed-timeline.ts";
 import { clockOf, openStorage, type Storage } from "./open-storage.ts";
 import { createTraced, openSpans } from "./open-tracing.ts";
 import type { Store } from "./store/store.ts";
@@ -198,7 +199,8 @@ async function serve(parts: Parts): Promise<RunningServer> {
   const expose = exposeMetrics({ ...parts, engine, watchdog, disk: diskWatch });
   const dashboard = openDashboard(parts.dashboardDir);
   const sessions = sessionsOf(credentials);
-  const seen = { health, observer: meter.api, expose, dashboard, sessions };
+  const overview = openOverview(parts, watchdog);
+  const seen = { health, observer: meter.api, expose, dashboard, sessions, overview };
   const room: ApiRoom = { engine, bulkRunner, store: shown, host, credentials, settings, ...seen };
   front.serve(traced.serve(createApi(room)));
   const isTokenKept = await credentials.keepToken();
@@ -269,6 +271,13 @@ function startHousekeeping(
       await failureSorter.stop();
     },
   };
+}
+
+/** What happened before is read while the server is at work already. */
+function openOverview({ shown, host, meter }: Parts, watchdog: Watchdog): OverviewSources {
+  const { timeline } = meter;
+  void seedTimeline({ store: shown, host, timeline, before: host.now() });
+  return { timeline, stuckCount: () => watchdog.stuckCount };
 }
 
 function sessionsOf({ holderOf, sessionSecret: secret }: OpenedCredentials): Sessions {

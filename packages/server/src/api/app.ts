@@ -34,6 +34,7 @@ import { lineRoutes } from "./routes/lines.ts";
 import { messageLogRoutes } from "./routes/message-logs.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { METRICS_PATH, metricsRoutes } from "./routes/metrics.ts";
+import { overviewRoutes } from "./routes/overview.ts";
 import { publishRoutes } from "./routes/publish.ts";
 import { queueRoutes } from "./routes/queues.ts";
 import { runLogRoutes } from "./routes/run-logs.ts";
@@ -54,6 +55,7 @@ const resources = [
   stepRoutes,
   cancelRunsRoutes,
   runLogRoutes,
+  overviewRoutes,
   failureGroupRoutes,
   deadLetterRoutes,
   deadMessageRoutes,

@@ -7,6 +7,7 @@ import type { Holder, TokenRing } from "../engine/token-ring.ts";
 import type { Host } from "../host/host.ts";
 import type { Health } from "../observe/health.ts";
 import type { ApiObserver } from "../observe/meter.ts";
+import type { Timeline } from "../observe/timeline.ts";
 import type { Store } from "../store/store.ts";
 
 /** What the routes work with. Writes go through the engine; reads go straight to the store. */
@@ -23,10 +24,17 @@ export interface ApiRoom {
   readonly expose?: () => Promise<string>;
   /** Counts requests; nobody when not given. */
   readonly observer?: ApiObserver;
+  /** What happened, as far as this server has seen it; without it, the overview tells what is open alone. */
+  readonly overview?: OverviewSources;
   /** What logins take; without it, there are none. */
   readonly sessions?: Sessions;
   /** The files of the dashboard; without them, nothing is served at `/`. */
   readonly dashboard?: DashboardFiles;
+}
+
+export interface OverviewSources {
+  readonly timeline: Timeline;
+  readonly stuckCount: () => number;
 }
 
 export interface Sessions {

@@ -8,12 +8,14 @@ import type { ChangeLog } from "./change-log.ts";
 import { type Counters, createCounters } from "./counters.ts";
 import type { Commit, StoreObserver } from "./observed-store.ts";
 import { Spread } from "./spread.ts";
+import { Timeline, type TimelineCount } from "./timeline.ts";
 
 /** Counts what the engine, the store and the API do. Everything here runs on the way of messages: sums in memory, and nothing else. */
 
 export interface Meter {
   readonly counters: Counters;
   readonly spreads: Spreads;
+  readonly timeline: Timeline;
   readonly engine: Observer;
   readonly store: StoreObserver;
   readonly api: ApiObserver;
@@ -61,6 +63,7 @@ export function createMeter({ now, clock, changeLog }: MeterOptions): Meter {
     work: new Spread(SECONDS),
     rows: new Spread(ROWS),
   };
+  const timeline = new Timeline();
   const dueTimes = new Map<number, number>();
   const remember = (messageKey: number, dueAt: number) => {
     if (dueTimes.size >= DUE_MAX) dueTimes.clear();
@@ -69,12 +72,15 @@ export function createMeter({ now, clock, changeLog }: MeterOptions): Meter {
   return {
     counters,
     spreads,
+    timeline,
     engine: {
       attemptEnded: (command, delivery) => {
         const { message } = delivery;
         const outcome = countAttempt(command, message, counters);
         changeLog?.attemptEnded(command, delivery, outcome);
-        spreads.attempts.add((command.endedAt - command.startedAt) / 1_000);
+        const tookMs = command.endedAt - command.startedAt;
+        spreads.attempts.add(tookMs / 1_000);
+        timeline.attempt(outcome === "success", command.endedAt, tookMs);
         const dueAt =
           dueTimes.get(message.key) ?? (message.retried === 0 ? message.createdAt : null);
         dueTimes.delete(message.key);
@@ -91,6 +97,7 @@ export function createMeter({ now, clock, changeLog }: MeterOptions): Meter {
       failed: () => counters.storageErrors.add(""),
       committed: (commit) => {
         countCommit(commit, counters, spreads);
+        for (const changes of commit.batches) tellRuns(changes, timeline);
         changeLog?.committed(commit.batches);
       },
     },
@@ -150,6 +157,23 @@ function countCommit(commit: Commit, counters: Counters, spreads: Spreads): void
   spreads.rows.add(rows);
   if (commit.repeats > 0) counters.storageRepeats.add("", commit.repeats);
   for (const tick of commit.ticks) countTick(tick, commit.ticksAt, counters);
+}
+
+const ENDS: Readonly<Record<string, TimelineCount>> = {
+  succeeded: "runsSucceeded",
+  failed: "runsFailed",
+  canceled: "runsCanceled",
+};
+
+function tellRuns(changes: readonly Change[], timeline: Timeline): void {
+  for (const change of changes) {
+    if (change.table !== "runs") continue;
+    if (change.type === "insert") timeline.add("runsStarted", change.row.createdAt);
+    if (change.type !== "update" || change.set.state === undefined) continue;
+    const end = ENDS[change.set.state];
+    if (end !== undefined && change.set.completedAt != null)
+      timeline.add(end, change.set.completedAt);
+  }
 }
 
 const MOMENT_OUTCOMES: Readonly<Record<string, string>> = {
