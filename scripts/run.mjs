@@ -19,6 +19,7 @@ const entries = {
   fuzz: "tests/dist/fuzz/main.js",
   platforms: "tests/platforms/main.ts",
   postgres: "tests/dist/postgres/main.js",
+  shots: "tests/dist/dashboard/shots.js",
 };
 
 async function run([command, ...args]) {

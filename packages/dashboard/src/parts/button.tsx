@@ -9,10 +9,16 @@ const LOOKS = {
 
 type ButtonProps = ComponentProps<"button"> & {
   readonly look?: keyof typeof LOOKS;
+  /** For rows of tables. */
+  readonly isSmall?: boolean;
 };
 
-export function Button({ look = "plain", className = "", type = "button", ...rest }: ButtonProps) {
+export function Button(props: ButtonProps) {
+  const { look = "plain", isSmall = false, className = "", type = "button", ...rest } = props;
+  const size = isSmall ? "px-2 py-0.5" : "px-3 py-1.5";
   const shape =
-    "inline-flex items-center justify-center gap-1.5 rounded-md px-3 py-1.5 font-medium whitespace-nowrap disabled:opacity-50";
-  return <button type={type} className={`${shape} ${LOOKS[look]} ${className}`} {...rest} />;
+    "inline-flex items-center justify-center gap-1.5 rounded-md font-medium whitespace-nowrap disabled:opacity-50";
+  return (
+    <button type={type} className={`${shape} ${size} ${LOOKS[look]} ${className}`} {...rest} />
+  );
 }

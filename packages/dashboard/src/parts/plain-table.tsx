@@ -35,7 +35,7 @@ export function PlainTable<Row>({ label, columns, rows, keyOf }: PlainTableProps
           {rows.map((row) => (
             <tr key={keyOf(row)} className="border-b border-line last:border-0 hover:bg-raised">
               {columns.map((column) => (
-                <td key={column.title} className={`align-top ${place(column)}`}>
+                <td key={column.title} className={`align-middle ${place(column)}`}>
                   {column.cell(row)}
                 </td>
               ))}

@@ -5,6 +5,7 @@ import { CirclePause, CirclePlay, Keyboard, LogOut, Menu, Moon, Search, Sun } fr
 import { useState } from "react";
 import { useLive } from "../api/live.tsx";
 import { logOut, sessionOptions } from "../api/session.ts";
+import iconUrl from "../icon.svg";
 import { Badge } from "../parts/badge.tsx";
 import { Button } from "../parts/button.tsx";
 import { setZone, useZone } from "../parts/when.tsx";
@@ -24,7 +25,7 @@ export function TopBar({ session, onMenu, onPalette, onKeys }: TopBarProps) {
         <Menu size={16} aria-hidden />
       </Button>
       <Link to="/" className="flex items-center gap-2 font-semibold">
-        <img src="./icon.svg" alt="" width={20} height={20} />
+        <img src={iconUrl} alt="" width={20} height={20} />
         Reprise
       </Link>
       {session.isDevelopment && <Badge tone="warn">development</Badge>}

@@ -137,18 +137,20 @@ function columnsOf({ mayChange, action, show }: Doing): readonly Column<FlowCont
     <div className="flex justify-end gap-1">
       <Button
         look="quiet"
+        isSmall
         disabled={action.isBusy}
         onClick={() => post(flow.flowControlKey, flow.isPaused ? "resume" : "pause")}
       >
         {flow.isPaused ? <Play size={14} aria-hidden /> : <Pause size={14} aria-hidden />}
         {flow.isPaused ? "Resume" : "Pause"}
       </Button>
-      <Button look="quiet" onClick={() => show({ type: "pin", flow })}>
+      <Button look="quiet" isSmall onClick={() => show({ type: "pin", flow })}>
         <Pin size={14} aria-hidden /> Pin
       </Button>
       {flow.rateMax > 0 && (
         <Button
           look="quiet"
+          isSmall
           disabled={action.isBusy}
           onClick={() => post(flow.flowControlKey, "resetRate")}
         >

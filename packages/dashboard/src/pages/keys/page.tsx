@@ -92,6 +92,7 @@ function Secret({ text, name }: { readonly text: string; readonly name: string }
       </code>
       <Button
         look="quiet"
+        isSmall
         className="px-2 py-0.5"
         aria-label={`${isShown ? "Hide" : "Show"} ${name}`}
         onClick={() => setShown(!isShown)}
@@ -165,7 +166,12 @@ function tokenColumns(revoke: (token: TokenResource) => void): readonly Column<T
       isNumber: true,
       cell: (token) =>
         token.source === "api" && (
-          <Button look="quiet" aria-label={`Revoke ${token.name}`} onClick={() => revoke(token)}>
+          <Button
+            look="quiet"
+            isSmall
+            aria-label={`Revoke ${token.name}`}
+            onClick={() => revoke(token)}
+          >
             <Trash2 size={14} aria-hidden />
           </Button>
         ),

@@ -137,15 +137,16 @@ function columnsOf({ mayChange, isBusy, turn, show }: Doing): readonly Column<Qu
   if (!mayChange) return columns;
   const buttons = (queue: QueueResource) => (
     <div className="flex justify-end gap-1">
-      <Button look="quiet" disabled={isBusy} onClick={() => turn(queue)}>
+      <Button look="quiet" isSmall disabled={isBusy} onClick={() => turn(queue)}>
         {queue.paused ? <Play size={14} aria-hidden /> : <Pause size={14} aria-hidden />}
         {queue.paused ? "Resume" : "Pause"}
       </Button>
-      <Button look="quiet" onClick={() => show({ type: "edit", queue })}>
+      <Button look="quiet" isSmall onClick={() => show({ type: "edit", queue })}>
         Change
       </Button>
       <Button
         look="quiet"
+        isSmall
         aria-label={`Delete ${queue.name}`}
         onClick={() => show({ type: "delete", queue })}
       >

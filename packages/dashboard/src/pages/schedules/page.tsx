@@ -127,12 +127,13 @@ function columnsOf({ mayChange, isBusy, turn, show }: Doing): readonly Column<Sc
   if (!mayChange) return columns;
   const buttons = (schedule: ScheduleResource) => (
     <div className="flex justify-end gap-1">
-      <Button look="quiet" disabled={isBusy} onClick={() => turn(schedule)}>
+      <Button look="quiet" isSmall disabled={isBusy} onClick={() => turn(schedule)}>
         {schedule.isPaused ? <Play size={14} aria-hidden /> : <Pause size={14} aria-hidden />}
         {schedule.isPaused ? "Resume" : "Pause"}
       </Button>
       <Button
         look="quiet"
+        isSmall
         aria-label={`Delete ${schedule.scheduleId}`}
         onClick={() => show({ type: "delete", schedule })}
       >

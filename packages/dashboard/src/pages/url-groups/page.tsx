@@ -97,11 +97,12 @@ function Group({ group, mayChange, action, show }: GroupProps) {
         </span>
         {mayChange && (
           <span className="ml-auto flex gap-1">
-            <Button look="quiet" onClick={() => show({ type: "add", name: group.name })}>
+            <Button look="quiet" isSmall onClick={() => show({ type: "add", name: group.name })}>
               <Plus size={14} aria-hidden /> Add
             </Button>
             <Button
               look="quiet"
+              isSmall
               aria-label={`Delete ${group.name}`}
               onClick={() => show({ type: "delete", name: group.name })}
             >
@@ -118,6 +119,7 @@ function Group({ group, mayChange, action, show }: GroupProps) {
             {mayChange && (
               <Button
                 look="quiet"
+                isSmall
                 className="ml-auto"
                 disabled={action.isBusy}
                 aria-label={`Remove ${endpoint.name ?? endpoint.url}`}

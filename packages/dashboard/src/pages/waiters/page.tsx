@@ -125,7 +125,7 @@ function notifyColumn(onNotify: (eventId: string) => void): Column<WaitResource>
     cell: ({ kind, eventId }) =>
       kind === "event" &&
       eventId !== undefined && (
-        <Button look="quiet" onClick={() => onNotify(eventId)}>
+        <Button look="quiet" isSmall onClick={() => onNotify(eventId)}>
           Notify
         </Button>
       ),
