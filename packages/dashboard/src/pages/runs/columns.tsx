@@ -121,7 +121,11 @@ function Step({ run }: { readonly run: RunResource }) {
       <div className="truncate">
         {placed !== undefined && !isDone && (
           <>
-            <span className="text-soft tabular-nums">{placed.number}</span> {name ?? "next step"}
+            <span className="text-soft tabular-nums">
+              {name === undefined ? "step " : ""}
+              {placed.number}
+            </span>{" "}
+            {name}
             {attempts > 1 && lastError(placed.step) !== undefined && (
               <span className="text-soft"> · {attempts} attempts</span>
             )}
@@ -138,6 +142,7 @@ function Step({ run }: { readonly run: RunResource }) {
 const LABELS_SHOWN = 2;
 
 function Labels({ run: { labels = [] } }: { readonly run: RunResource }) {
+  if (labels.length === 0) return null;
   const rest = labels.length - LABELS_SHOWN;
   return (
     <span title={labels.join(", ")}>

@@ -137,7 +137,9 @@ function TableCell<T extends object>({ cell, column, isNarrow }: TableCellProps<
   const { narrow = "part", isNumber } = column;
   if (isNarrow && narrow === "none") return null;
   const wide = `truncate px-2 ${isNumber === true ? "text-right tabular-nums" : ""}`;
-  const shape = isNarrow ? `min-w-0 truncate ${narrow === "line" ? "w-full" : ""}` : wide;
+  const shape = isNarrow
+    ? `min-w-0 truncate empty:hidden ${narrow === "line" ? "w-full" : ""}`
+    : wide;
   return (
     <div role="gridcell" className={shape}>
       <FlexRender cell={cell} />
