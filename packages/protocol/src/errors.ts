@@ -31,6 +31,7 @@ export type ErrorCode =
   | "token_not_found"
   | "quota_exceeded"
   | "rate_limited"
+  | "too_many_streams"
   | "message_not_found"
   | "url_group_not_found"
   | "queue_not_found"
@@ -100,6 +101,7 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorEntry>> = {
   token_not_found: { status: 404, summary: "There is no such token." },
   quota_exceeded: { status: 412, summary: "A value is above the limit that this server allows." },
   rate_limited: { status: 429, summary: "Too many requests; try again later." },
+  too_many_streams: { status: 429, summary: "Too many streams of changes are open." },
   message_not_found: { status: 404, summary: "There is no such message, or it is not waiting." },
   url_group_not_found: { status: 404, summary: "There is no URL group of this name." },
   queue_not_found: { status: 404, summary: "There is no queue of this name." },

@@ -177,3 +177,35 @@ describe("an asset", () => {
     expect(body.toString()).not.toBe("secret");
   });
 });
+
+test("a person logs in, sees what changes, and hears of the end of the server", async () => {
+  build();
+  await start({ preStopMs: 0, drainMs: 0 });
+  const headers = { "sec-fetch-site": "same-origin", "reprise-dashboard": "1" };
+  const page = (path: string, init: RequestInit = {}) =>
+    fetch(server.url + path, { ...init, headers: { ...headers, ...init.headers } });
+  const login = await page("/v2/session", { method: "POST", headers: { origin: server.url } });
+  expect(await login.json()).toMatchObject({ scope: "full", isDevelopment: true });
+  const cookie = login.headers.get("set-cookie")?.split(";")[0] ?? "";
+  expect((await page("/v2/changes")).status).toBe(401);
+  const stream = await page("/v2/changes", { headers: { cookie } });
+  const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  const readOn = async (
+    until: (chunk: { value?: string | undefined; done: boolean }) => boolean,
+  ) => {
+    for (;;) {
+      const chunk = (await reader?.read()) ?? { done: true, value: undefined };
+      text += chunk.value ?? "";
+      if (until(chunk)) return;
+    }
+  };
+  await readOn(() => text.includes(": open"));
+  const body = JSON.stringify({ queueName: "orders", parallelism: 2 });
+  const made = await page("/v2/queues", { method: "POST", headers: { cookie }, body });
+  expect(made.status).toBe(200);
+  await readOn(() => text.includes('"queues"'));
+  const closed = server.close();
+  await readOn(({ done }) => done);
+  await closed;
+});

@@ -1,6 +1,7 @@
 import { RepriseError } from "@reprise/protocol";
 import { createApi } from "./api/app.ts";
 import { createBulkRunner } from "./api/bulk-runner.ts";
+import { ChangeStreams } from "./api/change-streams.ts";
 import { createAnswerReader } from "./api/read-answer.ts";
 import type { ApiRoom, ApiSettings, OverviewSources, Sessions } from "./api/room.ts";
 import { createStartingApi } from "./api/starting.ts";
@@ -8,7 +9,7 @@ import { awaitStorage } from "./await-storage.ts";
 import { LIMITS, type ServerConfig } from "./config.ts";
 import { type Connected, type ConnectedLimits, createConnected } from "./connected.ts";
 import type { Command } from "./core/commands.ts";
-import type { OpenedCredentials, TokenSource } from "./credentials.ts";
+import type { TokenSource } from "./credentials.ts";
 import { DASHBOARD_DIR, openDashboard } from "./dashboard-files.ts";
 import { DiskWatch, diskReader, type ReadDisk } from "./disk-watch.ts";
 import type { ConnectedApps } from "./engine/connected-apps.ts";
@@ -30,6 +31,7 @@ import { createSystemHost } from "./host/system-host.ts";
 import { monotonicMs, type Pulse, startPulse } from "./host/system-pulse.ts";
 import { type Front, openFront } from "./listening.ts";
 import { exposeMetrics, readVersion } from "./metrics-sources.ts";
+import { ChangeFeed } from "./observe/change-feed.ts";
 import { createChangeLog } from "./observe/change-log.ts";
 import { Health } from "./observe/health.ts";
 import { createMeter, type Meter } from "./observe/meter.ts";
@@ -95,7 +97,8 @@ export async function startServer(
     config.logLevel === "debug"
       ? createChangeLog((event, fields) => host.log("debug", event, fields))
       : undefined;
-  const meter = createMeter({ now: () => host.now(), clock: monotonicMs, changeLog });
+  const changeFeed = new ChangeFeed();
+  const meter = createMeter({ now: () => host.now(), clock: monotonicMs, changeLog, changeFeed });
   let lease: NodeLease | null = null;
   const systemHost = createSystemHost({
     logLevel: config.logLevel,
@@ -134,6 +137,7 @@ export async function startServer(
       config,
       host,
       meter,
+      changeFeed,
       sink,
       settings,
       connected,
@@ -165,6 +169,7 @@ interface Parts extends Storage {
   readonly config: ServerConfig;
   readonly host: Host & { close(): Promise<void> };
   readonly meter: Meter;
+  readonly changeFeed: ChangeFeed;
   readonly settings: ApiSettings;
   readonly connected: Connected;
   readonly pulse: Pulse;
@@ -197,10 +202,9 @@ async function serve(parts: Parts): Promise<RunningServer> {
   const bulkRunner = createBulkRunner({ engine, store, host, ...stall });
   const watchdog = new Watchdog({ host, store, engine, limits: config });
   const expose = exposeMetrics({ ...parts, engine, watchdog, disk: diskWatch });
-  const dashboard = openDashboard(parts.dashboardDir);
-  const sessions = sessionsOf(credentials);
   const overview = openOverview(parts, watchdog);
-  const seen = { health, observer: meter.api, expose, dashboard, sessions, overview };
+  const page = openPage(parts);
+  const seen = { health, observer: meter.api, expose, overview, ...page };
   const room: ApiRoom = { engine, bulkRunner, store: shown, host, credentials, settings, ...seen };
   front.serve(traced.serve(createApi(room)));
   const isTokenKept = await credentials.keepToken();
@@ -218,6 +222,7 @@ async function serve(parts: Parts): Promise<RunningServer> {
   const stop = async (): Promise<Stopped> => {
     // Who sends requests here has to see it before they are refused.
     health.drain();
+    page.changes.close();
     await pause(config.preStopMs, host);
     const stoppedAt = host.now();
     const inFlightCount = engine.attemptsInFlight;
@@ -280,8 +285,12 @@ function openOverview({ shown, host, meter }: Parts, watchdog: Watchdog): Overvi
   return { timeline, stuckCount: () => watchdog.stuckCount };
 }
 
-function sessionsOf({ holderOf, sessionSecret: secret }: OpenedCredentials): Sessions {
-  return { holderOf, secret, version: readVersion() };
+/** What the dashboard takes, besides the API. */
+function openPage({ dashboardDir, credentials, host, store, changeFeed: feed }: Parts) {
+  const { holderOf, sessionSecret: secret } = credentials;
+  const sessions: Sessions = { holderOf, secret, version: readVersion() };
+  const changes = new ChangeStreams({ host, store, feed });
+  return { dashboard: openDashboard(dashboardDir), sessions, changes };
 }
 
 function pause(ms: number, host: Host): Promise<void> {

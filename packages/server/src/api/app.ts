@@ -20,6 +20,7 @@ import { routePath } from "./route-path.ts";
 import { batchRoutes, isSubmissionRequest } from "./routes/batch.ts";
 import { bulkActionRoutes } from "./routes/bulk-actions.ts";
 import { cancelRunsRoutes } from "./routes/cancel-runs.ts";
+import { changeRoutes } from "./routes/changes.ts";
 import { cronRoutes } from "./routes/cron.ts";
 import { dashboardRoutes } from "./routes/dashboard.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
@@ -90,7 +91,7 @@ export function createApi(room: ApiRoom): Api {
   const { authenticate, door } = authenticator;
   const app = new Hono<ApiEnv>({ getPath, router: new FixedPathRouter(DESTINATION_PREFIXES) });
   const isKnown = (request: Request, peer: Peer) => mayLook(request, peer, authenticate);
-  const { observer, expose, dashboard } = room;
+  const { observer, expose, dashboard, changes } = room;
   if (observer !== undefined) app.use(observeRequests(observer));
   app.route("/", healthRoutes(room.health ?? healthOf(room), isKnown));
   if (dashboard !== undefined) app.route("/", dashboardRoutes(room, dashboard));
@@ -111,6 +112,7 @@ export function createApi(room: ApiRoom): Api {
   app.use("/v2/*", protect);
   app.use(METRICS_PATH, protect);
   if (expose !== undefined) app.route("/", metricsRoutes(expose));
+  if (changes !== undefined) app.route("/", changeRoutes(changes, authenticator));
   // A handshake that arrives whole never comes here.
   app.get(CONNECT_PATH, () => {
     const message = `${CONNECT_PATH} takes WebSocket connections alone, and this request asks for none; a proxy in front has to let the header Upgrade through`;

@@ -16,6 +16,8 @@ export interface Caller {
 export interface Authenticator {
   /** @throws RepriseError when there is neither a good token nor a session. */
   readonly authenticate: (request: Request, peer: Peer) => Caller;
+  /** Whether what a request came with is still good; nothing is counted. */
+  readonly holds: (request: Request, peer: Peer) => boolean;
   /** Runs a check of its own; its refusal counts like that of a bad token. */
   readonly counted: <R>(request: Request, peer: Peer, check: () => R) => R;
   /** Null where nobody can log in. */
@@ -44,6 +46,14 @@ export function createAuthenticator(room: ApiRoom): Authenticator {
   };
   return {
     authenticate: (request, peer) => counted(request, peer, () => callerOf(request, peer)),
+    holds: (request, peer) => {
+      try {
+        return callerOf(request, peer).scope !== "publish-only";
+      } catch (error) {
+        if (isRepriseError(error)) return false;
+        throw error;
+      }
+    },
     counted,
     door,
   };

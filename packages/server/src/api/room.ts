@@ -9,6 +9,7 @@ import type { Health } from "../observe/health.ts";
 import type { ApiObserver } from "../observe/meter.ts";
 import type { Timeline } from "../observe/timeline.ts";
 import type { Store } from "../store/store.ts";
+import type { ChangeStreams } from "./change-streams.ts";
 
 /** What the routes work with. Writes go through the engine; reads go straight to the store. */
 export interface ApiRoom {
@@ -28,6 +29,8 @@ export interface ApiRoom {
   readonly overview?: OverviewSources;
   /** What logins take; without it, there are none. */
   readonly sessions?: Sessions;
+  /** Tells what changes; without it, nobody does. */
+  readonly changes?: ChangeStreams;
   /** The files of the dashboard; without them, nothing is served at `/`. */
   readonly dashboard?: DashboardFiles;
 }

@@ -4,6 +4,7 @@ import { parseCron } from "../core/cron-parse.ts";
 import { isSuccess, type Outcome } from "../core/outcome.ts";
 import type { Change, MessageRow, ScheduleRow } from "../core/rows.ts";
 import type { Observer } from "../engine/observer.ts";
+import type { ChangeFeed } from "./change-feed.ts";
 import type { ChangeLog } from "./change-log.ts";
 import { type Counters, createCounters } from "./counters.ts";
 import type { Commit, StoreObserver } from "./observed-store.ts";
@@ -52,9 +53,11 @@ export interface MeterOptions {
   readonly clock: () => number;
   /** Where every change of a state is a line of the log. */
   readonly changeLog?: ChangeLog | undefined;
+  /** Hears what is changed, for those who look. */
+  readonly changeFeed?: Pick<ChangeFeed, "committed">;
 }
 
-export function createMeter({ now, clock, changeLog }: MeterOptions): Meter {
+export function createMeter({ now, clock, changeLog, changeFeed }: MeterOptions): Meter {
   const counters = createCounters();
   const spreads: Spreads = {
     attempts: new Spread(SECONDS),
@@ -99,6 +102,7 @@ export function createMeter({ now, clock, changeLog }: MeterOptions): Meter {
         countCommit(commit, counters, spreads);
         for (const changes of commit.batches) tellRuns(changes, timeline);
         changeLog?.committed(commit.batches);
+        changeFeed?.committed(commit.batches);
       },
     },
     api: {
