@@ -17,11 +17,12 @@ function never(): Promise<never> {
 /** The store as one process of the server sees it. */
 export function crashableStore(store: Store, point: StorePoint): CrashableStore {
   const life = new Life(point);
+  const call = callsOf(life);
   return {
     kill: () => life.end(),
     store: {
-      ...mortalReader(store, life),
-      groups: (table, query) => call("groups", life, () => store.groups(table, query)),
+      ...mortalReader(store, call),
+      groups: (table, query) => call("groups", () => store.groups(table, query)),
       isShared: store.isShared,
       hints: store.hints,
       transaction: (work) => transact(store, work, life),
@@ -65,35 +66,53 @@ class Life {
   }
 }
 
-async function call<R>(label: string, life: Life, run: () => Promise<R>): Promise<R> {
-  await life.pass(label);
-  const result = await run();
-  await life.pass(`${label} done`);
-  return result;
+type Call = <R>(label: string, run: () => Promise<R>) => Promise<R>;
+
+function callsOf(life: Life): Call {
+  return async (label, run) => {
+    await life.pass(label);
+    const result = await run();
+    await life.pass(`${label} done`);
+    return result;
+  };
 }
 
-function mortalReader(reader: Reader, life: Life): Reader {
+/** Of a transaction: its calls reach the store in the order in which they were made, whoever else has a turn in between. */
+function orderedCallsOf(life: Life): Call {
+  let sent: Promise<unknown> = Promise.resolve();
+  return async (label, run) => {
+    const passed = sent.then(() => life.pass(label));
+    sent = passed;
+    await passed;
+    const result = await run();
+    await life.pass(`${label} done`);
+    return result;
+  };
+}
+
+function mortalReader(reader: Reader, call: Call): Reader {
   return {
-    get: (table, keys) => call(`get ${table}`, life, () => reader.get(table, keys)),
+    get: (table, keys) => call(`get ${table}`, () => reader.get(table, keys)),
     find: (table, lookup, values) =>
-      call(`find ${table}`, life, () => reader.find(table, lookup, values)),
-    list: (table, query) => call(`list ${table}`, life, () => reader.list(table, query)),
-    count: (table, where) => call("count", life, () => reader.count(table, where)),
-    now: () => call("now", life, () => reader.now()),
-    nextDueAt: (holder) => call("nextDueAt", life, () => reader.nextDueAt(holder)),
-    waitingGates: () => call("waitingGates", life, () => reader.waitingGates()),
+      call(`find ${table}`, () => reader.find(table, lookup, values)),
+    list: (table, query) => call(`list ${table}`, () => reader.list(table, query)),
+    count: (table, where) => call("count", () => reader.count(table, where)),
+    now: () => call("now", () => reader.now()),
+    nextDueAt: (holder) => call("nextDueAt", () => reader.nextDueAt(holder)),
+    waitingGates: () => call("waitingGates", () => reader.waitingGates()),
   };
 }
 
 function mortalTransaction(transaction: Transaction, life: Life): Transaction {
+  const call = orderedCallsOf(life);
   return {
-    ...mortalReader(transaction, life),
-    write: (changes) => call("write", life, () => transaction.write(changes)),
+    ...mortalReader(transaction, call),
+    write: (changes) => call("write", () => transaction.write(changes)),
     claimDue: (table, now, limit, holder) =>
-      call("claimDue", life, () => transaction.claimDue(table, now, limit, holder)),
+      call("claimDue", () => transaction.claimDue(table, now, limit, holder)),
     claimWaiting: (gate, limit) =>
-      call("claimWaiting", life, () => transaction.claimWaiting(gate, limit)),
-    reserveKeys: (count) => call("reserveKeys", life, () => transaction.reserveKeys(count)),
+      call("claimWaiting", () => transaction.claimWaiting(gate, limit)),
+    reserveKeys: (count) => call("reserveKeys", () => transaction.reserveKeys(count)),
   };
 }
 

@@ -36,6 +36,8 @@ export class SharedTransaction implements Transaction {
   isEnded = false;
   /** When its node was heard last. */
   usedAt: number;
+  /** Settles when everything that was asked so far is answered. */
+  #answered: Promise<unknown> = Promise.resolve();
 
   constructor(database: SharedDatabase, holder: Holder, isLocking: boolean) {
     this.#database = database;
@@ -50,15 +52,21 @@ export class SharedTransaction implements Transaction {
     this.usedAt = this.#database.now;
   }
 
-  async #point(): Promise<void> {
-    this.use();
-    await this.#database.point();
-    this.use();
+  /** A connection answers one question after the other, however many have been asked. */
+  #inTurn<R>(work: () => R | Promise<R>): Promise<R> {
+    const answer = this.#answered.then(async () => {
+      if (this.isLost) throw new RaceLost(`${this.#holder.name} has lost a race`);
+      this.use();
+      await this.#database.point();
+      this.use();
+      return work();
+    });
+    this.#answered = answer.then(ignore, ignore);
+    return answer;
   }
 
-  async now(): Promise<number> {
-    await this.#point();
-    return this.#database.now;
+  now(): Promise<number> {
+    return this.#inTurn(() => this.#database.now);
   }
 
   get<T extends TableName>(table: T, keys: readonly number[]) {
@@ -72,70 +80,78 @@ export class SharedTransaction implements Transaction {
     return this.#select(table, (row) => tests.some((test) => test(row)));
   }
 
-  async list<T extends TableName>(table: T, query: Query<T>): Promise<readonly Tables[T][]> {
-    await this.#point();
-    const found = page(this.#rowsOf(table), query, this.#rowsOf);
-    // It is asked about rows of this table alone.
-    const isMeant: Predicate = (row) => meets(row as Tables[T], query.where, this.#rowsOf);
-    const rows = await this.#lockAll(table, found, isMeant);
-    return rows.map((row) => withoutBytes(row, query));
+  list<T extends TableName>(table: T, query: Query<T>): Promise<readonly Tables[T][]> {
+    return this.#inTurn(async () => {
+      const found = page(this.#rowsOf(table), query, this.#rowsOf);
+      // It is asked about rows of this table alone.
+      const isMeant: Predicate = (row) => meets(row as Tables[T], query.where, this.#rowsOf);
+      const rows = await this.#lockAll(table, found, isMeant);
+      return rows.map((row) => withoutBytes(row, query));
+    });
   }
 
-  async count<T extends TableName>(table: T, where: readonly Condition<T>[]): Promise<number> {
-    await this.#point();
-    return this.#rowsOf(table).filter((row) => meets(row, where, this.#rowsOf)).length;
+  count<T extends TableName>(table: T, where: readonly Condition<T>[]): Promise<number> {
+    return this.#inTurn(
+      () => this.#rowsOf(table).filter((row) => meets(row, where, this.#rowsOf)).length,
+    );
   }
 
-  async nextDueAt(holder: number | null): Promise<number | null> {
-    await this.#point();
-    const due = DUE.flatMap((table) => this.#dueOf(table, Number.MAX_SAFE_INTEGER, holder));
-    return due.length === 0 ? null : Math.min(...due.map(({ dueAt }) => dueAt ?? 0));
+  nextDueAt(holder: number | null): Promise<number | null> {
+    return this.#inTurn(() => {
+      const due = DUE.flatMap((table) => this.#dueOf(table, Number.MAX_SAFE_INTEGER, holder));
+      return due.length === 0 ? null : Math.min(...due.map(({ dueAt }) => dueAt ?? 0));
+    });
   }
 
-  async waitingGates(): Promise<readonly string[]> {
-    await this.#point();
-    const gates = this.#rowsOf("messages").map(({ gate }) => gate);
-    return Array.from(new Set(gates.filter((gate) => gate !== null)));
+  waitingGates(): Promise<readonly string[]> {
+    return this.#inTurn(() => {
+      const gates = this.#rowsOf("messages").map(({ gate }) => gate);
+      return Array.from(new Set(gates.filter((gate) => gate !== null)));
+    });
   }
 
-  async write(changes: readonly Change[]): Promise<void> {
-    await this.#point();
-    for (const change of changes) {
-      if (change.type === "insert") await this.#hold(change.table, change.row);
-      else if (change.type === "update") await this.#holdChanged(change);
-      this.#apply(change);
-      this.changes.push(change);
-    }
+  write(changes: readonly Change[]): Promise<void> {
+    return this.#inTurn(async () => {
+      for (const change of changes) {
+        if (change.type === "insert") await this.#hold(change.table, change.row);
+        else if (change.type === "update") await this.#holdChanged(change);
+        this.#apply(change);
+        this.changes.push(change);
+      }
+    });
   }
 
-  async claimDue<T extends DueTable>(table: T, now: number, limit: number, holder: number | null) {
-    await this.#point();
-    const claimed: Tables[T][] = [];
-    const due = this.#dueOf(table, now, holder);
-    for (const row of due.toSorted((a, b) => (a.dueAt ?? 0) - (b.dueAt ?? 0) || a.key - b.key)) {
-      if (claimed.length >= limit) break;
-      if (this.#database.locks.tryLock(this.#holder, rowName(table, row.key))) claimed.push(row);
-    }
-    return claimed;
+  claimDue<T extends DueTable>(table: T, now: number, limit: number, holder: number | null) {
+    return this.#inTurn(() => {
+      const claimed: Tables[T][] = [];
+      const due = this.#dueOf(table, now, holder);
+      for (const row of due.toSorted((a, b) => (a.dueAt ?? 0) - (b.dueAt ?? 0) || a.key - b.key)) {
+        if (claimed.length >= limit) break;
+        if (this.#database.locks.tryLock(this.#holder, rowName(table, row.key))) claimed.push(row);
+      }
+      return claimed;
+    });
   }
 
-  async claimWaiting(gate: string, limit: number) {
-    await this.#point();
-    const line = this.#rowsOf("messages").filter((row) => row.gate === gate);
-    const claimed: Tables["messages"][] = [];
-    for (const row of line.toSorted((a, b) => (a.waitOrder ?? 0) - (b.waitOrder ?? 0))) {
-      if (claimed.length >= limit) break;
-      // Nobody passes who is locked elsewhere.
-      if (!this.#database.locks.tryLock(this.#holder, rowName("messages", row.key))) break;
-      claimed.push(row);
-    }
-    return claimed;
+  claimWaiting(gate: string, limit: number) {
+    return this.#inTurn(() => {
+      const line = this.#rowsOf("messages").filter((row) => row.gate === gate);
+      const claimed: Tables["messages"][] = [];
+      for (const row of line.toSorted((a, b) => (a.waitOrder ?? 0) - (b.waitOrder ?? 0))) {
+        if (claimed.length >= limit) break;
+        // Nobody passes who is locked elsewhere.
+        if (!this.#database.locks.tryLock(this.#holder, rowName("messages", row.key))) break;
+        claimed.push(row);
+      }
+      return claimed;
+    });
   }
 
-  async reserveKeys(count: number): Promise<readonly KeySpan[]> {
-    await this.#point();
-    const first = this.#database.drawKeys(count);
-    return [{ first, end: first + count }];
+  reserveKeys(count: number): Promise<readonly KeySpan[]> {
+    return this.#inTurn(() => {
+      const first = this.#database.drawKeys(count);
+      return [{ first, end: first + count }];
+    });
   }
 
   readonly #rowsOf: RowsOf = <T extends TableName>(table: T) => {
@@ -152,9 +168,8 @@ export class SharedTransaction implements Transaction {
     return own === undefined ? (this.#database.rows(table).get(key) ?? null) : own;
   }
 
-  async #select<T extends TableName>(table: T, isMeant: Predicate) {
-    await this.#point();
-    return this.#lockAll(table, this.#rowsOf(table).filter(isMeant), isMeant);
+  #select<T extends TableName>(table: T, isMeant: Predicate) {
+    return this.#inTurn(() => this.#lockAll(table, this.#rowsOf(table).filter(isMeant), isMeant));
   }
 
   /** Locks what a statement has found, in order of the keys; what has changed while it waited is looked at again. */
@@ -250,4 +265,8 @@ function uniqueValue(table: TableName, row: AnyRow): string | null {
   const fields = row as unknown as Readonly<Record<string, unknown>>; // Every row has its columns as fields.
   if (table === "runs") return fields.state === "started" ? String(fields.id) : null;
   return columns.map((column) => String(fields[column])).join(" ");
+}
+
+function ignore(): void {
+  // Whoever has asked hears of it.
 }

@@ -15,6 +15,7 @@ import type { WorkingSet } from "./working-set.ts";
 export interface Taking {
   readonly work: WorkingSet;
   readonly transaction: Transaction;
+  readonly expectKeys: (count: number) => void;
   readonly room: GroupRoom;
 }
 
@@ -44,15 +45,17 @@ export async function takeDue(group: Group, taking: Taking): Promise<Taken> {
   if (!group.isClaiming) return { requests, gates, takenOverCount, hasMore: false };
   const { transaction, room } = taking;
   const { now, nodeKey } = room.context;
-  const due = await transaction.claimDue("messages", now, room.claimMax, nodeKey);
-  for (const message of due) takeOne(message, taking, requests);
   const ticksMax = Math.min(TICKS_MAX, room.claimMax);
-  const ticks = await transaction.claimDue("schedules", now, ticksMax, nodeKey);
+  const [due, ticks, waits, flows] = await Promise.all([
+    transaction.claimDue("messages", now, room.claimMax, nodeKey),
+    transaction.claimDue("schedules", now, ticksMax, nodeKey),
+    transaction.claimDue("waits", now, room.claimMax, nodeKey),
+    transaction.claimDue("flowControls", now, room.claimMax, nodeKey),
+  ]);
+  for (const message of due) takeOne(message, taking, requests);
   for (const { id } of ticks) requests.push(quietly({ type: "tickSchedule", scheduleId: id }));
-  const waits = await transaction.claimDue("waits", now, room.claimMax, nodeKey);
   taking.work.addLoaded("waits", [], waits);
   for (const { key } of waits) requests.push(quietly({ type: "endWait", waitKey: key }));
-  const flows = await transaction.claimDue("flowControls", now, room.claimMax, nodeKey);
   for (const flow of flows) {
     taking.work.addNamed("flowControls", [], [flow]);
     const rolled = withWake(rollPeriod(flow, now));

@@ -17,21 +17,26 @@ export interface Loading {
   readonly configs: ConfigCache;
   /** Other nodes decide at the same time. */
   readonly isShared: boolean;
+  /** Says that about so many keys are going to be drawn, behind all locks that have been asked for so far. */
+  readonly expectKeys: (count: number) => void;
 }
 
 /**
- * Reads what is wanted and not known yet. Reads that need nothing of each other are asked together: a database across the network answers
- * them in their order, each as if the one before were done, and in one round trip.
+ * Reads what is wanted and not known yet. All of it is asked together: a database across the network answers in one round trip, one read
+ * after the other, each as if the one before were done. So owners come first, and what hangs on them is read behind their locks.
  */
 export async function fetchWants(wants: Wants, loading: Loading): Promise<void> {
-  await fetchByName(wants, loading);
-  await fetchByKey(wants, loading);
-  await fetchSharers(wants, loading);
-  await fetchByRun(wants, loading);
-  await fetchGroups(wants, loading);
+  await Promise.all([
+    fetchByName(wants, loading),
+    fetchByKey(wants, loading),
+    fetchConfigs(wants, loading),
+    fetchSharers(wants, loading),
+    fetchByRun(wants, loading),
+    fetchGroups(wants, loading),
+    fetchAttemptCounts(wants, loading),
+    fetchQueueMembers(wants, loading),
+  ]);
   await fetchEventBodies(wants, loading);
-  await fetchAttemptCounts(wants, loading);
-  await fetchQueueMembers(wants, loading);
 }
 
 const KEYED_TABLES = [
@@ -47,13 +52,16 @@ const KEYED_TABLES = [
   "attempts",
 ] as const;
 
-async function fetchByKey(wants: Wants, loading: Loading): Promise<void> {
-  const { work, transaction, configs, isShared } = loading;
+async function fetchByKey(wants: Wants, { work, transaction }: Loading): Promise<void> {
   const tables = KEYED_TABLES.map(async (table) => {
     const keys = Array.from(wants[table]).filter((key) => work.peek(table, key) === null);
     if (keys.length > 0) work.addLoaded(table, keys, await transaction.get(table, keys));
   });
   await Promise.all(tables);
+}
+
+async function fetchConfigs(wants: Wants, loading: Loading): Promise<void> {
+  const { transaction, configs, isShared } = loading;
   // Another node may have ended the first contact since.
   const isKnown = (key: number) =>
     configs.has(key) && !(isShared && configs.get(key)?.hop === "pending");
@@ -83,26 +91,28 @@ async function fetchSharers(wants: Wants, { work, transaction }: Loading): Promi
 }
 
 async function fetchByRun(wants: Wants, { work, transaction }: Loading): Promise<void> {
+  const reads = Array.from(wants.allSteps, async (runKey) => {
+    work.addAllSteps(runKey, await transaction.find("steps", "byRun", [[runKey]]));
+  });
   if (wants.slots.size > 0) {
     const steps = await transaction.find("steps", "bySlot", Array.from(wants.slots.values()));
     work.addSlots(wants.slots.keys(), steps);
   }
-  for (const runKey of wants.allSteps) {
-    work.addAllSteps(runKey, await transaction.find("steps", "byRun", [[runKey]]));
-  }
+  await Promise.all(reads);
 }
 
 async function fetchGroups(wants: Wants, loading: Loading): Promise<void> {
   const { work } = loading;
   const byName = Map.groupBy(wants.groups, ([name]) => name);
-  for (const [name, groups] of byName) {
+  const reads = Array.from(byName, async ([name, groups]) => {
     const values = groups
       .map(([, value]) => value)
       .filter((value) => !work.isGroupKnown(name, value));
-    if (values.length === 0) continue;
+    if (values.length === 0) return;
     const rows = await findMembers(name, values, loading);
     work.addGroups(name, values, rows as never); // The rows are of the group's table.
-  }
+  });
+  await Promise.all(reads);
 }
 
 /**
@@ -183,7 +193,7 @@ async function fetchAttemptCounts(wants: Wants, { work, transaction }: Loading):
 const QUEUE_MEMBERS_MAX = 500;
 
 async function fetchQueueMembers(wants: Wants, { work, transaction }: Loading): Promise<void> {
-  for (const [name, afterKey] of wants.queueMembers) {
+  const reads = Array.from(wants.queueMembers, async ([name, afterKey]) => {
     const listed = await transaction.list("messages", {
       where: [{ type: "in", column: "queueName", values: [name] }],
       order: "ascending",
@@ -192,5 +202,6 @@ async function fetchQueueMembers(wants: Wants, { work, transaction }: Loading): 
     });
     const isAll = listed.length < QUEUE_MEMBERS_MAX;
     work.addQueueMembers(name, listed, isAll ? null : (listed.at(-1)?.key ?? null));
-  }
+  });
+  await Promise.all(reads);
 }

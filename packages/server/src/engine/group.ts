@@ -13,12 +13,13 @@ import type { ConfigCache } from "./config-cache.ts";
 import { decide } from "./decide.ts";
 import type { Delivery, RunDelivery } from "./dispatcher.ts";
 import type { Loading } from "./fetch.ts";
-import { handlerOf } from "./handlers.ts";
 import { type Hint, hintsOf, holderOf } from "./hints.ts";
 import type { AnyAnswer, Request } from "./inbox.ts";
 import type { KeyRange } from "./key-range.ts";
+import { drawAhead, drawInTime } from "./keys-ahead.ts";
+import { keysNeeded } from "./keys-needed.ts";
 import { callWaiting } from "./lines.ts";
-import { ifReadable, loadFor } from "./load.ts";
+import { loadFor } from "./load.ts";
 import type { Observer } from "./observer.ts";
 import { isRecalled, type Recall, takenBack } from "./recall.ts";
 import type { Takeover } from "./takeover.ts";
@@ -99,16 +100,24 @@ export interface Continuation {
 
 /** Loads, decides in order of arrival, and saves: one transaction. A refused request is answered and changes nothing. */
 export async function runGroup(group: Group, given: GroupRoom): Promise<Outbox> {
-  return given.store.transaction(async (transaction) => {
-    const room = await atItsTime(given, transaction);
-    const work = new WorkingSet(room.configs);
-    const taking = { work, transaction, room };
+  return given.store.transaction(async (opened) => {
+    const { transaction, expectKeys } = given.store.isShared
+      ? drawAhead(opened)
+      : drawInTime(opened);
+    const work = new WorkingSet(given.configs);
+    const untimed = { work, transaction, expectKeys, room: given };
+    const [room] = await Promise.all([
+      atItsTime(given, transaction),
+      isTaking(group) ? null : loadFor(commandsOf(group.requests), loadingOf(untimed)),
+    ]);
+    const taking = { ...untimed, room };
     const due = await takeDue(group, taking);
     const requests = [...group.requests, ...due.requests];
     const effects: Effect[] = [];
     const endedAttempts: EndDelivery[] = [];
     const deciding = { ...taking, effects, endedAttempts };
-    const answers = await serve(requests, deciding);
+    if (isTaking(group)) await loadFor(commandsOf(requests), loadingOf(taking));
+    const answers = await decideAll(requests, deciding);
     dropEnded(effects, work);
     await writeChanges(deciding);
     const cutGates = new Set<string>();
@@ -117,7 +126,8 @@ export async function runGroup(group: Group, given: GroupRoom): Promise<Outbox> 
       loading: loadingOf(deciding),
       cut: cutGates,
       serve: async (called) => {
-        await serve(called, deciding);
+        await loadFor(commandsOf(called), loadingOf(deciding));
+        await decideAll(called, deciding);
         await writeChanges(deciding);
       },
     });
@@ -130,6 +140,15 @@ export async function runGroup(group: Group, given: GroupRoom): Promise<Outbox> 
   });
 }
 
+/** Whether more is decided on than what was asked for. */
+function isTaking({ isClaiming, isRecovering, takeover }: Group): boolean {
+  return isClaiming || isRecovering || takeover !== null;
+}
+
+function commandsOf(requests: readonly Request[]): readonly Command[] {
+  return requests.flatMap((request) => request.commands);
+}
+
 /** Where several nodes share a store, its clock says when a decision is made: that of a node which stood still may be behind. */
 async function atItsTime(room: GroupRoom, transaction: Transaction): Promise<GroupRoom> {
   const { measure, context } = room;
@@ -137,46 +156,29 @@ async function atItsTime(room: GroupRoom, transaction: Transaction): Promise<Gro
   return { ...room, context: { ...context, now: await measure(() => transaction.now()) } };
 }
 
-/** Loads what the requests need, and decides on one after the other. */
-async function serve(
+/** Decides on one request after the other, once what they need has been read. */
+async function decideAll(
   requests: readonly Request[],
   deciding: Deciding & Taking,
 ): Promise<readonly (() => void)[]> {
   const { work, transaction, room } = deciding;
-  const commands = requests.flatMap((request) => request.commands);
-  await loadFor(commands, loadingOf(deciding));
-  await room.keyRange.reserve(keysNeeded(commands, work), transaction);
+  await room.keyRange.reserve(keysNeeded(commandsOf(requests), work), transaction);
   return requests.map((request) => decideRequest(request, deciding));
 }
 
-function loadingOf({ work, transaction, room }: Taking): Loading {
-  return { work, transaction, configs: room.configs, isShared: room.store.isShared };
+function loadingOf({ work, transaction, expectKeys, room }: Taking): Loading {
+  return {
+    work,
+    transaction,
+    expectKeys,
+    configs: room.configs,
+    isShared: room.store.isShared,
+  };
 }
 
 async function writeChanges({ work, transaction }: Taking): Promise<void> {
   const changes = compactChanges(work.takeUnwritten());
   if (changes.length > 0) await transaction.write(changes);
-}
-
-/** The outcome of a message with two callbacks draws most: log and dead letter, and of each callback itself, log, place and gate. */
-const KEYS_PER_COMMAND = 10;
-
-/** An upper bound of the keys that the commands can draw. */
-function keysNeeded(commands: readonly Command[], work: WorkingSet): number {
-  let count = 0;
-  for (const command of commands) {
-    const handler = handlerOf(command);
-    ifReadable(() => {
-      count += handler === null ? KEYS_PER_COMMAND : handler.keysNeeded(command, work);
-    });
-    if (command.type !== "reviveRun") continue;
-    const deadLetter = work.peek("deadLetters", command.deadLetterKey);
-    if (deadLetter === null) continue;
-    // The copies, a first contact, and the places in line of those that are open.
-    count += 3 * work.allSteps(deadLetter.runKey).length;
-    count += 3 * work.group("waitsOfRun", deadLetter.runKey).length;
-  }
-  return count;
 }
 
 interface Deciding {

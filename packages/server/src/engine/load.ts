@@ -16,10 +16,15 @@ import { wantRunFlows } from "./run-flows.ts";
 import { Wants } from "./wants.ts";
 import type { WorkingSet } from "./working-set.ts";
 
+/** What most commands draw at most. */
+const KEYS_EXPECTED = 10;
+
 /** Loads every row that the commands name, in rounds: first by the ids that came from outside, then what those rows refer to. */
 export async function loadFor(commands: readonly Command[], loading: Loading): Promise<void> {
-  await loadRuns(commands, loading);
-  await loadNamed(commands, loading);
+  const named = Promise.all([loadLiveRuns(commands, loading), loadNamed(commands, loading)]);
+  loading.expectKeys(commands.length * KEYS_EXPECTED);
+  await named;
+  await loadEndedRuns(commands, loading);
   await loadHeirs(commands, loading, fetchWants);
   const wants = new Wants();
   for (const command of commands) {
@@ -49,7 +54,7 @@ export function ifReadable(read: () => void): void {
   }
 }
 
-async function loadRuns(
+async function loadLiveRuns(
   commands: readonly Command[],
   { work, transaction }: Loading,
 ): Promise<void> {
@@ -65,12 +70,19 @@ async function loadRuns(
     Array.from(ids, (id) => [id]),
   );
   work.addLiveRuns(ids, live);
+}
+
+async function loadEndedRuns(
+  commands: readonly Command[],
+  { work, transaction }: Loading,
+): Promise<void> {
   const ended = new Set<string>();
   for (const command of commands) {
     if ("runId" in command && isForEnded(command) && work.liveRun(command.runId) === null)
       ended.add(command.runId);
   }
-  for (const id of ended) work.addEndedRuns(await findNewest(id, transaction));
+  const newest = await Promise.all(Array.from(ended, (id) => findNewest(id, transaction)));
+  for (const runs of newest) work.addEndedRuns(runs);
 }
 
 /** An id may be used again and again: only its newest run counts. */

@@ -41,15 +41,18 @@ function checked(transaction: Transaction, locks: Locks): Transaction {
     reserveKeys: (count) => transaction.reserveKeys(count),
     get: async (table, keys) => {
       locks.beforeGet(table, keys);
-      const rows = await transaction.get(table, keys);
+      const reading = transaction.get(table, keys);
+      // What is asked for from here on is read behind these locks, although they are not answered yet.
       locks.noteAsked(table, keys);
+      const rows = await reading;
       locks.note(table, rows);
       return rows;
     },
     find: async (table, lookup, values) => {
       locks.beforeFind(table, lookup, values);
-      const rows = await transaction.find(table, lookup, values);
+      const reading = transaction.find(table, lookup, values);
       if (lookup === "byName") locks.noteNames(table, values);
+      const rows = await reading;
       locks.note(table, rows);
       if (lookup === "byTicket") locks.checkQueues(rows);
       return rows;

@@ -1,7 +1,7 @@
 import assert from "node:assert";
 import type { Change, TableName } from "../core/rows.ts";
 import { columnTypeOf } from "./columns.ts";
-import { columnsOf, type Statement, typeOf } from "./postgres-statements.ts";
+import { columnsOf, type Statement, typeOf, unseenArray } from "./postgres-statements.ts";
 import { type Parameter, POSTGRES_TYPES, type SqlValue, toArray } from "./postgres-values.ts";
 import { uniqueColumns } from "./tables.ts";
 
@@ -131,7 +131,7 @@ function updateStatement({ table, columns, changes }: Batch): Statement {
   return {
     text: `WITH done AS (
   UPDATE "${table}" SET ${assignments.join(", ")}
-  FROM unnest($2::bigint[], ${arrays.join(", ")}) AS new ("newKey", ${names.join(", ")})
+  FROM unnest(${unseenArray(2, "INTEGER")}, ${arrays.join(", ")}) AS new ("newKey", ${names.join(", ")})
   WHERE "${table}"."key" = new."newKey" RETURNING 1
 ) ${FAIL_UNLESS_ALL} done`,
     values: [count, keys, ...values],
@@ -141,7 +141,7 @@ function updateStatement({ table, columns, changes }: Batch): Statement {
 
 function deleteStatement({ table, changes }: Batch): Statement {
   return {
-    text: `DELETE FROM "${table}" WHERE "key" = ANY($1::bigint[])`,
+    text: `DELETE FROM "${table}" WHERE "key" = ANY(${unseenArray(1, "INTEGER")})`,
     values: [toArray("INTEGER", changes.map(keyOf))],
     isPrepared: true,
   };

@@ -70,6 +70,7 @@ export class Session {
   readonly #pauses: Pauses;
   /** Warnings since the connection was opened. */
   #warningCount = 0;
+  #isGathering = false;
   #lost: Error | null = null;
 
   private constructor(client: Client, { isPooled, pauses }: SessionOptions) {
@@ -126,11 +127,13 @@ export class Session {
       queryMode: "extended",
     };
     if (isPrepared && !this.#isPooled) config.name = nameOf(text);
+    this.#gather();
     return this.#client.query<string[]>(config);
   }
 
   /** Text without values, several statements among them. */
   async send(text: string): Promise<{ readonly command: string }> {
+    this.#gather();
     return this.#client.query(text);
   }
 
@@ -152,6 +155,18 @@ export class Session {
   destroy(): void {
     this.#lost ??= new Error("Connection terminated");
     this.#client.connection.stream.destroy();
+  }
+
+  /** What is sent in one turn leaves together: a packet each would wake the other end as often. */
+  #gather(): void {
+    if (this.#isGathering) return;
+    this.#isGathering = true;
+    const { stream } = this.#client.connection;
+    stream.cork();
+    process.nextTick(() => {
+      this.#isGathering = false;
+      stream.uncork();
+    });
   }
 
   async #check({ url, onWarning }: SessionOptions): Promise<void> {

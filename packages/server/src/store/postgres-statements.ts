@@ -32,6 +32,15 @@ export function beginningOf(text: string): string {
   return `left(${text}, ${BEGINNING_CHARS})`;
 }
 
+/**
+ * A parameter of an array whose length the planner does not see. It would plan a prepared statement anew for every short one, because it
+ * takes an unknown one to be longer: the plan is the same, and making it costs more than the rows.
+ */
+export function unseenArray(number: number, type: ColumnType): string {
+  const sqlType = `${POSTGRES_TYPES[type]}[]`;
+  return `(SELECT $${number}::${sqlType})::${sqlType}`;
+}
+
 const IS_PENDING_MESSAGE = `"state" IN ('scheduled', 'active', 'canceling')`;
 
 /**
@@ -142,7 +151,7 @@ export function getStatement(
   isLocking: boolean,
 ): Statement {
   return {
-    text: `SELECT ${columnList(table)} FROM "${table}" WHERE "key" = ANY($1::bigint[])${lockText(isLocking)}`,
+    text: `SELECT ${columnList(table)} FROM "${table}" WHERE "key" = ANY(${unseenArray(1, "INTEGER")})${lockText(isLocking)}`,
     values: [toArray("INTEGER", keys)],
     isPrepared: true,
   };
@@ -180,7 +189,7 @@ function matchText(
   columns: readonly string[],
   types: readonly ColumnType[],
 ): string {
-  const arrays = types.map((type, index) => `$${index + 1}::${POSTGRES_TYPES[type]}[]`);
+  const arrays = types.map((type, index) => unseenArray(index + 1, type));
   const [only] = columns;
   if (columns.length === 1 && only !== undefined) return equalsAny(table, only, arrays[0] ?? "");
   const isLong = columns.map((column) => isLongText(table, column));
@@ -220,7 +229,7 @@ export const KEYS_PER_BLOCK = 8;
 /** Numbers of blocks, in the order in which they were drawn. */
 export function reserveStatement(blockCount: number): Statement {
   return {
-    text: `SELECT nextval('"keyBlocks"') FROM generate_series(1, $1::bigint)`,
+    text: `SELECT nextval('"keyBlocks"') FROM generate_series(1, (SELECT $1::bigint))`,
     values: [String(blockCount)],
     isPrepared: true,
   };

@@ -12,7 +12,10 @@ export interface Store extends Reader {
    * runs `work` again from its beginning: nothing in it may reach the outside.
    * @throws RepriseError `storage_unavailable` when the database cannot be read or written; then nothing was kept.
    */
-  transaction<R>(work: (transaction: Transaction) => Promise<R>): Promise<R>;
+  transaction<R>(
+    work: (transaction: Transaction) => Promise<R>,
+    options?: TransactionOptions,
+  ): Promise<R>;
   /** Whether other processes use the same database: what was read before a transaction may have changed, and keys of others lie between one's own. */
   readonly isShared: boolean;
   /** How processes that share the database wake one another; null when nobody else is there. */
@@ -60,6 +63,11 @@ export interface RowGroup {
   readonly newestKey: number;
   readonly partsFrom: number;
   readonly parts: readonly number[];
+}
+
+export interface TransactionOptions {
+  /** Does not wait for the transactions of this process that were asked for before, where others share the database. */
+  readonly isUrgent?: boolean;
 }
 
 export interface Space {
@@ -112,6 +120,7 @@ export interface Reader {
   waitingGates(): Promise<readonly string[]>;
 }
 
+/** Calls take effect in the order in which they are made, also when none of them has been answered yet. */
 export interface Transaction extends Reader {
   /** Writes a batch; an update of a missing row or an insert of an existing key is a bug and throws. */
   write(changes: readonly Change[]): Promise<void>;
