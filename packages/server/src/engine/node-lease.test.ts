@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { NodeRow } from "../core/rows.ts";
+import { openTestStore } from "../store/postgres-databases.suite.ts";
 import { messageRow } from "../store/rows.suite.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
 import { write } from "../store/store.suite.ts";
@@ -111,11 +112,33 @@ test("a renewal that fails is tried again within the lease", async () => {
   way.go = fail;
   await host.advance(LEASE_MS / 3);
   expect(host.logs.map(({ event }) => event)).toContain("node_lease_not_renewed");
+  // Seven more fit into what is left of the lease.
+  await host.advance(LEASE_MS / 2);
+  expect(host.logs).toHaveLength(7);
   way.go = async () => {};
-  await host.advance(LEASE_MS / 3);
+  await host.advance(LEASE_MS / 12);
   await host.advance(LEASE_MS / 2);
   expect(lease.holds()).toBe(true);
   expect(await rows()).toHaveLength(1);
+});
+
+test("a renewal does not wait for a transaction that waits for somebody else", async () => {
+  const shared = await openTestStore();
+  const clock = new SharedClock(() => host.now(), host.now());
+  const lease = await NodeLease.open({ store: shared, host, clock, leaseMs: LEASE_MS });
+  const released = Promise.withResolvers<void>();
+  const held = shared.transaction(async (transaction) => {
+    await transaction.now();
+    await released.promise;
+  });
+  const leaseUntil = async () => (await shared.get("nodes", [lease.nodeKey]))[0]?.leaseUntil ?? 0;
+  const before = await leaseUntil();
+  await host.advance(LEASE_MS / 3);
+  while ((await leaseUntil()) === before);
+  released.resolve();
+  await held;
+  await lease.close();
+  await shared.close();
 });
 
 test("a lease that was over is never renewed: the node goes on as another one, and says so once", async () => {

@@ -29,6 +29,7 @@ import type {
   Store,
   StoreCounters,
   Transaction,
+  TransactionOptions,
 } from "./store.ts";
 import type { LookupName } from "./tables.ts";
 
@@ -78,12 +79,11 @@ class PostgresStore implements Store {
   readonly hints: PostgresHints | null;
   readonly #options: SessionOptions;
   readonly #counters = { rowsRead: 0, rowsWritten: 0, commits: 0 };
-  readonly #writer: Line;
+  readonly #writer: Lane;
+  readonly #urgent: Lane;
   readonly #readers: readonly ReadLine[];
   readonly #reader: Reader;
   readonly #gets: GatheredGets;
-  /** Settles when everything that was asked of the writer so far is over. */
-  #tail: Promise<unknown> = Promise.resolve();
   /** Reads that are under way. */
   readonly #reads = new Set<Promise<unknown>>();
   #isClosed = false;
@@ -92,7 +92,8 @@ class PostgresStore implements Store {
     this.#options = options;
     const lineOf = (name: string, opened: Session | null = null) =>
       new Line({ open: () => Session.open(options, name), pauses: options.pauses }, opened);
-    this.#writer = lineOf("writer", session);
+    this.#writer = new Lane(lineOf("writer", session));
+    this.#urgent = new Lane(lineOf("lease"));
     this.#readers = Array.from({ length: options.readersMax }, () => ({
       line: lineOf("reader"),
       count: 0,
@@ -112,8 +113,12 @@ class PostgresStore implements Store {
     return this.#counters;
   }
 
-  transaction<R>(work: (transaction: Transaction) => Promise<R>): Promise<R> {
-    return this.#enqueue(() => this.#run(work));
+  transaction<R>(
+    work: (transaction: Transaction) => Promise<R>,
+    { isUrgent = false }: TransactionOptions = {},
+  ): Promise<R> {
+    const lane = isUrgent ? this.#urgent : this.#writer;
+    return lane.enqueue(() => this.#run(work, lane.line));
   }
 
   now(): Promise<number> {
@@ -157,26 +162,19 @@ class PostgresStore implements Store {
   }
 
   close(): Promise<void> {
-    return this.#enqueue(async () => {
+    return this.#writer.enqueue(async () => {
       if (this.#isClosed) return;
       this.#isClosed = true;
-      await Promise.allSettled(this.#reads);
-      const lines = [this.#writer, ...this.#readers.map(({ line }) => line)];
+      await Promise.allSettled([...this.#reads, this.#urgent.enqueue(async () => {})]);
+      const lines = [this.#writer, this.#urgent, ...this.#readers].map(({ line }) => line);
       await Promise.all([...lines.map((line) => line.close()), this.hints?.close()]);
     });
   }
 
-  #enqueue<R>(work: () => Promise<R>): Promise<R> {
-    const result = this.#tail.then(work);
-    // The caller gets the error; the queue only has to know that the turn is over.
-    this.#tail = result.then(ignore, ignore);
-    return result;
-  }
-
-  async #run<R>(work: (transaction: Transaction) => Promise<R>): Promise<R> {
+  async #run<R>(work: (transaction: Transaction) => Promise<R>, line: Line): Promise<R> {
     for (let attempt = 0; ; attempt += 1) {
       if (this.#isClosed) throw closed();
-      const session = await this.#writer.session();
+      const session = await line.session();
       const transaction = new PostgresTransaction(session, this.#options.isPooled);
       try {
         const result = await work(transaction);
@@ -189,7 +187,7 @@ class PostgresStore implements Store {
         const reason = failure === null ? error : failure.error;
         transaction.abandon();
         if (transaction.isFateUnknown || (failure !== null && isSessionOver(reason))) {
-          this.#writer.drop(session);
+          line.drop(session);
         }
         if (failure === null || transaction.isFateUnknown) throw error;
         if (!isWorthAnother(reason, attempt)) throw toStoreError(reason, "be written");
@@ -239,6 +237,24 @@ class PostgresStore implements Store {
         throw toStoreError(error, "be read");
       }
     }
+  }
+}
+
+/** A connection for transactions, one after the other in the order in which they were asked for. */
+class Lane {
+  readonly line: Line;
+  /** Settles when everything that was asked of it so far is over. */
+  #tail: Promise<unknown> = Promise.resolve();
+
+  constructor(line: Line) {
+    this.line = line;
+  }
+
+  enqueue<R>(work: () => Promise<R>): Promise<R> {
+    const result = this.#tail.then(work);
+    // The caller gets the error; the queue only has to know that the turn is over.
+    this.#tail = result.then(ignore, ignore);
+    return result;
   }
 }
 
