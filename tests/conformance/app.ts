@@ -85,7 +85,7 @@ export class App {
 
   /** Listens; on the same port as before when it has been down. */
   async start(): Promise<void> {
-    const server = createServer((request, response) => void this.#handle(request, response));
+    const server = createServer((request, response) => void this.#serve(request, response));
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen(this.#port, "127.0.0.1", resolve);
@@ -106,6 +106,15 @@ export class App {
       server.close(() => resolve());
       server.closeAllConnections();
     });
+  }
+
+  async #serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    try {
+      await this.#handle(incoming, outgoing);
+    } catch (error) {
+      // Whoever asked is gone in the middle of it, as when a test ends.
+      if (incoming.complete) throw error;
+    }
   }
 
   async #handle(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {

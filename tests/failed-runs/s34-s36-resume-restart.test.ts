@@ -8,7 +8,7 @@ import { useWorld } from "../conformance/world.ts";
 import { failOrder } from "./order.ts";
 import { revive } from "./revive.ts";
 
-const world = useWorld({ config: { attemptTimeoutMs: 400 } });
+const world = useWorld({ config: { attemptTimeoutMs: 2_000 } });
 
 test("S34: a resume goes on from exactly the failed step; finished steps are not executed again", async () => {
   const { runId, counters } = await failOrder(world);
