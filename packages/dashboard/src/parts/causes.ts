@@ -93,7 +93,7 @@ export const CAUSES: Readonly<Record<FailureCause, CauseText>> = {
 
 /** A later server may name causes that this page does not know. */
 export function causeText(cause: string | undefined): CauseText {
-  // An own key of the record is a cause.
   const isKnown = cause !== undefined && Object.hasOwn(CAUSES, cause);
+  // An own key of the record is a cause.
   return CAUSES[isKnown ? (cause as FailureCause) : "unknown"];
 }

@@ -7,9 +7,11 @@ import {
   Hourglass,
   KeyRound,
   Layers,
+  ListChecks,
   type LucideIcon,
   Network,
   Play,
+  Send,
   Settings,
   ShieldCheck,
 } from "lucide-react";
@@ -30,6 +32,7 @@ export const PLACES: readonly { readonly title: string; readonly places: readonl
       { to: "/", title: "Overview", icon: Gauge, key: "o" },
       { to: "/runs", title: "Runs", icon: Activity, key: "r" },
       { to: "/failures", title: "Failures", icon: CircleAlert, key: "f" },
+      { to: "/messages", title: "Messages", icon: Send, key: "m" },
     ],
   },
   {
@@ -40,6 +43,7 @@ export const PLACES: readonly { readonly title: string; readonly places: readonl
       { to: "/url-groups", title: "URL groups", icon: Network, key: "u" },
       { to: "/flow-control", title: "Flow control", icon: ShieldCheck, key: "c" },
       { to: "/waiters", title: "Waiters and events", icon: Hourglass, key: "w" },
+      { to: "/bulk-actions", title: "Bulk actions", icon: ListChecks, key: "b" },
       { to: "/playground", title: "Playground", icon: Play, key: "p" },
     ],
   },
