@@ -1,7 +1,7 @@
 import type { AttemptResource } from "@reprise/protocol";
 import { ChevronRight } from "lucide-react";
 import { Badge } from "./badge.tsx";
-import { Content } from "./content.tsx";
+import { BodyView } from "./body-view.tsx";
 import { HeaderList } from "./header-list.tsx";
 import { formatDuration, Instant } from "./when.tsx";
 
@@ -49,7 +49,7 @@ function Attempt({ attempt, number, isOpen }: AttemptProps) {
         <p className="break-words text-soft">So: {move}</p>
         <HeaderList title="Request headers" headers={attempt.requestHeader} />
         <HeaderList title="Response headers" headers={attempt.responseHeader} />
-        <Content
+        <BodyView
           title="Response body"
           text={attempt.responseBody}
           base64={attempt.responseBodyBase64}

@@ -16,7 +16,7 @@ export function BulkProgress({ action }: { readonly action: BulkActionResource }
         aria-label="Progress"
         value={state === "FINISHED" ? 1 : processed}
         max={state === "FINISHED" ? 1 : Math.max(total, 1)}
-        className="mt-1 block h-1.5 w-full overflow-hidden rounded-full accent-accent"
+        className="mt-1 block h-1.5 w-full appearance-none overflow-hidden rounded-full bg-raised [&::-moz-progress-bar]:bg-accent [&::-webkit-progress-bar]:bg-raised [&::-webkit-progress-value]:bg-accent"
       />
     </div>
   );

@@ -71,7 +71,8 @@ describe("placeholders", () => {
   });
 
   test("do not speak for entries that are not in the sample", () => {
-    expect(placeholderOf([entry], "retries", false)).toBe("each keeps its own");
+    expect(placeholderOf([entry], "retries", false)).toBe("each its own, such as 3");
+    expect(placeholderOf([entry], "label", false)).toBe("each keeps its own");
     expect(placeholderOf([], "retries", false)).toBe("");
   });
 });

@@ -138,7 +138,8 @@ export function placeholderOf(
   const [first] = entries;
   if (first === undefined) return "";
   const own = ownValue(first, name);
-  const isShared = isComplete && entries.every((entry) => ownValue(entry, name) === own);
+  const isShared = entries.every((entry) => ownValue(entry, name) === own);
   if (!isShared) return "each keeps its own";
-  return own === "" ? "not set" : own;
+  if (isComplete) return own === "" ? "not set" : own;
+  return own === "" ? "each keeps its own" : `each its own, such as ${own}`;
 }

@@ -34,7 +34,7 @@ export function RecoverProgress(props: RecoverProgressProps) {
         aria-label="Progress"
         value={handled}
         max={Math.max(total, handled, 1)}
-        className="h-2 w-full overflow-hidden rounded-full accent-accent"
+        className="h-2 w-full appearance-none overflow-hidden rounded-full bg-raised [&::-moz-progress-bar]:bg-accent [&::-webkit-progress-bar]:bg-raised [&::-webkit-progress-value]:bg-accent"
       />
       {error !== null && <Fault error={error} />}
       <OutcomeList outcomes={progress.outcomes} past={text.past} />

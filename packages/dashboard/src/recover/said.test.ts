@@ -13,9 +13,15 @@ test.each([
   ["  ", null],
   [undefined, null],
 ])("of %j a line says %j", (responseBody, said) => {
-  expect(saidBy(responseBody === undefined ? {} : { responseBody })).toBe(said);
+  expect(saidBy(responseBody === undefined ? { reason: "x" } : { responseBody, reason: "x" })).toBe(
+    said,
+  );
+});
+
+test("what only repeats the reason says nothing", () => {
+  expect(saidBy({ responseBody: "connect failed", reason: "connect failed" })).toBeNull();
 });
 
 test("a line of a list is short", () => {
-  expect(saidBy({ responseBody: "x".repeat(10_000) })).toHaveLength(300);
+  expect(saidBy({ responseBody: "x".repeat(10_000), reason: "500" })).toHaveLength(300);
 });

@@ -2,12 +2,15 @@ import type { DeadEntry } from "./overrides.ts";
 
 const TEXT_CHARS_MAX = 300;
 
-/** What the answer says of itself, for a line of a list; null when it is no short text and no JSON with a message. */
-export function saidBy({ responseBody: body }: Pick<DeadEntry, "responseBody">): string | null {
+/** What the answer says of itself, for a line of a list; null when it says nothing of its own. */
+export function saidBy(entry: Pick<DeadEntry, "responseBody" | "reason">): string | null {
+  const { responseBody: body, reason } = entry;
   if (body === undefined || /^\s*</.test(body)) return null;
   const text = messageIn(body) ?? body;
   const line = text.replace(/\s+/g, " ").trim();
-  return line === "" || /^[[{]/.test(line) ? null : line.slice(0, TEXT_CHARS_MAX);
+  // Without an answer the body repeats the reason.
+  if (line === "" || line === reason || /^[[{]/.test(line)) return null;
+  return line.slice(0, TEXT_CHARS_MAX);
 }
 
 /** `message` of the errors that SDKs answer with, or `error` of others. */

@@ -12,7 +12,7 @@ import { saidBy } from "../../recover/said.ts";
 export function entryColumns(queue: DeadQueue): readonly TableColumn<DeadEntry>[] {
   const isOfRuns = queue === "workflows";
   return [
-    { id: "cause", title: "Cause", width: "9.5rem", cell: Cause, isFixed: true },
+    { id: "cause", title: "Cause", width: "9.25rem", cell: Cause, isFixed: true },
     {
       id: "where",
       title: isOfRuns ? "Workflow" : "Destination",
@@ -22,13 +22,13 @@ export function entryColumns(queue: DeadQueue): readonly TableColumn<DeadEntry>[
     },
     { id: "reason", title: "Reason", width: "minmax(12rem, 3fr)", cell: Reason, narrow: "line" },
     { id: "status", title: "Status", width: "4rem", isNumber: true, cell: Status, narrow: "none" },
-    { id: "failed", title: "Failed", width: "7rem", cell: Failed },
+    { id: "failed", title: "Failed", width: "8rem", cell: Failed },
     ...(isOfRuns
-      ? [{ id: "function", title: "Failure function", width: "8.5rem", cell: FailureFunction }]
+      ? [{ id: "function", title: "Failure function", width: "8rem", cell: FailureFunction }]
       : [{ id: "queue", title: "Queue", width: "7rem", cell: Queue, isHidden: true } as const]),
-    { id: "labels", title: "Labels", width: "8rem", cell: Labels, narrow: "none" },
-    { id: "id", title: isOfRuns ? "Run" : "Message", width: "10rem", cell: Id, narrow: "none" },
-    { id: "expires", title: "Expires", width: "6.5rem", cell: Expires, narrow: "none" },
+    { id: "labels", title: "Labels", width: "8rem", cell: Labels, isHidden: true, narrow: "none" },
+    { id: "id", title: isOfRuns ? "Run" : "Message", width: "7.5rem", cell: Id, narrow: "none" },
+    { id: "expires", title: "Expires", width: "7.5rem", cell: Expires, narrow: "none" },
     {
       id: "dlqId",
       title: "Dead letter",

@@ -6,10 +6,11 @@ import { ApiError, ask } from "../../api/client.ts";
 import { useMayChange } from "../../api/session.ts";
 import type { FilterState } from "../../filters/use-filter.ts";
 import { AttemptList } from "../../parts/attempt-list.tsx";
+import { BodyView } from "../../parts/body-view.tsx";
 import { Button } from "../../parts/button.tsx";
 import { CauseBadge } from "../../parts/cause-badge.tsx";
-import { Content } from "../../parts/content.tsx";
 import { Copy } from "../../parts/copy.tsx";
+import { CurlButton } from "../../parts/curl-button.tsx";
 import { HeaderList } from "../../parts/header-list.tsx";
 import { Fault } from "../../parts/page.tsx";
 import type { DeadEntry } from "../../recover/overrides.ts";
@@ -153,7 +154,7 @@ function Exchange({ entry }: { readonly entry: DeadEntry }) {
       </Tabs.List>
       <Tabs.Content value="Response" className="space-y-4">
         <HeaderList title="Headers" headers={entry.responseHeader} />
-        <Content
+        <BodyView
           title="Body"
           text={entry.responseBody}
           base64={entry.responseBodyBase64}
@@ -162,8 +163,9 @@ function Exchange({ entry }: { readonly entry: DeadEntry }) {
         />
       </Tabs.Content>
       <Tabs.Content value="Request" className="space-y-4">
+        <CurlButton request={requestOf(entry)} />
         <HeaderList title="Headers" headers={entry.header} />
-        <Content title="Body" text={entry.body} base64={entry.bodyBase64} headers={entry.header} />
+        <BodyView title="Body" text={entry.body} base64={entry.bodyBase64} headers={entry.header} />
       </Tabs.Content>
       {attempts !== undefined && (
         <Tabs.Content value="Attempts">
@@ -171,8 +173,12 @@ function Exchange({ entry }: { readonly entry: DeadEntry }) {
         </Tabs.Content>
       )}
       <Tabs.Content value="Meta">
-        <Content title="As the API answers it" text={JSON.stringify(entry)} base64={undefined} />
+        <BodyView title="As the API answers it" text={JSON.stringify(entry)} base64={undefined} />
       </Tabs.Content>
     </Tabs.Root>
   );
+}
+
+function requestOf({ method, url, header, body, bodyBase64 }: DeadEntry) {
+  return { method, url, headers: header ?? {}, text: body, base64: bodyBase64 };
 }

@@ -2,8 +2,8 @@ import type { DeadLetterResource } from "@reprise/protocol";
 import { ask } from "../../api/client.ts";
 import { useAction } from "../../api/use-action.ts";
 import { StateBadge } from "../../parts/badge.tsx";
+import { BodyView } from "../../parts/body-view.tsx";
 import { Button } from "../../parts/button.tsx";
-import { Content } from "../../parts/content.tsx";
 import { Fault } from "../../parts/page.tsx";
 
 interface FailureFunctionProps {
@@ -43,7 +43,7 @@ export function FailureFunction({ entry, mayChange, onRerun }: FailureFunctionPr
       {error !== null && <Fault error={error} />}
       {info?.responseBody !== undefined && (
         <div className="mt-2">
-          <Content
+          <BodyView
             title="Its answer"
             text={info.responseBody}
             base64={undefined}

@@ -1,7 +1,7 @@
 import type { LogResource } from "@reprise/protocol";
 import { ChevronRight } from "lucide-react";
 import { StateBadge } from "../../parts/badge.tsx";
-import { Content } from "../../parts/content.tsx";
+import { BodyView } from "../../parts/body-view.tsx";
 import { HeaderList } from "../../parts/header-list.tsx";
 import { MessageLink } from "../../parts/id-link.tsx";
 import { formatDuration, Instant } from "../../parts/when.tsx";
@@ -62,7 +62,7 @@ function Entry({ event }: { readonly event: LogResource }) {
           title="Response headers"
           headers={event.responseHeaders ?? event.responseHeader}
         />
-        <Content
+        <BodyView
           title="Response body"
           text={decode(event.responseBody)}
           base64={event.responseBody}

@@ -4,7 +4,7 @@ import { useParams } from "@tanstack/react-router";
 import { ApiError, ask } from "../../api/client.ts";
 import { useMayChange } from "../../api/session.ts";
 import { StateBadge } from "../../parts/badge.tsx";
-import { Content } from "../../parts/content.tsx";
+import { BodyView } from "../../parts/body-view.tsx";
 import { Copy } from "../../parts/copy.tsx";
 import { HeaderList } from "../../parts/header-list.tsx";
 import { OpenStateBadge } from "../../parts/open-state-badge.tsx";
@@ -96,7 +96,7 @@ function Shown({ message, log, logError }: ShownProps) {
           <Panel title="Request">
             <div className="space-y-4">
               <HeaderList title="Headers" headers={message.header} />
-              <Content
+              <BodyView
                 title="Body"
                 text={message.body}
                 base64={message.bodyBase64}
