@@ -52,9 +52,12 @@ export interface AuditEntry {
   readonly query: string | null;
   /** Null while it is under way, or when the server ended in the middle. */
   readonly status: number | null;
+  /** Code of the refusal. */
   readonly error: string | null;
   /** How many it concerned, where it says so. */
   readonly count: number | null;
+  /** The bulk action that goes on behind the answer; null when there is none. */
+  readonly actionId: string | null;
 }
 
 export interface AuditPage {

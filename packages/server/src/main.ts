@@ -12,6 +12,7 @@ import type { Command } from "./core/commands.ts";
 import type { TokenSource } from "./credentials.ts";
 import { DASHBOARD_DIR, openDashboard } from "./dashboard-files.ts";
 import { DiskWatch, diskReader, type ReadDisk } from "./disk-watch.ts";
+import { AuditTrail } from "./engine/audit-trail.ts";
 import type { ConnectedApps } from "./engine/connected-apps.ts";
 import { Engine } from "./engine/engine.ts";
 import type { EngineLimits, ReadAnswer } from "./engine/engine-options.ts";
@@ -290,7 +291,8 @@ function openPage({ dashboardDir, credentials, host, store, changeFeed: feed }: 
   const { holderOf, sessionSecret: secret } = credentials;
   const sessions: Sessions = { holderOf, secret, version: readVersion() };
   const changes = new ChangeStreams({ host, store, feed });
-  return { dashboard: openDashboard(dashboardDir), sessions, changes };
+  const audit = new AuditTrail({ store, host });
+  return { dashboard: openDashboard(dashboardDir), sessions, changes, audit };
 }
 
 function pause(ms: number, host: Host): Promise<void> {

@@ -7,6 +7,7 @@ import {
 } from "@reprise/protocol";
 import { Hono, type MiddlewareHandler } from "hono";
 import { Health } from "../observe/health.ts";
+import { isAudited, runAudited } from "./audit-actions.ts";
 import { checkScope } from "./auth.ts";
 import { type Authenticator, createAuthenticator } from "./authenticator.ts";
 import { endpointOf, makesSchedule, pathOf } from "./endpoints.ts";
@@ -17,6 +18,7 @@ import { observeRequests } from "./observe-requests.ts";
 import { checkLoopback, checkTransport, peerOf } from "./request.ts";
 import type { ApiEnv, ApiRoom, Peer } from "./room.ts";
 import { routePath } from "./route-path.ts";
+import { auditRoutes } from "./routes/audit.ts";
 import { batchRoutes, isSubmissionRequest } from "./routes/batch.ts";
 import { bulkActionRoutes } from "./routes/bulk-actions.ts";
 import { cancelRunsRoutes } from "./routes/cancel-runs.ts";
@@ -73,6 +75,7 @@ const resources = [
   scheduleRoutes,
   cronRoutes,
   waitRoutes,
+  auditRoutes,
 ];
 
 /** Whatever is behind one of these is a destination. */
@@ -91,7 +94,7 @@ export function createApi(room: ApiRoom): Api {
   const { authenticate, door } = authenticator;
   const app = new Hono<ApiEnv>({ getPath, router: new FixedPathRouter(DESTINATION_PREFIXES) });
   const isKnown = (request: Request, peer: Peer) => mayLook(request, peer, authenticate);
-  const { observer, expose, dashboard, changes } = room;
+  const { observer, expose, dashboard, changes, audit } = room;
   if (observer !== undefined) app.use(observeRequests(observer));
   app.route("/", healthRoutes(room.health ?? healthOf(room), isKnown));
   if (dashboard !== undefined) app.route("/", dashboardRoutes(room, dashboard));
@@ -102,12 +105,14 @@ export function createApi(room: ApiRoom): Api {
   const protect: MiddlewareHandler<ApiEnv> = async (c, next) => {
     checkTransport(c.env);
     if (room.settings.isLoopbackOnly) checkLoopback(c.req.raw);
-    const { scope } = authenticate(c.req.raw, c.env);
+    const caller = authenticate(c.req.raw, c.env);
+    const { scope } = caller;
     const endpoint = endpointOf(c.req.method, c.env);
     const isForPeople = scope === "publish-only" && makesSchedule(c.req.raw, c.env, endpoint);
     checkScope(scope, isForPeople ? "full" : endpoint.need);
     checkMessageShape(c.req.raw, c.env, endpoint);
-    await next();
+    if (audit === undefined || !isAudited(c.req.method, caller, endpoint)) return next();
+    return runAudited(c, next, { caller, endpoint, trail: audit }, room);
   };
   app.use("/v2/*", protect);
   app.use(METRICS_PATH, protect);

@@ -25,6 +25,11 @@ export function checkToken(
   return scope;
 }
 
+/** The token that a request has shown; null when it came with none. */
+export function tokenOf(request: Request, peer: Peer): string | null {
+  return [...headerTokens(request, peer), ...queryTokens(peer)][0] ?? null;
+}
+
 /** Whether a request brings a token of any kind, good or bad. */
 export function bringsToken({ headers }: Request, peer: Peer): boolean {
   return headers.has("authorization") || queryTokens(peer).length > 0;

@@ -1,4 +1,5 @@
 import type { TokenScope } from "@reprise/protocol";
+import type { AuditTrail } from "../engine/audit-trail.ts";
 import type { BulkRunner } from "../engine/bulk-runner.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { RingKeys } from "../engine/key-ring.ts";
@@ -29,6 +30,8 @@ export interface ApiRoom {
   readonly overview?: OverviewSources;
   /** What logins take; without it, there are none. */
   readonly sessions?: Sessions;
+  /** Keeps what people do; without it, nobody does. */
+  readonly audit?: AuditTrail;
   /** Tells what changes; without it, nobody does. */
   readonly changes?: ChangeStreams;
   /** The files of the dashboard; without them, nothing is served at `/`. */
