@@ -28,7 +28,7 @@ export class EventList {
   readonly #random: Random;
   readonly #events: Event[] = [];
   #now: number;
-  #background: Background | null = null;
+  readonly #backgrounds: Background[] = [];
 
   constructor(startAt: number, random: Random) {
     this.#now = startAt;
@@ -62,7 +62,7 @@ export class EventList {
   }
 
   keepBackground(background: Background): void {
-    this.#background = background;
+    this.#backgrounds.push(background);
   }
 
   #add(event: Event): Scheduled {
@@ -101,13 +101,13 @@ export class EventList {
   /** Leaves background events out that change nothing. False when nothing else is left. */
   #skipPause(): boolean {
     const awake = this.#events.filter(({ isBackground }) => !isBackground);
-    const isIdle = this.#background === null || this.#background.isIdle();
+    const isIdle = this.#backgrounds.every((background) => background.isIdle());
     if (awake.length === 0) return !isIdle && this.#events.length > 0;
     const byMs = Math.min(...awake.map(({ at }) => at)) - this.#now - PAUSE_MS_MAX;
     if (byMs <= 0 || !isIdle || awake.length === this.#events.length) return true;
     for (const event of this.#events) if (event.isBackground) event.at += byMs;
     this.#now += byMs;
-    this.#background?.skipped();
+    for (const background of this.#backgrounds) background.skipped();
     return true;
   }
 

@@ -33,7 +33,7 @@ export type Fact =
   | { readonly kind: "watch"; readonly isOver: boolean }
   /** Retention has deleted these rows. */
   | { readonly kind: "retention"; readonly rows: readonly Retired[] }
-  | { readonly kind: "serverCrash" }
+  | { readonly kind: "serverCrash"; readonly generation: number }
   | { readonly kind: "storeFault" }
   | { readonly kind: "log"; readonly event: string; readonly detail: string }
   /** Everything is quiet; what must have happened by now has happened. */
@@ -98,6 +98,8 @@ export interface Scene {
   readonly now: () => number;
   /** Nothing goes wrong in this world but the programs themselves. */
   readonly isCalm: boolean;
+  /** Servers on one database. */
+  readonly nodes: number;
   /** Limits of the server that differ from the usual ones. */
   readonly limits: Readonly<Record<string, number>>;
   readonly programs: readonly Program[];

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { Marks } from "./marks.ts";
 import { huntMutants } from "./mutant-hunt.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
-import { plant } from "./plant.ts";
+import { findStale, plant } from "./plant.ts";
 import { playSeeds, type SeedOrder, type SeedResult } from "./pool.ts";
 import { readSdkOption, type SdkOption } from "./sdk-plan.ts";
 import { findMutant, loadWorld, type Suite, suiteOf } from "./suite.ts";
@@ -20,22 +20,26 @@ interface Counts {
   failed: number;
 }
 
-/** A line is the number of a seed, and behind it the SDK of its world. */
-function readRegressionSeeds({ seedsFile }: Suite): readonly SeedOrder[] {
+/** Of so many worlds one has several servers. */
+const NODES_EVERY = 19;
+
+/** A line is the number of a seed, and behind it the SDK of its world and the number of its servers. */
+function readRegressionSeeds({ seedsFile }: Suite, nodes: number | null): readonly SeedOrder[] {
   // Compiled files lie in `dist`, beside which the text stays.
   const text = readFileSync(new URL(`../../simulation/${seedsFile}`, import.meta.url), "utf8");
   const lines = text.split("\n").map((line) => line.replace(/#.*/, "").trim());
   return lines
     .filter((line) => line !== "")
     .map((line) => {
-      const [seed, sdk] = line.split(/\s+/);
-      return { seed: Number(seed), sdk: readSdkOption(sdk) };
+      const [seed, sdk, own = 1] = line.split(/\s+/);
+      return { seed: Number(seed), sdk: readSdkOption(sdk), nodes: nodes ?? Number(own) };
     });
 }
 
 /** Seeds in order, the ones that found bugs before first; null when enough were given out. */
-function seedSource({ kind, seeds, minutes, from, sdk }: Options): () => SeedOrder | null {
-  const first = [...readRegressionSeeds(suiteOf(kind))];
+function seedSource(options: Options): () => SeedOrder | null {
+  const { kind, seeds, minutes, from, sdk, nodes } = options;
+  const first = [...readRegressionSeeds(suiteOf(kind), nodes)];
   const endAt = minutes === null ? Number.POSITIVE_INFINITY : Date.now() + minutes * 60_000;
   const last = seeds === null ? Number.POSITIVE_INFINITY : from + seeds - 1;
   let next = from;
@@ -43,9 +47,15 @@ function seedSource({ kind, seeds, minutes, from, sdk }: Options): () => SeedOrd
     const known = first.shift();
     if (known !== undefined) return known;
     if (next > last || Date.now() >= endAt) return null;
+    const seed = next;
     next += 1;
-    return { seed: next - 1, sdk };
+    return { seed, sdk, nodes: nodes ?? nodesOf(seed) };
   };
+}
+
+function nodesOf(seed: number): number {
+  if (seed % NODES_EVERY !== 0) return 1;
+  return (seed / NODES_EVERY) % 2 === 0 ? 2 : 3;
 }
 
 async function playMany(options: Options, counts: Counts): Promise<void> {
@@ -60,7 +70,6 @@ async function playMany(options: Options, counts: Counts): Promise<void> {
     kind: options.kind,
     mutant: options.mutant,
     isTwice: options.isTwice,
-    nodes: options.nodes,
     nextSeed: () => (counts.failed >= FAILURES_MAX ? null : source()),
     onResult: (result) => {
       worlds += options.isTwice ? 2 : 1;
@@ -92,8 +101,8 @@ function checkReach(marks: Marks, counts: Counts, { kind, sdk }: Options): void 
   }
 }
 
-function printFailure(result: SeedResult, { mutant, kind, nodes }: Options): void {
-  const { seed, violation, report, sdk } = result;
+function printFailure(result: SeedResult, { mutant, kind }: Options): void {
+  const { seed, violation, report, sdk, nodes } = result;
   const extra =
     (mutant === null ? "" : ` --mutant ${mutant}`) +
     sdkFlag(sdk) +
@@ -118,7 +127,7 @@ async function replay(
   const result = await playSeed(seed, {
     print: (line) => void process.stdout.write(`${line}\n`),
     sdk: planted?.sdk ?? sdk,
-    nodes,
+    nodes: nodes ?? planted?.nodes ?? 1,
     ...(planted === null ? {} : { checker: planted.checker }),
   });
   console.log(JSON.stringify(result.marks));
@@ -133,6 +142,10 @@ async function replay(
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
   const counts: Counts = { passed: 0, failed: 0 };
+  // Code that has moved shows here, and not behind a hunt of many minutes.
+  const stale = findStale(suiteOf(options.kind).mutants);
+  for (const text of stale) console.log(text);
+  counts.failed += stale.length;
   if (options.seed !== null) await replay(options.seed, options, counts);
   else {
     if (!options.isHuntingMutants) await playMany(options, counts);

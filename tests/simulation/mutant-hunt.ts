@@ -14,17 +14,16 @@ export async function huntMutants(
     const startedAt = Date.now();
     const caught: SeedResult[] = [];
     const others = new Map<string, number>();
-    const { from = 1, sdk = "official" } = mutant;
+    const { from = 1, sdk = "official", nodes = 1 } = mutant;
     let seed = from - 1;
     await playSeeds({
       kind: suite.kind,
       mutant: mutant.name,
       isTwice: false,
-      nodes: mutant.nodes ?? 1,
       nextSeed: () => {
         if (caught.length > 0 || seed >= from - 1 + SEEDS_MAX) return null;
         seed += 1;
-        return { seed, sdk };
+        return { seed, sdk, nodes };
       },
       onResult: (result) => {
         const checker = result.violation?.checker;

@@ -14,8 +14,8 @@ export interface Options {
   /** Which SDK the apps of workflows have. */
   readonly sdk: SdkOption;
   readonly from: number;
-  /** Servers on one database. */
-  readonly nodes: number;
+  /** Servers on one database; null: one, and several in some worlds. */
+  readonly nodes: number | null;
   /** Plays each seed twice and compares. */
   readonly isTwice: boolean;
   /** Plants this bug. */
@@ -30,7 +30,7 @@ export const USAGE = `usage: npm run sim -- [--messages] [--seed N | --seeds N |
   --seeds N      plays N seeds, then the seeds of seeds.txt, then every planted bug
   --minutes M    plays new seeds for M minutes
   --sdk NAME     SDK and mode of the app: official, classic, answered, warm, continued, connected or mixed (default)
-  --nodes N      N servers on one database (default 1); with --messages
+  --nodes N      N servers on one database (default: one, and two or three in every 19th world)
   --from K       first seed (default 1)
   --twice        plays each seed twice; both must be the same
   --mutant NAME  plants a bug: the seeds are expected to fail
@@ -63,11 +63,16 @@ export function parseOptions(args: readonly string[]): Options {
     minutes,
     sdk: readSdkOption(values.sdk),
     from: readWhole("from", values.from) ?? 1,
-    nodes: Math.max(1, readWhole("nodes", values.nodes) ?? 1),
+    nodes: readNodes(values.nodes),
     isTwice: values.twice,
     mutant: values.mutant ?? null,
     isHuntingMutants: values.mutants,
   };
+}
+
+function readNodes(text: string | undefined): number | null {
+  const count = readWhole("nodes", text);
+  return count === null ? null : Math.max(1, count);
 }
 
 function readWhole(name: string, text: string | undefined): number | null {

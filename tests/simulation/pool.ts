@@ -4,27 +4,25 @@ import type { WorldKind } from "./options.ts";
 import type { SdkOption } from "./sdk-plan.ts";
 import type { WorldResult } from "./world.ts";
 
-export type SeedResult = WorldResult & { readonly sdk: SdkOption };
-
-/** What a worker is asked to do. */
-export interface Order {
-  readonly seed: number;
-  readonly sdk: SdkOption;
-  readonly isTwice: boolean;
-  readonly nodes: number;
-}
+export type SeedResult = WorldResult & Pick<SeedOrder, "sdk" | "nodes">;
 
 /** A world to play. */
 export interface SeedOrder {
   readonly seed: number;
   readonly sdk: SdkOption;
+  /** Servers on one database. */
+  readonly nodes: number;
+}
+
+/** What a worker is asked to do. */
+export interface Order extends SeedOrder {
+  readonly isTwice: boolean;
 }
 
 export interface PoolOptions {
   readonly kind: WorldKind;
   readonly mutant: string | null;
   readonly isTwice: boolean;
-  readonly nodes: number;
   readonly workers?: number;
   /** Gives the next world, or null when there is none. */
   readonly nextSeed: () => SeedOrder | null;
@@ -41,14 +39,7 @@ export async function playSeeds(options: PoolOptions): Promise<void> {
   await Promise.all(Array.from({ length: count }, () => runWorker(options)));
 }
 
-function runWorker({
-  kind,
-  mutant,
-  isTwice,
-  nodes,
-  nextSeed,
-  onResult,
-}: PoolOptions): Promise<void> {
+function runWorker({ kind, mutant, isTwice, nextSeed, onResult }: PoolOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     let next: SeedOrder | null = null;
     const worker = new Worker(new URL("./worker.js", import.meta.url), {
@@ -58,7 +49,7 @@ function runWorker({
       next = nextSeed();
       if (next === null) void worker.terminate().then(() => resolve());
       else {
-        const order: Order = { ...next, isTwice: isTwice || next.seed % TWICE_EVERY === 0, nodes };
+        const order: Order = { ...next, isTwice: isTwice || next.seed % TWICE_EVERY === 0 };
         worker.postMessage(order);
       }
     };

@@ -50,6 +50,8 @@ export interface ServerParts {
 
 /** What is there once a process has its place. */
 interface Running {
+  /** Its time is that of the database where several share one. */
+  readonly host: Host;
   readonly api: Api;
   readonly engine: Engine;
   readonly bulkRunner: ReturnType<typeof createBulkRunner>;
@@ -124,7 +126,7 @@ export class ServerProcess {
       settings,
     };
     site?.open(room);
-    return { api: createApi(room), engine, bulkRunner, connected: site, lease };
+    return { host, api: createApi(room), engine, bulkRunner, connected: site, lease };
   }
 
   #createConnected(host: Host): ConnectedSite | null {
@@ -137,7 +139,7 @@ export class ServerProcess {
       generation,
       speaksFor: (key) => this.#speaksFor(key),
       isAlive: () => this.#isAlive,
-      setTimer: (dueAt, run) => this.#setTimer(dueAt, run, true),
+      setTimer: (dueAt, run) => this.#background(host).setTimer(dueAt, run),
     });
   }
 
@@ -188,9 +190,8 @@ export class ServerProcess {
 
   /** For what looks around again and again. */
   #background(host: Host): Host {
-    const skewMs = host.now() - this.#node.now();
     const setTimer: Host["setTimer"] = (dueAt, callback) =>
-      this.#setTimer(dueAt - skewMs, callback, true);
+      this.#setTimer(dueAt - (host.now() - this.#node.now()), callback, true);
     return { ...host, setTimer };
   }
 
@@ -214,16 +215,17 @@ export class ServerProcess {
     this.#node.thaw();
   }
 
+  /** Somebody sets the clock of its machine. */
+  setClock(skewMs: number): void {
+    this.#node.set(skewMs);
+  }
+
   /** Lets the watchdog look a few times; for ever, it would keep every world awake. Resolves when it has looked. */
   async watch(nudgesMax: number): Promise<void> {
     const { events } = this.#parts;
     const limits = { watchdogIntervalMs: WATCH_MS, nudgesMax };
-    const watchdog = new Watchdog({
-      host: this.#host,
-      store: this.#store,
-      engine: this.#up.engine,
-      limits,
-    });
+    const { host, engine } = this.#up;
+    const watchdog = new Watchdog({ host, store: this.#store, engine, limits });
     watchdog.start();
     await events.wait(WATCH_ROUNDS * 2 * WATCH_MS, "watchdog stops");
     if (this.#isAlive) await watchdog.stop();
@@ -231,12 +233,8 @@ export class ServerProcess {
 
   /** Goes through everything once, and deletes what is over. */
   async sweep(): Promise<void> {
-    const sweeper = new Sweeper({
-      host: this.#host,
-      store: this.#store,
-      engine: this.#up.engine,
-      limits: RETENTION,
-    });
+    const { host, engine } = this.#up;
+    const sweeper = new Sweeper({ host, store: this.#store, engine, limits: RETENTION });
     sweeper.start();
     await this.#parts.events.wait(SWEEP_MS, "retention stops");
     if (this.#isAlive) await sweeper.stop();
@@ -304,18 +302,24 @@ export class ServerProcess {
   #setTimer(dueAt: number, callback: () => void, isBackground = false): Scheduled {
     if (!this.#isAlive) return { cancel: () => {} };
     const { events } = this.#parts;
+    const handle: Scheduled = { cancel: () => timer.cancel() };
     const fire = () => {
-      this.#timers.delete(timer);
+      this.#timers.delete(handle);
       this.#node.whenThawed(() => {
-        if (this.#isAlive) callback();
+        if (!this.#isAlive) return;
+        // The clock has been set back meanwhile.
+        if (this.#node.now() < dueAt) timer = arm();
+        else callback();
       });
     };
-    const label = "timer of the server";
-    const timer = isBackground
-      ? events.atBackground(this.#node.toWorld(dueAt), label, fire)
-      : events.at(this.#node.toWorld(dueAt), label, fire);
-    this.#timers.add(timer);
-    return timer;
+    const arm = () => {
+      this.#timers.add(handle);
+      const at = this.#node.toWorld(dueAt);
+      const label = "timer of the server";
+      return isBackground ? events.atBackground(at, label, fire) : events.at(at, label, fire);
+    };
+    let timer = arm();
+    return handle;
   }
 
   #nextTurn(): Promise<void> {
@@ -330,8 +334,8 @@ type Credentials = Parameters<typeof createApi>[0]["credentials"];
 const credentials: Credentials = {
   scopeOf: (token) => (token === TOKEN ? "full" : null),
   tokens: { list: () => [], create: noTokens, revoke: noTokens },
-  signingKeys: () => ({ ...SIGNING_KEYS, rotatedAt: null, since: 0 }),
-  rotateSigningKeys: async () => ({ ...SIGNING_KEYS, rotatedAt: null, since: 0 }),
+  signingKeys: () => ({ ...SIGNING_KEYS, rotatedAt: null }),
+  rotateSigningKeys: async () => ({ ...SIGNING_KEYS, rotatedAt: null }),
   cursorSecret: new Uint8Array(32).fill(7),
 };
 

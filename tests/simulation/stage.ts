@@ -1,5 +1,4 @@
-import type { Store } from "@reprise/server";
-import { type Fault, type StoreCall, withFaults } from "../faults/faulty-store.ts";
+import type { Change, Store } from "@reprise/server";
 import { AppFleet } from "./app-fleet.ts";
 import { EventList } from "./event-list.ts";
 import type { Fact } from "./facts.ts";
@@ -11,13 +10,14 @@ import {
   WORKFLOW_FAULTS,
 } from "./faults.ts";
 import { Marks } from "./marks.ts";
-import { Mirror, withWitness } from "./mirror.ts";
+import { Mirror } from "./mirror.ts";
 import { Network } from "./network.ts";
+import { isQuiet } from "./nodes/idle.ts";
+import { Nodes } from "./nodes/nodes.ts";
 import type { Program } from "./program.ts";
 import { createRandom, type Random } from "./random.ts";
 import { isRetention } from "./retention.ts";
 import { type SdkOption, SdkPlan } from "./sdk-plan.ts";
-import { ServerProcess } from "./server-process.ts";
 import { SocketNet } from "./socket-net.ts";
 import { Service } from "./third-party.ts";
 import { Trace } from "./trace.ts";
@@ -25,10 +25,6 @@ import { Troubles } from "./troubles.ts";
 import { createProgram } from "./write-program.ts";
 
 export const START_AT = Date.UTC(2030, 0, 1);
-const DOWN_MS_MAX = 8_000;
-const STORE_MS_MAX = 3;
-const DRAIN_MS = 5_000;
-const UP_MS_MIN = 1_000;
 const PROGRAMS_MAX = 3;
 const CHILDREN_MAX = 2;
 
@@ -42,6 +38,10 @@ export interface StageOptions {
   readonly sdk: SdkOption;
   /** Takes every line of the trace. */
   readonly print: ((line: string) => void) | null;
+  /** Servers on one database. */
+  readonly nodes: number;
+  /** A transaction has used a row that it had not locked. */
+  readonly violate: (message: string) => void;
 }
 
 /** Everything of one world that is not a person: clock, wires, disk, and the processes that come and go. */
@@ -63,16 +63,13 @@ export class Stage {
   readonly horizonMs: number;
   /** Limits of the server that differ from the usual ones. */
   readonly limits: Readonly<Record<string, number>>;
-  readonly #store: Store;
+  readonly nodes: Nodes;
   readonly #processRandom: Random;
-  readonly #serverRandom: Random;
   readonly #listeners: ((fact: Fact) => void)[] = [];
-  #server: ServerProcess | null = null;
-  #draining: ServerProcess | null = null;
-  #startedAt = 0;
   #generation = 0;
 
-  constructor(seed: number, store: Store, { sdk, print }: StageOptions) {
+  /** @param opened The store of a server that is alone; several share one of their own. */
+  constructor(seed: number, opened: Store | null, { sdk, print, nodes, violate }: StageOptions) {
     this.seed = seed;
     const plan = createRandom(seed, "plan");
     this.events = new EventList(START_AT, createRandom(seed, "events"));
@@ -90,8 +87,6 @@ export class Stage {
     this.programs = Array.from({ length: count }, (_, index) => createProgram(index, writing));
     const service = new Service(this.programs, this.troubles, (fact) => this.tell(fact));
     this.#processRandom = createRandom(seed, "processes");
-    this.#serverRandom = createRandom(seed, "server");
-    this.#store = this.#witnessedStore(store);
     this.network = new Network({
       events: this.events,
       random: createRandom(seed, "network"),
@@ -101,7 +96,7 @@ export class Stage {
       mirror: this.mirror,
       tell: (fact) => this.tell(fact),
       parties: {
-        server: () => this.#server,
+        server: () => this.nodes.reached(),
         app: () => this.fleet.party(),
         appOf: (generation) => this.fleet.partyOf(generation),
         service,
@@ -109,6 +104,7 @@ export class Stage {
     });
     this.sockets = this.#createSockets();
     this.fleet = this.#createFleet();
+    this.nodes = this.#createNodes({ opened, count: nodes, violate });
   }
 
   listen(listener: (fact: Fact) => void): void {
@@ -119,48 +115,9 @@ export class Stage {
     for (const listener of this.#listeners) listener(fact);
   }
 
-  startServer(): void {
-    if (this.#server !== null) return;
-    this.#generation += 1;
-    const generation = this.#generation;
-    this.trace.add(this.events.now, `server-${generation} starts`);
-    this.#server = new ServerProcess({
-      generation,
-      events: this.events,
-      store: this.#store,
-      network: this.network,
-      sight: this.network,
-      random: this.#serverRandom,
-      limits: this.limits,
-      storePoint: (label) => this.#passStorePoint(label),
-      log: (event, detail) => {
-        this.trace.add(this.events.now, `server-${generation} logs ${event}`, detail);
-        this.tell({ kind: "log", event, detail });
-      },
-      die: () => this.crashServer(),
-    });
-    this.#startedAt = this.events.now;
-    this.#server.start();
-  }
-
-  /** Ends the process of the server in the middle of whatever it does; another one starts a little later. */
-  crashServer(): void {
-    const server = this.#server;
-    if (server === null) return;
-    this.trace.add(this.events.now, `server-${server.generation} dies`);
-    this.marks.hit("server crash");
-    this.#server = null;
-    server.kill();
-    this.network.cut(`server-${server.generation}`);
-    this.sockets.died(`server-${server.generation}`);
-    this.tell({ kind: "serverCrash" });
-    const downMs = this.#processRandom.integer(0, DOWN_MS_MAX);
-    this.events.in(downMs, "server starts again", () => this.startServer());
-  }
-
   /** The server that is up looks for stuck runs; it finds all of them when nothing can go wrong meanwhile. */
   async watch({ nudgesMax, isQuiet }: Watch): Promise<void> {
-    const server = this.#server;
+    const server = this.nodes.reached();
     if (server === null) return;
     this.tell({ kind: "watch", isOver: false });
     await server.watch(nudgesMax);
@@ -169,26 +126,13 @@ export class Stage {
 
   /** The server that is up deletes what is over. */
   async sweep(): Promise<void> {
-    await this.#server?.sweep();
+    await this.nodes.reached()?.sweep();
   }
 
   /** Nothing goes wrong any more. */
   stopFaults(): void {
     this.faults.stop();
     this.fastFaults.stop();
-  }
-
-  /** The server ends in order: what is in flight may end, and apps are told to connect anew. */
-  async drainServer(): Promise<void> {
-    const server = this.#server;
-    if (server === null || server === this.#draining) return;
-    // One that has not taken over yet leaves that to the next.
-    if (this.events.now - this.#startedAt < UP_MS_MIN) return;
-    this.#draining = server;
-    this.trace.add(this.events.now, `server-${server.generation} drains`);
-    this.marks.hit("server drain");
-    await server.stop(DRAIN_MS);
-    if (this.#server === server) this.crashServer();
   }
 
   jumpClock(): void {
@@ -208,10 +152,7 @@ export class Stage {
       balancer: createRandom(seed, "balancer"),
       trace,
       marks,
-      nextGeneration: () => {
-        this.#generation += 1;
-        return this.#generation;
-      },
+      nextGeneration: () => this.#nextGeneration(),
       socketsOf: (app) => sockets.socketsOf(app),
       cut: (name) => {
         network.cut(name);
@@ -229,7 +170,7 @@ export class Stage {
       trace,
       marks,
       server: () => {
-        const server = this.#server;
+        const server = this.nodes.reached();
         return server === null
           ? null
           : {
@@ -244,41 +185,46 @@ export class Stage {
     });
   }
 
-  #witnessedStore(store: Store): Store {
-    const witnessed = withWitness(store, (changes) => {
-      const rows = this.mirror.retire(changes.filter(isRetention));
-      const commit = this.mirror.apply(changes.filter((change) => !isRetention(change)));
-      const detail = commit.changes.map(({ table, before, after }) => {
-        return `${after === null ? "-" : before === null ? "+" : "*"}${table}`;
-      });
-      this.trace.add(this.events.now, `commit ${commit.seq}`, detail.join(" "));
-      this.tell({ kind: "commit", commit });
-      if (rows.length > 0) this.tell({ kind: "retention", rows });
+  #createNodes(
+    own: Pick<StageOptions, "violate"> & { readonly opened: Store | null; readonly count: number },
+  ): Nodes {
+    const { seed, events, trace, marks, faults, network, limits, mirror } = this;
+    return new Nodes({
+      ...own,
+      seed,
+      events,
+      trace,
+      marks,
+      faults,
+      network,
+      sight: network,
+      limits,
+      random: this.#processRandom,
+      nextGeneration: () => this.#nextGeneration(),
+      tell: (fact) => this.tell(fact),
+      cut: (generation) => {
+        network.cut(`server-${generation}`);
+        this.sockets.died(`server-${generation}`);
+      },
+      witness: (changes) => this.#witness(changes),
+      isIdle: () => isQuiet(mirror, events.now),
     });
-    return withFaults(witnessed, (call) => this.#storeFault(call));
   }
 
-  #storeFault({ method }: StoreCall): Fault {
-    const fault =
-      method === "commit" && this.faults.strikes("storeAnswerLost")
-        ? "after"
-        : this.faults.strikes("storeCallFails")
-          ? "before"
-          : null;
-    if (fault !== null) {
-      this.trace.add(this.events.now, `store fails ${fault} ${method}`);
-      this.tell({ kind: "storeFault" });
-    }
-    return fault;
+  #nextGeneration(): number {
+    this.#generation += 1;
+    return this.#generation;
   }
 
-  #passStorePoint(label: string): Promise<void> | null {
-    if (this.faults.strikes("serverCrashAtStore")) {
-      this.crashServer();
-      return null;
-    }
-    if (!this.faults.strikes("storeYields")) return null;
-    return this.events.wait(this.#processRandom.integer(0, STORE_MS_MAX), `store: ${label}`);
+  #witness(changes: readonly Change[]): void {
+    const rows = this.mirror.retire(changes.filter(isRetention));
+    const commit = this.mirror.apply(changes.filter((change) => !isRetention(change)));
+    const detail = commit.changes.map(({ table, before, after }) => {
+      return `${after === null ? "-" : before === null ? "+" : "*"}${table}`;
+    });
+    this.trace.add(this.events.now, `commit ${commit.seq}`, detail.join(" "));
+    this.tell({ kind: "commit", commit });
+    if (rows.length > 0) this.tell({ kind: "retention", rows });
   }
 }
 

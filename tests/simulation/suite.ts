@@ -2,8 +2,10 @@ import { endMutants } from "./end-mutants.ts";
 import { fastMutants } from "./fast-mutants.ts";
 import type { Marks } from "./marks.ts";
 import { mutants as messageMutants } from "./messages/mutants.ts";
+import { nodeMutants as messageNodeMutants } from "./messages/node-mutants.ts";
 import { missingMessageMarks } from "./messages/reach.ts";
 import { type Mutant, mutants } from "./mutants.ts";
+import { nodeMutants } from "./node-mutants.ts";
 import type { WorldKind } from "./options.ts";
 import { missingMarks } from "./reach.ts";
 import type { SdkOption } from "./sdk-plan.ts";
@@ -25,14 +27,14 @@ const SUITES: Readonly<Record<WorldKind, Suite>> = {
   workflows: {
     kind: "workflows",
     seedsFile: "seeds.txt",
-    mutants: [...mutants, ...waitMutants, ...endMutants, ...fastMutants],
+    mutants: [...mutants, ...waitMutants, ...endMutants, ...fastMutants, ...nodeMutants],
     missingMarks,
     flag: "",
   },
   messages: {
     kind: "messages",
     seedsFile: "messages/seeds.txt",
-    mutants: messageMutants,
+    mutants: [...messageMutants, ...messageNodeMutants],
     missingMarks: missingMessageMarks,
     flag: "--messages ",
   },

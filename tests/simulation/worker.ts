@@ -19,7 +19,7 @@ parentPort?.on("message", (order: Order) => {
 
 async function play({ seed, sdk, isTwice, nodes }: Order): Promise<SeedResult> {
   const checker = mutant === null ? {} : { checker: mutant.checker };
-  const world = { ...(await playSeed(seed, { sdk, nodes, ...checker })), sdk };
+  const world = { ...(await playSeed(seed, { sdk, nodes, ...checker })), sdk, nodes };
   if (!isTwice || world.violation !== null) return world;
   // What was checked once needs no second check: only the trace is compared.
   const again = await playSeed(seed, { sdk, nodes, checker: "none" });

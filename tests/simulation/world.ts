@@ -31,6 +31,7 @@ const EVENTS_MAX = 60_000;
 /** Longest time that a world may need to become quiet once nothing goes wrong any more. */
 const QUIET_MS_MAX = 60 * 24 * 3_600_000;
 const QUIET_ROUNDS_MAX = 30;
+export const UNLOCKED = "rows are locked before they are used";
 
 /** Taken before a world replaces the timers: a real turn of the event loop lets every promise settle. */
 const { setImmediate: afterTurn } = globalThis;
@@ -48,6 +49,7 @@ export interface WorldOptions {
 
 /** Plays one seed from the first trigger until everything is quiet. */
 export async function playSeed(seed: number, options: WorldOptions = {}): Promise<WorldResult> {
+  if ((options.nodes ?? 1) > 1) return new World(seed, null, options).play();
   const store = await openSqliteStore({ path: ":memory:" });
   try {
     return await new World(seed, store, options).play();
@@ -68,12 +70,15 @@ class World {
   #eventCount = 0;
   #quietUntil = Number.POSITIVE_INFINITY;
 
-  constructor(seed: number, store: Store, options: WorldOptions) {
+  /** @param opened The store of a server that is alone; several share one of their own. */
+  constructor(seed: number, opened: Store | null, options: WorldOptions) {
     const print = options.print ?? null;
-    const stage = new Stage(seed, store, { sdk: options.sdk ?? "mixed", print });
+    const { sdk = "mixed", nodes = 1 } = options;
+    const violate = (message: string) => this.#violate(UNLOCKED, message);
+    const stage = new Stage(seed, opened, { sdk, print, nodes, violate });
     const { events, mirror, troubles, marks } = stage;
     this.#stage = stage;
-    this.#store = store;
+    this.#store = stage.nodes.store;
     this.#restoreGlobals = replaceGlobals({
       events,
       random: createRandom(seed, "globals"),
@@ -111,7 +116,7 @@ class World {
     try {
       this.#planChaos();
       this.#stage.fleet.start();
-      this.#stage.startServer();
+      this.#stage.nodes.start();
       await this.#runUntil(() => events.now >= START_AT + horizonMs);
       this.#stage.stopFaults();
       await this.#becomeQuiet();
@@ -126,7 +131,7 @@ class World {
   }
 
   #planChaos(): void {
-    const { faults, events, horizonMs, seed, programs, fleet } = this.#stage;
+    const { faults, events, horizonMs, seed, programs, fleet, nodes } = this.#stage;
     const random = createRandom(seed, "chaos");
     const plan = (count: number, label: string, run: () => void) => {
       for (let index = 0; index < count; index += 1) {
@@ -134,7 +139,9 @@ class World {
       }
     };
     for (const program of programs) this.#client.plan(program, START_AT);
-    plan(faults.count("serverCrashes"), "server crash", () => this.#stage.crashServer());
+    plan(faults.count("serverCrashes"), "server crash", () => nodes.crashOne());
+    plan(nodes.freezeCount, "server frozen", () => nodes.freezeOne());
+    plan(nodes.clocksSetCount, "clock of a node set", () => nodes.setOneClock());
     plan(faults.count("appCrashes"), "app crash", () => fleet.crashOne());
     plan(faults.count("clockJumps"), "clock jump", () => this.#stage.jumpClock());
     plan(faults.count("operatorActions"), "operator acts", () => this.#operator.actByChance());
@@ -157,13 +164,11 @@ class World {
 
   /** What goes wrong only where apps use the SDK of this project. */
   #planFastChaos(plan: (count: number, label: string, run: () => void) => void): void {
-    const { fastFaults, fleet, sdks, sockets } = this.#stage;
+    const { fastFaults, fleet, sdks, sockets, nodes } = this.#stage;
     if (!sdks.hasOwn) return;
     plan(fastFaults.count("socketCuts"), "socket cut", () => sockets.cutByChance());
     plan(fastFaults.count("appDrains"), "app drain", () => fleet.drainOne());
-    plan(fastFaults.count("serverDrains"), "server drain", () => {
-      void this.#stage.drainServer();
-    });
+    plan(fastFaults.count("serverDrains"), "server drain", () => nodes.drainOne());
   }
 
   /** Lets events happen until `isDone`, or none is left, or something is wrong. */
@@ -176,7 +181,8 @@ class World {
       event.run();
       await new Promise<void>((resolve) => afterTurn(resolve));
       this.#eventCount += 1;
-      if (this.#eventCount > EVENTS_MAX) this.#violate("no stuck run", "events never end");
+      if (this.#eventCount > EVENTS_MAX * this.#stage.nodes.eventsFactor)
+        this.#violate("no stuck run", "events never end");
       if (events.now > this.#quietUntil) {
         this.#violate("no stuck run", `not quiet after ${QUIET_MS_MAX} ms without faults`);
       }
@@ -216,13 +222,14 @@ class World {
   }
 
   #startCheckers(only: string | null): void {
-    const { mirror, events, programs, marks, faults, limits } = this.#stage;
+    const { mirror, events, programs, marks, faults, limits, nodes } = this.#stage;
     for (const { name, observe } of allCheckers) {
       if (only !== null && name !== only) continue;
       const scene: Scene = {
         mirror,
         programs,
         isCalm: faults.isCalm,
+        nodes: nodes.count,
         limits,
         accepted: this.#client.accepted,
         now: () => events.now,

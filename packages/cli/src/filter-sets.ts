@@ -75,7 +75,6 @@ export const deadRunFilters: FilterSet = {
     runId: "workflowRunId",
     createdAt: "workflowCreatedAt",
     messageId: "messageId",
-    group: "groupId",
     status: "responseStatus",
     state: "failureFunctionState",
   },
@@ -88,12 +87,7 @@ export const deadRunFilters: FilterSet = {
 
 /** Dead letters of messages without a run. */
 export const deadMessageFilters: FilterSet = {
-  parameters: {
-    ...OF_MESSAGES,
-    messageId: "messageId",
-    group: "groupId",
-    status: "responseStatus",
-  },
+  parameters: { ...OF_MESSAGES, messageId: "messageId", status: "responseStatus" },
 };
 
 /** Messages that have not ended. */

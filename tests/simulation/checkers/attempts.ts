@@ -16,6 +16,8 @@ interface Account {
   /** Attempts with the number `retried`. */
   same: number;
   ambiguitiesBefore: number;
+  /** The node that made the newest attempt; null for a server that is alone. */
+  nodeKey: number | null;
   /** Attempts that a message had when its run was nudged; they use up nothing of its new budget. */
   base: number;
 }
@@ -35,12 +37,14 @@ class AttemptsWatch {
   readonly #programs: Scene["programs"];
   readonly #violate: Scene["violate"];
   readonly #mark: Scene["mark"];
+  readonly #now: Scene["now"];
   readonly #accounts = new Map<number, Account>();
   /** Crashes and commits of unknown fate: each may repeat the attempts that were under way. */
   #ambiguities = 0;
 
-  constructor({ mirror, programs, violate, mark }: Scene) {
+  constructor({ mirror, programs, now, violate, mark }: Scene) {
     this.#mirror = mirror;
+    this.#now = now;
     this.#programs = programs;
     this.#violate = violate;
     this.#mark = mark;
@@ -73,6 +77,9 @@ class AttemptsWatch {
       account.same = 0;
       account.ambiguitiesBefore = this.#ambiguities;
     }
+    // Others make the attempts of a node whose lease is over.
+    if (this.#isOver(account.nodeKey)) account.ambiguitiesBefore -= 1;
+    account.nodeKey = message?.nodeKey ?? null;
     account.same += 1;
     account.attempts += 1;
     if (account.same > 1) this.#mark("number repeated");
@@ -85,6 +92,12 @@ class AttemptsWatch {
     if (retries !== null && message !== null && message.retries !== retries) {
       this.#violate(`${name} may be retried ${message.retries} times; asked for were ${retries}`);
     }
+  }
+
+  #isOver(nodeKey: number | null): boolean {
+    if (nodeKey === null) return false;
+    const node = this.#mirror.get("nodes", nodeKey);
+    return node === null || node.leaseUntil <= this.#now();
   }
 
   /** The message of a step once more: the app has answered it without going on. */
@@ -118,6 +131,7 @@ class AttemptsWatch {
       retried: 0,
       same: 0,
       ambiguitiesBefore: this.#ambiguities,
+      nodeKey: null,
       base: 0,
     };
     this.#accounts.set(messageKey, account);

@@ -6,6 +6,9 @@ import { Swallowed } from "../stuck.ts";
 import { stepAtService } from "../third-party.ts";
 import { isCopy, type WaitRow } from "../waits.ts";
 
+/** A lease lasts so much longer than its attempt may. */
+const LEASE_MARGIN_MS = 60_000;
+
 /** What a service has answered, as the server heard it. */
 interface Heard {
   readonly status: number;
@@ -30,6 +33,8 @@ class CallsWatch {
   readonly #programs: Scene["programs"];
   readonly #violate: Scene["violate"];
   readonly #mark: Scene["mark"];
+  readonly #nodes: number;
+  readonly #now: Scene["now"];
   /** Execution and step -> the message that asks. */
   readonly #registered = new Map<string, number>();
   readonly #requests = new Set<number>();
@@ -40,11 +45,14 @@ class CallsWatch {
   /** Wait -> messages that tell the app. */
   readonly #tellers = new Map<number, number>();
   /** Attempts of calls that share a key of flow control. */
-  readonly #underWay = new Set<number>();
+  readonly #underWay = new Map<number, Attempt>();
+  readonly #crashed = new Set<number>();
   readonly #swallowed = new Swallowed();
 
-  constructor({ mirror, programs, violate, mark }: Scene) {
+  constructor({ mirror, programs, nodes, now, violate, mark }: Scene) {
     this.#mirror = mirror;
+    this.#nodes = nodes;
+    this.#now = now;
     this.#programs = programs;
     this.#violate = violate;
     this.#mark = mark;
@@ -53,7 +61,7 @@ class CallsWatch {
   see(fact: Fact): void {
     this.#swallowed.note(fact);
     if (fact.kind === "outcome") this.#underWay.delete(fact.attempt.number);
-    if (fact.kind === "serverCrash") this.#underWay.clear();
+    if (fact.kind === "serverCrash") this.#noteCrash(fact.generation);
     if (fact.kind === "attempt") this.#checkAttempt(fact.attempt);
     if (fact.kind === "serviceRequest") this.#checkRequest(fact.attempt);
     if (fact.kind === "outcome") this.#noteOutcome(fact.attempt, fact.outcome);
@@ -155,7 +163,23 @@ class CallsWatch {
     }
   }
 
-  #checkAttempt({ number, message, run }: Attempt): void {
+  /** A server that is alone begins anew; one of several keeps its places until the deadlines of what it has begun. */
+  #noteCrash(generation: number): void {
+    if (this.#nodes === 1) this.#underWay.clear();
+    else this.#crashed.add(generation);
+  }
+
+  #dropOverdue(): void {
+    for (const [number, { message, generation }] of this.#underWay) {
+      if (!this.#crashed.has(generation)) continue;
+      const isGone = this.#mirror.get("messages", message?.key ?? 0) === null;
+      const deadline = (message?.dueAt ?? 0) - LEASE_MARGIN_MS;
+      if (isGone || deadline <= this.#now()) this.#underWay.delete(number);
+    }
+  }
+
+  #checkAttempt(attempt: Attempt): void {
+    const { number, message, run } = attempt;
     if (message?.kind !== "call") return;
     if (!this.#requests.has(message.key))
       this.#violate(`no step has registered message ${message.key}`);
@@ -165,7 +189,8 @@ class CallsWatch {
     }
     if (run?.sourceRunKey != null) this.#mark("call of a revived run");
     if (message.flowControlKey === null) return;
-    this.#underWay.add(number);
+    this.#dropOverdue();
+    this.#underWay.set(number, attempt);
     if (this.#underWay.size > 1)
       this.#violate(`${this.#underWay.size} calls are under way that must take turns`);
     this.#mark("call in turn");

@@ -1,5 +1,6 @@
 import { DueTimes } from "../due-times.ts";
 import type { Checker } from "../facts.ts";
+import { clocksApartMs } from "../nodes/node-clock.ts";
 
 /** Sleeps, delays of triggers and waits between retries last at least as long as was asked for. */
 export const neverEarly: Checker = {
@@ -14,7 +15,7 @@ export const neverEarly: Checker = {
       const dueAt = dueTimes.of(fact.attempt);
       if (dueAt === null) return;
       scene.mark("waited for");
-      if (startedAt < dueAt) {
+      if (startedAt + clocksApartMs(scene.nodes) < dueAt) {
         scene.violate(
           `attempt ${number} of message ${messageKey} begins ${dueAt - startedAt} ms early`,
         );

@@ -11,7 +11,7 @@ export const noStuckRun: Checker = {
   name: "no stuck run",
   promise:
     "every branch of a live run has a message, or a wait with a deadline, a request or a living child; every run ends",
-  observe: ({ mirror, violate }) => {
+  observe: ({ mirror, nodes, violate }) => {
     /** What the process that has died was delivering; message -> commit that began the attempt. */
     const orphans = new Map<number, number>();
     /** What the app itself has let fall: the watchdog's work. */
@@ -19,7 +19,8 @@ export const noStuckRun: Checker = {
     let commitsSinceCrash = 0;
     return (fact) => {
       swallowed.note(fact);
-      if (fact.kind === "serverCrash") {
+      // Others take over from one of several when its lease ends.
+      if (fact.kind === "serverCrash" && nodes === 1) {
         commitsSinceCrash = 0;
         for (const { key, state } of mirror.all("messages")) {
           if (state === "active") orphans.set(key, mirror.leasedIn(key));

@@ -1,6 +1,7 @@
 import type { StepRow } from "@reprise/server";
 import type { Checker, Fact, Scene } from "../facts.ts";
 import { isOwnStep, programOf, rootOf } from "../lineage.ts";
+import { clocksApartMs } from "../nodes/node-clock.ts";
 import { stepsById, WAIT_SECONDS_DEFAULT } from "../program.ts";
 import { parseStep } from "../step-list.ts";
 import { submissionsIn } from "../submission.ts";
@@ -34,13 +35,15 @@ class WaitOutcomeWatch {
   readonly #mark: Scene["mark"];
   readonly #now: Scene["now"];
   readonly #isCalm: boolean;
+  readonly #apartMs: number;
   /** Execution and step -> deadline. */
   readonly #deadlines = new Map<string, number>();
   /** Run id and step -> requests to wait that are not answered yet: number -> arrival. */
   readonly #asking = new Map<string, Map<number, number>>();
 
-  constructor({ mirror, programs, violate, mark, now, isCalm }: Scene) {
+  constructor({ mirror, programs, nodes, violate, mark, now, isCalm }: Scene) {
     this.#isCalm = isCalm;
+    this.#apartMs = clocksApartMs(nodes);
     this.#mirror = mirror;
     this.#programs = programs;
     this.#violate = violate;
@@ -97,7 +100,7 @@ class WaitOutcomeWatch {
     const run = this.#mirror.get("runs", runKey);
     const arrivals = this.#asking.get(`${run?.id} ${stepId}`)?.values() ?? [];
     const earliestAt = Math.min(...arrivals) + timeoutMs;
-    if (dueAt === null || dueAt < earliestAt || dueAt > this.#now() + timeoutMs) {
+    if (dueAt === null || dueAt < earliestAt - this.#apartMs || dueAt > this.#now() + timeoutMs) {
       this.#violate(`wait ${key} has the deadline ${dueAt}; asked for was ${earliestAt}`);
     }
     this.#deadlines.set(name, dueAt ?? 0);
@@ -150,7 +153,7 @@ class WaitOutcomeWatch {
     if (run.state === "failed") this.#mark(`${stepType} ended while failed`);
     if (!isTimeout) return;
     const deadline = this.#deadlines.get(this.#nameOf(run.key, stepId)) ?? Number.POSITIVE_INFINITY;
-    if (this.#now() < deadline)
+    if (this.#now() < deadline - this.#apartMs)
       this.#violate(`${name} is a timeout ${deadline - this.#now()} ms early`);
     if (this.#isCalm && this.#now() > deadline + LATE_MS_MAX) {
       this.#violate(`${name} is a timeout ${this.#now() - deadline} ms late`);

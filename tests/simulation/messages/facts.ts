@@ -18,7 +18,7 @@ export type Fact =
   | { readonly kind: "ended"; readonly attempt: Attempt; readonly outcome: Outcome }
   | { readonly kind: "commit"; readonly commit: Commit }
   /** All connections of the process are cut. */
-  | { readonly kind: "serverCrash" }
+  | { readonly kind: "serverCrash"; readonly generation: number }
   | { readonly kind: "storeFault" }
   | { readonly kind: "clockJump" }
   | { readonly kind: "log"; readonly event: string; readonly detail: string }

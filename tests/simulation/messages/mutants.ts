@@ -1,12 +1,12 @@
-import type { Mutant } from "../mutants.ts";
+import { edit, type Mutant } from "../mutants.ts";
 
 /** A bug that is one change of one text. */
 function bug(
   name: string,
   checker: string,
-  [module, find, replace]: readonly [module: string, find: string, replace: string],
+  change: readonly [module: string, find: string, replace: string],
 ): Mutant {
-  return { name, checker, edits: [{ module, find, replace }] };
+  return { name, checker, edits: [edit(...change)] };
 }
 
 const LOST = "nothing accepted is lost";

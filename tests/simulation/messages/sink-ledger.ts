@@ -18,6 +18,10 @@ export interface Attempt {
   outcome: Outcome | null;
   endedAt: number | null;
   isCut: boolean;
+  /** Until when the destination works on it at most, also when nobody waits for its answer any more. */
+  worksUntil: number;
+  /** Key of the node that made it; null for a server that is alone. */
+  readonly nodeKey: number | null;
 }
 
 /** All that destinations know of one message. */
@@ -42,9 +46,14 @@ export interface Report {
 export class SinkLedger {
   readonly #stories = new Map<string, Story>();
   readonly #open = new Set<Attempt>();
+  readonly #cut: Attempt[] = [];
   #count = 0;
 
-  begin(request: OutgoingRequest, generation: number, startedAt: number): Attempt {
+  begin(
+    request: OutgoingRequest,
+    { generation, nodeKey }: Pick<Attempt, "generation" | "nodeKey">,
+    startedAt: number,
+  ): Attempt {
     this.#count += 1;
     const { url, method, headers } = request;
     const attempt: Attempt = {
@@ -61,6 +70,8 @@ export class SinkLedger {
       outcome: null,
       endedAt: null,
       isCut: false,
+      worksUntil: startedAt + request.timeoutMs,
+      nodeKey,
     };
     this.#open.add(attempt);
     const story = this.#stories.get(attempt.messageId) ?? toStory(attempt);
@@ -75,6 +86,12 @@ export class SinkLedger {
     this.#open.delete(attempt);
   }
 
+  /** Attempts that a destination may be working on: open ones, and those whose process has died meanwhile. */
+  underWay(now: number): readonly Attempt[] {
+    const cut = this.#cut.filter(({ worksUntil }) => worksUntil > now);
+    return [...this.open, ...cut];
+  }
+
   /** A server's process has died, and with it its connections. */
   cutAll(generation: number, endedAt: number): void {
     for (const attempt of this.#open) {
@@ -82,6 +99,7 @@ export class SinkLedger {
       attempt.isCut = true;
       attempt.endedAt = endedAt;
       this.#open.delete(attempt);
+      this.#cut.push(attempt);
     }
   }
 

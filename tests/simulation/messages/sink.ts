@@ -11,9 +11,15 @@ export interface Reaction {
 
 const QUICK_MS_MAX = 20;
 const SLOW_MS_MAX = 12_000;
+/** Longer than the lease of a node, shorter than an attempt may take. */
+const SLOW_BESIDE_NODES_MS_MAX = 28_000;
+
+export function slowMsMaxOf(nodes: number): number {
+  return nodes === 1 ? SLOW_MS_MAX : SLOW_BESIDE_NODES_MS_MAX;
+}
 
 /** A destination behaves as the path of its URL says. */
-export function react(url: string, random: Random): Reaction {
+export function react(url: string, random: Random, slowMsMax: number): Reaction {
   // The path was made from the list of behaviours.
   const behaviour = new URL(url).pathname.slice(1) as Behaviour;
   const quickMs = random.integer(0, QUICK_MS_MAX);
@@ -21,9 +27,9 @@ export function react(url: string, random: Random): Reaction {
     case "ok":
       return { afterMs: quickMs, outcome: answered(200) };
     case "slow":
-      return { afterMs: random.integer(500, SLOW_MS_MAX), outcome: answered(200) };
+      return { afterMs: random.integer(500, slowMsMax), outcome: answered(200) };
     case "flaky":
-      return flaky(quickMs, random);
+      return flaky(quickMs, random, slowMsMax);
     case "limited":
       return { afterMs: quickMs, outcome: random.chance(0.4) ? answered(200) : limited(random) };
     case "down":
@@ -38,7 +44,7 @@ export function react(url: string, random: Random): Reaction {
   }
 }
 
-function flaky(quickMs: number, random: Random): Reaction {
+function flaky(quickMs: number, random: Random, slowMsMax: number): Reaction {
   const outcomes = [
     answered(200),
     answered(204),
@@ -51,7 +57,7 @@ function flaky(quickMs: number, random: Random): Reaction {
   ];
   if (random.chance(0.1)) return { afterMs: 0, outcome: null };
   return {
-    afterMs: random.chance(0.3) ? random.integer(0, SLOW_MS_MAX) : quickMs,
+    afterMs: random.chance(0.3) ? random.integer(0, slowMsMax) : quickMs,
     outcome: random.pick(outcomes),
   };
 }

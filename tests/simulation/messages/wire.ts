@@ -1,13 +1,15 @@
+import { messageKey } from "@reprise/protocol";
 import type { Outcome, OutgoingRequest } from "@reprise/server";
 import type { EventList } from "../event-list.ts";
 import type { Faults } from "../faults.ts";
+import type { Mirror } from "../mirror.ts";
 import { SERVER_HOST } from "../network.ts";
 import type { Random } from "../random.ts";
 import type { Trace } from "../trace.ts";
 import type { Fact } from "./facts.ts";
 import type { MessageFault, TimedMessageFault } from "./fault-plan.ts";
 import type { Operation, Operations } from "./operations.ts";
-import { react, reset } from "./sink.ts";
+import { type Reaction, react, reset } from "./sink.ts";
 import type { Attempt, SinkLedger } from "./sink-ledger.ts";
 
 export interface WireParts {
@@ -17,6 +19,9 @@ export interface WireParts {
   readonly trace: Trace;
   readonly operations: Operations;
   readonly sinks: SinkLedger;
+  readonly mirror: Mirror;
+  /** How long destinations work at most. */
+  readonly slowMsMax: number;
   readonly tell: (fact: Fact) => void;
   /** The server that a request reaches, or null when none is up. */
   readonly server: () => Party | null;
@@ -124,7 +129,8 @@ export class Wire {
     { generation }: { readonly generation: number },
   ): Promise<Outcome> {
     const { events, trace, tell, sinks } = this.#parts;
-    const attempt = sinks.begin(outgoing, generation, events.now);
+    const nodeKey = holderOf(outgoing, this.#parts.mirror);
+    const attempt = sinks.begin(outgoing, { generation, nodeKey }, events.now);
     const name = `@${attempt.number}`;
     const shown = JSON.stringify(outgoing.headers) + attempt.body;
     trace.add(events.now, `${name} > ${outgoing.method} ${outgoing.url}`, shown);
@@ -149,12 +155,14 @@ export class Wire {
 
   /** Null when no answer ever comes. */
   async #carry(attempt: Attempt): Promise<Outcome | null> {
-    const { events, faults, random } = this.#parts;
+    const { events, faults, random, slowMsMax } = this.#parts;
     const name = `@${attempt.number}`;
     await events.wait(this.#latency("deliverySlow"), `${name} arrives`);
-    if (faults.strikes("deliveryLost")) return reset();
-    const { afterMs, outcome } = react(attempt.url, random);
+    const isLost = faults.strikes("deliveryLost");
+    const { afterMs, outcome } = isLost ? LOST : react(attempt.url, random, slowMsMax);
     if (outcome === null) return null;
+    attempt.worksUntil = Math.min(attempt.worksUntil, events.now + afterMs);
+    if (isLost) return outcome;
     await events.wait(afterMs, `${name} is worked on`);
     if (faults.strikes("deliveryAnswerLost")) return reset();
     await events.wait(this.#latency("deliverySlow"), `${name} answer arrives`);
@@ -165,6 +173,14 @@ export class Wire {
     const { faults, random } = this.#parts;
     return random.integer(0, faults.strikes(slow) ? SLOW_MS_MAX : LATENCY_MS_MAX);
   }
+}
+
+const LOST: Reaction = { afterMs: 0, outcome: reset() };
+
+/** Who makes the attempt, by the row on disk. */
+function holderOf({ headers }: OutgoingRequest, mirror: Mirror): number | null {
+  const key = messageKey(headers["upstash-message-id"] ?? "") ?? 0;
+  return mirror.get("messages", key)?.nodeKey ?? null;
 }
 
 function toJson(text: string): unknown {

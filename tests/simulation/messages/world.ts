@@ -1,25 +1,29 @@
-import { openSqliteStore, type Store } from "@reprise/server";
+import { type Change, openSqliteStore, type Store } from "@reprise/server";
 import { EventList } from "../event-list.ts";
 import { Faults } from "../faults.ts";
 import { replaceGlobals } from "../globals.ts";
 import { Marks } from "../marks.ts";
 import { Mirror } from "../mirror.ts";
+import { isQuiet } from "../nodes/idle.ts";
+import { Nodes } from "../nodes/nodes.ts";
 import { createRandom, type Random } from "../random.ts";
 import { START_AT } from "../stage.ts";
 import { findDifference } from "../state-dump.ts";
 import { Trace } from "../trace.ts";
-import type { Violation, WorldOptions, WorldResult } from "../world.ts";
+import { UNLOCKED, type Violation, type WorldOptions, type WorldResult } from "../world.ts";
 import { allCheckers } from "./checkers/all.ts";
 import { ClientActor } from "./client-actor.ts";
 import type { Fact, Scene } from "./facts.ts";
 import { MESSAGE_FAULTS, type MessageFault, type TimedMessageFault } from "./fault-plan.ts";
 import { dumpMessages } from "./message-dump.ts";
-import { Nodes } from "./nodes.ts";
+
 import { Operations } from "./operations.ts";
+import { slowMsMaxOf } from "./sink.ts";
 import { SinkLedger } from "./sink-ledger.ts";
 import { Wire } from "./wire.ts";
 import { drawPlan, type WorldPlan } from "./world-plan.ts";
 
+const EVENTS_MAX = 60_000;
 /** Longest time that a world may need to become quiet once nothing goes wrong any more. */
 const QUIET_MS_MAX = 10 * 24 * 3_600_000;
 
@@ -78,19 +82,30 @@ class World {
     };
     const wire = new Wire({
       ...common,
+      mirror: this.#mirror,
+      slowMsMax: slowMsMaxOf(options.nodes ?? 1),
       random: createRandom(seed, "wire"),
       server: () => this.#nodes.reached(),
     });
+    let generation = 0;
     this.#nodes = new Nodes({
       ...common,
       seed,
       opened,
       count: options.nodes ?? 1,
       marks: this.#marks,
-      mirror: this.#mirror,
-      wire,
+      network: wire,
+      sight: null,
       limits: this.#plan.limits,
-      violate: (message) => this.#violate("rows are locked before they are used", message),
+      random: createRandom(seed, "processes"),
+      nextGeneration: () => {
+        generation += 1;
+        return generation;
+      },
+      cut: (process) => wire.cut(process),
+      witness: (changes) => this.#witness(changes),
+      isIdle: () => isQuiet(this.#mirror, this.#events.now),
+      violate: (message) => this.#violate(UNLOCKED, message),
     });
     this.#store = this.#nodes.store;
     this.#client = new ClientActor({
@@ -144,8 +159,18 @@ class World {
     plan(this.#faults.count("serverCrashes"), "server crash", () => this.#nodes.crashOne());
     plan(this.#faults.count("serverStops"), "server stop", () => this.#nodes.stopOne());
     plan(this.#nodes.freezeCount, "server frozen", () => this.#nodes.freezeOne());
+    plan(this.#nodes.clocksSetCount, "clock of a node set", () => this.#nodes.setOneClock());
     plan(this.#faults.count("clockJumps"), "clock jump", () => this.#jumpClock(random));
     this.#events.at(START_AT + horizonMs, "nothing goes wrong from here on", () => {});
+  }
+
+  #witness(changes: readonly Change[]): void {
+    const commit = this.#mirror.apply(changes);
+    const detail = commit.changes.map(({ table, before, after }) => {
+      return `${after === null ? "-" : before === null ? "+" : "*"}${table}`;
+    });
+    this.#trace.add(this.#events.now, `commit ${commit.seq}`, detail.join(" "));
+    this.#tell({ kind: "commit", commit });
   }
 
   #jumpClock(random: Random): void {
@@ -170,7 +195,8 @@ class World {
       event.run();
       await new Promise<void>((resolve) => afterTurn(resolve));
       this.#eventCount += 1;
-      if (this.#eventCount > this.#nodes.eventsMax) this.#violate("no limbo", "events never end");
+      if (this.#eventCount > EVENTS_MAX * this.#nodes.eventsFactor)
+        this.#violate("no limbo", "events never end");
       if (this.#events.now > this.#quietUntil) {
         this.#violate("no limbo", `not quiet after ${QUIET_MS_MAX} ms without faults`);
       }

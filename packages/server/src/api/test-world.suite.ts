@@ -165,12 +165,7 @@ export async function createWorld(
     disk,
   );
   onTestFinished(() => expect(violations).toEqual([]));
-  const signingKeys = () => ({
-    current: "sig_current",
-    next: "sig_next",
-    rotatedAt: null,
-    since: 0,
-  });
+  const signingKeys = () => ({ current: "sig_current", next: "sig_next", rotatedAt: null });
   const limits = {
     attemptTimeoutMs: 60_000,
     perOriginMax: 50,

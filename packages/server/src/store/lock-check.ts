@@ -24,7 +24,6 @@ export function withLockCheck(store: Store, onViolation: (text: string) => void)
     },
     close: () => store.close(),
     ...(store.space === undefined ? {} : { space: store.space }),
-    ...(store.bytesUsed === undefined ? {} : { bytesUsed: store.bytesUsed }),
     transaction: (work) =>
       store.transaction((transaction) => {
         const locks = new Locks(onViolation);
@@ -179,7 +178,9 @@ class Locks {
   checkOwners(table: TableName, rows: readonly object[], what: string): void {
     const text = `${table} ${what}`;
     for (const row of rows) {
-      if ("runKey" in row && typeof row.runKey === "number") this.#needs("runs", row.runKey, text);
+      // Attempts hang on their message alone: the end of one needs nothing of the run when the app has gone on by itself.
+      const isOfRun = "runKey" in row && typeof row.runKey === "number" && table !== "attempts";
+      if (isOfRun) this.#needs("runs", Number(row.runKey), text);
       if (table === "messages") this.#checkGates(row, text);
       const isOfMessage = table === "attempts" || table === "logs";
       if (isOfMessage && "messageKey" in row) this.#needs("messages", Number(row.messageKey), text);

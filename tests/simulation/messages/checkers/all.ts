@@ -13,6 +13,7 @@ import { neverEarly } from "./never-early.ts";
 import { neverLate } from "./never-late.ts";
 import { noStall } from "./no-stall.ts";
 import { nothingLost } from "./nothing-lost.ts";
+import { oneNode } from "./one-node.ts";
 import { ownLimits } from "./own-limits.ts";
 import { pauseBinds } from "./pause-binds.ts";
 import { queueOrder } from "./queue-order.ts";
@@ -24,6 +25,7 @@ import { trueCounts } from "./true-counts.ts";
 /** Every sentence that must hold for messages without a run. */
 export const allCheckers: readonly Checker[] = [
   attemptNumbers,
+  oneNode,
   neverEarly,
   neverLate,
   cancelBinds,

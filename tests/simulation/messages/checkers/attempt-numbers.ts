@@ -40,7 +40,10 @@ function numberFault(attempt: Attempt, wanted: Wanted, scene: Scene): string | n
 }
 
 function repetitionFault(previous: Attempt, attempt: Attempt, scene: Scene): string | null {
-  if (previous.generation === attempt.generation) return "is made twice by one process";
+  // A process that has lost its lease goes on as another node, and its attempts were everybody's.
+  const isSameNode = previous.nodeKey === attempt.nodeKey;
+  if (previous.generation === attempt.generation && isSameNode)
+    return "is made twice by one process";
   if (isKept(attempt, scene)) return "is repeated, although its end was kept";
   scene.mark("attempt repeated after a crash");
   return null;

@@ -33,12 +33,17 @@ function check(attempt: Attempt, limits: ReadonlyMap<string, Limit>, scene: Scen
   const key = keyOf(attempt, scene);
   const limit = key === null ? null : largest(limits.get(key));
   if (limit === null) return;
-  const open = scene.sinks.open.filter((other) => keyOf(other, scene) === key);
+  const open = underWay(scene).filter((other) => keyOf(other, scene) === key);
   if (open.length === limit) scene.mark("parallelism reached");
   if (open.length <= limit) return;
   scene.violate(
     `attempt ${attempt.number} of ${attempt.messageId} is the ${open.length}th open one of ${key}, which allows ${limit}`,
   );
+}
+
+/** A server that is alone begins anew; what one of several has begun keeps its place until its destination can have no more to do. */
+export function underWay({ sinks, nodes, now }: Scene): readonly Attempt[] {
+  return nodes === 1 ? sinks.open : sinks.underWay(now());
 }
 
 /** The largest limit that may be in force; null is no limit. */

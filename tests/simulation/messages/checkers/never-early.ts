@@ -1,11 +1,10 @@
 import { messageKey } from "@reprise/protocol";
+import { clocksApartMs } from "../../nodes/node-clock.ts";
 import { isFor } from "../acts.ts";
 import type { Checker, Scene } from "../facts.ts";
 import { wantedOf } from "../operations.ts";
 import { earliestRetryAt } from "../retry-time.ts";
 import type { Attempt } from "../sink-ledger.ts";
-
-const NODES_APART_MS = 250;
 
 /** No delivery before its time, by the clients' and the destinations' own records. */
 export const neverEarly: Checker = {
@@ -15,9 +14,7 @@ export const neverEarly: Checker = {
     if (fact.kind !== "attempt") return;
     const { attempt } = fact;
     const dueAt = earliestOf(attempt, scene);
-    // Several servers know the time of their database to a few milliseconds.
-    const toleranceMs = scene.nodes === 1 ? 0 : NODES_APART_MS;
-    if (attempt.startedAt + toleranceMs >= dueAt) return;
+    if (attempt.startedAt + clocksApartMs(scene.nodes) >= dueAt) return;
     scene.violate(
       `attempt ${attempt.number} (number ${attempt.retried}) of ${attempt.messageId} begins ${dueAt - attempt.startedAt} ms early`,
     );

@@ -54,11 +54,8 @@ function noteAccepted({ act, answeredTurn }: Operation, all: ReadonlyMap<string,
   if (act.type === "deleteQueue") places.begun.clear();
 }
 
-function check(
-  { number, messageId }: Attempt,
-  all: ReadonlyMap<string, Places>,
-  scene: Scene,
-): void {
+function check(attempt: Attempt, all: ReadonlyMap<string, Places>, scene: Scene): void {
+  const { number, messageId } = attempt;
   const { sinks, plan, violate, mark } = scene;
   const wanted = wantedOf(messageId, sinks, plan.wanteds);
   const story = sinks.story(messageId);
@@ -69,6 +66,7 @@ function check(
   // The retry of a message whose queue was deleted meanwhile holds no place.
   if (!isNew && !places.begun.has(messageId)) return;
   places.begun.add(messageId);
+  checkRepetition(attempt, story, scene);
   const open = Array.from(places.begun).filter((id) => id === messageId || isOpen(id, scene));
   // A message that was there before the count became smaller may have got its place before, and have waited for its key.
   const promised = scene.operations.promise(messageId);
@@ -82,6 +80,22 @@ function check(
   );
 }
 
+/** What a dead node has begun keeps its place to itself until its destination can have no more to do. */
+function checkRepetition({ number, messageId }: Attempt, { attempts }: Story, scene: Scene): void {
+  const { nodes, now, violate } = scene;
+  if (nodes === 1) return;
+  const before = attempts.find(
+    (other) =>
+      other.number !== number &&
+      (other.endedAt === null || other.isCut) &&
+      other.worksUntil > now(),
+  );
+  if (before === undefined) return;
+  violate(
+    `attempt ${number} of ${messageId} begins while its destination works on ${before.number}`,
+  );
+}
+
 /** Whether a message that has begun, or a callback about it, is not done yet. */
 function isOpen(messageId: string, scene: Scene): boolean {
   const { sinks, plan, operations } = scene;
@@ -90,8 +104,10 @@ function isOpen(messageId: string, scene: Scene): boolean {
   if (story === null || wanted === null) return false;
   const last = story.attempts.at(-1);
   if (last === undefined || last.endedAt === null) return last !== undefined;
+  const isAtWork = last.isCut && scene.nodes > 1 && last.worksUntil > scene.now();
   // Destinations cannot see when a cancelled message gives its place back.
   if (operations.mayBeCancelled(messageId, wanted)) return false;
+  if (isAtWork) return true;
   if (last.outcome === null || !isFinal(last.outcome, last.retried, retriesOf(wanted))) return true;
   return hasOpenCallback(
     story,
