@@ -11,6 +11,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { Cluster, LEASE_MS, SIGNING_KEYS, TOKEN } from "./cluster.ts";
 
 const MINUTE_MS = 60_000;
+const AHEAD_MS = [5 * MINUTE_MS, -3 * MINUTE_MS];
 const DELAY_MS = 2_000;
 const STEPS = 6;
 const RUNS_EACH = 8;
@@ -48,7 +49,7 @@ let continued: ReturnType<typeof serve> | null = null;
 let connections: readonly Connection[] = [];
 
 beforeAll(async () => {
-  cluster = await Cluster.open(2, [5 * MINUTE_MS, -3 * MINUTE_MS]);
+  cluster = await Cluster.open(2, AHEAD_MS);
   await cluster.startAll();
   listener.listen(0, "127.0.0.1");
   await once(listener, "listening");
@@ -130,6 +131,9 @@ test("leases and ticks follow the clock of the database, and nobody is less read
     expect(status).toBe(200);
     // A node whose own clock is wrong works like any other.
     expect((await ask(node, "GET", "/readyz")).status).toBe(200);
+    const { text } = await ask(node, "GET", "/metrics");
+    const [, offset] = /^reprise_clock_offset_seconds (\S+)$/m.exec(text) ?? [];
+    expect(Math.round(Number(offset) / 60)).toBe((AHEAD_MS[node] ?? 0) / MINUTE_MS);
   }
   const now = "extract(epoch FROM clock_timestamp()) * 1000";
   const leases = await cluster.query<{ readonly left: number }>(

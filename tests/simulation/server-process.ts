@@ -334,8 +334,8 @@ type Credentials = Parameters<typeof createApi>[0]["credentials"];
 const credentials: Credentials = {
   scopeOf: (token) => (token === TOKEN ? "full" : null),
   tokens: { list: () => [], create: noTokens, revoke: noTokens },
-  signingKeys: () => ({ ...SIGNING_KEYS, rotatedAt: null }),
-  rotateSigningKeys: async () => ({ ...SIGNING_KEYS, rotatedAt: null }),
+  signingKeys: () => ({ ...SIGNING_KEYS, rotatedAt: null, since: 0 }),
+  rotateSigningKeys: async () => ({ ...SIGNING_KEYS, rotatedAt: null, since: 0 }),
   cursorSecret: new Uint8Array(32).fill(7),
 };
 

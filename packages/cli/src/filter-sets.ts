@@ -75,6 +75,7 @@ export const deadRunFilters: FilterSet = {
     runId: "workflowRunId",
     createdAt: "workflowCreatedAt",
     messageId: "messageId",
+    group: "groupId",
     status: "responseStatus",
     state: "failureFunctionState",
   },
@@ -87,7 +88,12 @@ export const deadRunFilters: FilterSet = {
 
 /** Dead letters of messages without a run. */
 export const deadMessageFilters: FilterSet = {
-  parameters: { ...OF_MESSAGES, messageId: "messageId", status: "responseStatus" },
+  parameters: {
+    ...OF_MESSAGES,
+    messageId: "messageId",
+    group: "groupId",
+    status: "responseStatus",
+  },
 };
 
 /** Messages that have not ended. */

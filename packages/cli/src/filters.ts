@@ -15,6 +15,7 @@ export interface FilterOptions {
   readonly runId?: readonly string[];
   readonly createdAt?: readonly string[];
   readonly messageId?: readonly string[];
+  readonly group?: readonly string[];
   readonly label?: readonly string[];
   readonly queue?: readonly string[];
   readonly urlGroup?: readonly string[];
@@ -46,6 +47,7 @@ const FLAGS: Readonly<Record<FilterName, readonly [flag: string, description: st
   runId: ["--run, --run-id <id>", "of this run"],
   createdAt: ["--created-at <when>", "of a run made in this millisecond, for ids that came twice"],
   messageId: ["--message-id <id>", "of this message"],
+  group: ["--group <id>", "that failed alike: of this group of failures"],
   label: ["--label <label>", "with this label"],
   queue: ["--queue <name>", "of this queue"],
   urlGroup: ["--url-group <name>", "published to this URL group"],

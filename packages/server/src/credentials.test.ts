@@ -173,7 +173,7 @@ describe("signing keys", () => {
 
   test("that are given take the place of those that were kept", async () => {
     await open();
-    const { rotatedAt, ...keys } = (await open(GIVEN_KEYS)).signingKeys();
+    const { rotatedAt, since: _, ...keys } = (await open(GIVEN_KEYS)).signingKeys();
     expect([keys, rotatedAt]).toEqual([GIVEN_PAIR, null]);
     expect((await open()).signingKeys()).toMatchObject(GIVEN_PAIR);
   });
@@ -237,7 +237,7 @@ describe("a rotation", () => {
     });
     await withStore(async (store) => {
       const { signingKeys } = await openCredentials(config, store, host);
-      expect(signingKeys()).toEqual({ ...config.signingKeys, rotatedAt: null });
+      expect(signingKeys()).toMatchObject({ ...config.signingKeys, rotatedAt: null });
     });
   });
 });

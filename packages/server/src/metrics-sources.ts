@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import type { ServerConfig } from "./config.ts";
 import type { OpenedCredentials } from "./credentials.ts";
 import { limitsOf } from "./engine/limits.ts";
+import { machineNow } from "./host/system-clock.ts";
 import { createExposition } from "./observe/exposition.ts";
 import type { Meter } from "./observe/meter.ts";
 import { createReader, fingerprintOf, type Sources } from "./observe/readings.ts";
@@ -21,7 +22,11 @@ export function exposeMetrics(parts: MetricsParts): () => Promise<string> {
     ...sources,
     store,
     dataDir: isFile ? config.dataDir : null,
-    rotatedAt: () => credentials.signingKeys().rotatedAt,
+    keysSince: () => {
+      const { rotatedAt, since } = credentials.signingKeys();
+      return rotatedAt ?? since;
+    },
+    machineNow,
     info: {
       version: readVersion(),
       node_version: process.version,

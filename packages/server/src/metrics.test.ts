@@ -93,6 +93,25 @@ test("a scrape is OpenMetrics, and needs a token that may look", async () => {
   expect(sumOf(families, "reprise_heap_bytes")).toBeGreaterThan(1e6);
 });
 
+test("the age of the signing keys is that of the pair, also before the first rotation and over restarts", async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), "reprise-keys-"));
+  onTestFinished(() => rmSync(dataDir, { recursive: true }));
+  const ageOf = async (server: RunningServer) =>
+    sumOf(await scrape(server), "reprise_signing_key_age_seconds") ?? Number.NaN;
+  const first = await start({ dataDir });
+  const madeAt = Date.now();
+  expect(await ageOf(first)).toBeLessThan(60);
+  await first.close();
+  const second = await start({ dataDir });
+  expect(await ageOf(second)).toBeGreaterThanOrEqual((Date.now() - madeAt) / 1_000 - 0.1);
+  const rotatedAt = Date.now();
+  await ask(second, "/v2/keys/rotate?force=true", second.token, { method: "POST" });
+  await scrapeUntil(second, (now) => {
+    const age = sumOf(now, "reprise_signing_key_age_seconds") ?? Number.NaN;
+    return age <= (Date.now() - rotatedAt) / 1_000;
+  });
+});
+
 test("messages are counted from their acceptance to their end, with what went wrong", async () => {
   const server = await start();
   const app = await openHttpApp();
@@ -210,6 +229,8 @@ test("nodes on one PostgreSQL see each other, their clock, and the same rows", {
     expect(sumOf(families, "reprise_nodes")).toBe(2);
     expect(Math.abs(sumOf(families, "reprise_clock_offset_seconds") ?? 99)).toBeLessThan(5);
     expect(sumOf(families, "reprise_oldest_due_age_seconds")).toBe(0);
+    // An empty database of PostgreSQL takes some megabytes.
+    expect(sumOf(families, "reprise_storage_bytes", { part: "database" })).toBeGreaterThan(5e6);
   }
   const ready = await ask(second, "/readyz", READER);
   expect(await ready.json()).toMatchObject({

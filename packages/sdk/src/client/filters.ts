@@ -24,6 +24,8 @@ export interface WorkflowDLQFilter extends SharedFilter {
   /** Of the last attempt; 0 when there was no response. */
   readonly responseStatus?: number | readonly number[] | undefined;
   readonly messageId?: OneOrMany | undefined;
+  /** Those that failed alike. */
+  readonly groupId?: OneOrMany | undefined;
 }
 
 /** The same, with an older name. */

@@ -41,6 +41,8 @@ export interface DlqFilter extends SharedFilter {
   /** Ignored: there are no providers. */
   readonly api?: string | undefined;
   readonly messageId?: OneOrMany | undefined;
+  /** Those that failed alike. */
+  readonly groupId?: OneOrMany | undefined;
   /** Of the last attempt; 0 when there was no response. */
   readonly responseStatus?: number | readonly number[] | undefined;
 }

@@ -165,7 +165,12 @@ export async function createWorld(
     disk,
   );
   onTestFinished(() => expect(violations).toEqual([]));
-  const signingKeys = () => ({ current: "sig_current", next: "sig_next", rotatedAt: null });
+  const signingKeys = () => ({
+    current: "sig_current",
+    next: "sig_next",
+    rotatedAt: null,
+    since: 0,
+  });
   const limits = {
     attemptTimeoutMs: 60_000,
     perOriginMax: 50,

@@ -8,12 +8,16 @@ import type { SigningKeys } from "./signer.ts";
 const CURRENT = "signingKey.current";
 const NEXT = "signingKey.next";
 const ROTATED_AT = "signingKey.rotatedAt";
+/** When a pair was made, or was given, or was there for the first time. */
+const SINCE = "signingKey.since";
 /** Digest of the pair that was last given in the settings. */
 const GIVEN = "signingKey.given";
 
 export interface RingKeys extends SigningKeys {
   /** Null before the first rotation. */
   readonly rotatedAt: number | null;
+  /** When the pair was made or given that the rotations began with. */
+  readonly since: number;
 }
 
 export interface KeyRingOptions {
@@ -59,7 +63,8 @@ export class KeyRing {
       // Read here and not from memory: of two rotations at once the second one has to see the first.
       if (!isForced) this.#refuseTooSoon(await readRotatedAt(transaction), rotatedAt);
       const current = (await readSetting(transaction, NEXT)) ?? this.#keys.next;
-      const rotated = { current, next: newSigningKey(randomBytes), rotatedAt };
+      const { since } = this.#keys;
+      const rotated = { current, next: newSigningKey(randomBytes), rotatedAt, since };
       await writeSetting(transaction, CURRENT, rotated.current);
       await writeSetting(transaction, NEXT, rotated.next);
       await writeSetting(transaction, ROTATED_AT, String(rotatedAt));
@@ -74,16 +79,21 @@ export class KeyRing {
   async refresh(): Promise<void> {
     const { store } = this.#options;
     // In one read: a rotation in between would give a pair that nobody has.
-    const names = [CURRENT, NEXT, ROTATED_AT];
+    const names = [CURRENT, NEXT, ROTATED_AT, SINCE];
     const rows = await store.find(
       "settings",
       "byName",
       Array.from(names, (name) => [name]),
     );
     const textOf = (name: string) => rows.find((row) => row.name === name)?.value ?? null;
-    const [current, next, rotatedAt] = names.map(textOf);
+    const [current, next, rotatedAt, since] = names.map(textOf);
     if (current == null || next == null) return;
-    this.#keys = { current, next, rotatedAt: rotatedAt == null ? null : Number(rotatedAt) };
+    this.#keys = {
+      current,
+      next,
+      rotatedAt: rotatedAt == null ? null : Number(rotatedAt),
+      since: since == null ? this.#keys.since : Number(since),
+    };
   }
 
   /** An app that still holds the pair from before the last rotation knows the current key, but not the one behind it. */
@@ -99,17 +109,19 @@ export class KeyRing {
 }
 
 async function openKeys(options: KeyRingOptions, transaction: Transaction): Promise<RingKeys> {
-  const { given, randomBytes } = options;
+  const { given, randomBytes, now } = options;
   if (given !== null && (await isToTake(given, options, transaction))) {
     await writeSetting(transaction, CURRENT, given.current);
     await writeSetting(transaction, NEXT, given.next);
     await deleteSetting(transaction, ROTATED_AT);
+    await deleteSetting(transaction, SINCE);
   }
   const make = () => newSigningKey(randomBytes);
   return {
     current: await keepSetting(transaction, CURRENT, make),
     next: await keepSetting(transaction, NEXT, make),
     rotatedAt: await readRotatedAt(transaction),
+    since: Number(await keepSetting(transaction, SINCE, () => String(now()))),
   };
 }
 

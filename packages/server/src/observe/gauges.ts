@@ -38,7 +38,7 @@ const SPECS = {
   storageUp: ["reprise_storage_up", "1 when the storage answered this scrape in time.", []],
   storageBytes: [
     "reprise_storage_bytes",
-    "The size of the database on this machine, by part.",
+    "The size of the database, by part: of its files on this machine, or of what it takes at its server.",
     ["part"],
   ],
   diskFree: ["reprise_disk_free_bytes", "What is free on the disk of the data directory.", []],
@@ -55,12 +55,12 @@ const SPECS = {
   files: ["reprise_open_files", "Open file descriptors, where the system tells.", []],
   clockOffset: [
     "reprise_clock_offset_seconds",
-    "How far this server's clock is ahead of the database's, where there are two.",
+    "How far the clock of this machine is ahead of the database's, where there are two.",
     [],
   ],
   keyAge: [
     "reprise_signing_key_age_seconds",
-    "Time since the last rotation of the signing keys; absent before the first one.",
+    "Time since the last rotation of the signing keys, or since they were made or given.",
     [],
   ],
 } as const satisfies Readonly<Record<string, readonly [string, string, readonly string[]]>>;

@@ -43,6 +43,7 @@ export function observeStore(store: Store, observer: StoreObserver): Store {
     isShared: store.isShared,
     hints: store.hints,
     ...(store.space === undefined ? {} : { space: store.space }),
+    ...(store.bytesUsed === undefined ? {} : { bytesUsed: store.bytesUsed }),
     now: () => store.now(),
     get: (table, keys) => store.get(table, keys),
     find: (table, lookup, values) => store.find(table, lookup, values),

@@ -3,7 +3,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Host, Timer } from "../host/host.ts";
 import type { Delays } from "../host/system-pulse.ts";
-import type { Reader } from "../store/store.ts";
+import type { Reader, Store } from "../store/store.ts";
 import { CensusTaker } from "./census.ts";
 import { byLabel, type Readings, single } from "./gauges.ts";
 import type { DiskLevel } from "./health.ts";
@@ -13,14 +13,17 @@ import { readOffset } from "./storage-probe.ts";
 
 export interface Sources {
   readonly host: Host;
-  readonly store: Reader & { readonly isShared: boolean };
+  readonly store: Reader & Pick<Store, "isShared" | "bytesUsed">;
   readonly pulse: { readonly delays: Delays };
   readonly engine: { readonly attemptsInFlight: number; readonly parallelismMax: number };
   readonly watchdog: { readonly stuckCount: number };
   readonly disk: (DiskLevel & { readonly bytesFree: number }) | null;
   /** Where the database is, when it is files of this machine. */
   readonly dataDir: string | null;
-  readonly rotatedAt: () => number | null;
+  /** Since when the signing keys are what they are. */
+  readonly keysSince: () => number;
+  /** The clock of this machine, wherever the host's comes from. */
+  readonly machineNow: () => number;
   readonly info: Readonly<Record<string, string>>;
 }
 
@@ -56,13 +59,12 @@ async function readMachine({
   watchdog,
   disk,
   dataDir,
-  rotatedAt,
+  keysSince,
 }: Sources): Promise<Readings> {
   const { medianMs, p99Ms, maxMs } = pulse.delays;
   const lag = { p50: medianMs / 1_000, p99: p99Ms / 1_000, max: maxMs / 1_000 };
   const { heapUsed, rss } = process.memoryUsage();
   const { user, system } = process.cpuUsage();
-  const rotated = rotatedAt();
   return {
     inFlight: single(engine.attemptsInFlight),
     inFlightMax: single(engine.parallelismMax),
@@ -72,7 +74,7 @@ async function readMachine({
     resident: single(rss),
     cpu: single((user + system) / 1e6),
     files: single(await countFiles()),
-    keyAge: single(rotated === null ? null : Math.max(0, host.now() - rotated) / 1_000),
+    keyAge: single(Math.max(0, host.now() - keysSince()) / 1_000),
     ...(disk === null ? {} : readDisk(disk)),
     ...(dataDir === null ? {} : { storageBytes: byLabel("part", await readSizes(dataDir)) }),
   };
@@ -106,9 +108,13 @@ async function readSizes(dataDir: string): Promise<Readonly<Record<string, numbe
   return { database: await size("reprise.db"), log: await size("reprise.db-wal") };
 }
 
-async function readStorage({ host, store }: Sources, census: CensusTaker): Promise<Readings> {
+async function readStorage(
+  { host, store, machineNow }: Sources,
+  census: CensusTaker,
+): Promise<Readings> {
   const dueAt = await store.nextDueAt(null);
-  const offsetMs = store.isShared ? await readOffset(host, store) : null;
+  const offsetMs = store.isShared ? await readOffset({ now: machineNow }, store) : null;
+  const bytesUsed = await readBytes(store);
   const now = host.now();
   const nodes = await store.count("nodes", [{ type: "range", column: "leaseUntil", from: now }]);
   const ages = {
@@ -121,6 +127,7 @@ async function readStorage({ host, store }: Sources, census: CensusTaker): Promi
     oldestDueAge: single(dueAt === null ? 0 : Math.max(0, now - dueAt) / 1_000),
     clockOffset: single(offsetMs === null ? null : offsetMs / 1_000),
     nodes: single(store.isShared ? nodes : 1),
+    ...(bytesUsed === null ? {} : { storageBytes: byLabel("part", { database: bytesUsed }) }),
     deadLetterAge: byLabel("kind", ages),
     ...(counts === null
       ? {}
@@ -133,6 +140,15 @@ async function readStorage({ host, store }: Sources, census: CensusTaker): Promi
           censusAge: single(Math.max(0, now - counts.takenAt) / 1_000),
         }),
   };
+}
+
+/** Null where files are measured instead, and for databases that do not tell. */
+async function readBytes({ bytesUsed }: Pick<Store, "bytesUsed">): Promise<number | null> {
+  try {
+    return (await bytesUsed?.()) ?? null;
+  } catch {
+    return null;
+  }
 }
 
 async function oldestAge(

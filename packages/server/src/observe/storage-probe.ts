@@ -77,7 +77,10 @@ export class StorageProbe {
 }
 
 /** How far the own clock is ahead. The way to the database and back lies between the two looks at it. */
-export async function readOffset(host: Host, store: Pick<Store, "now">): Promise<number> {
+export async function readOffset(
+  host: Pick<Host, "now">,
+  store: Pick<Store, "now">,
+): Promise<number> {
   const before = host.now();
   const there = await store.now();
   return Math.round((before + host.now()) / 2 - there);

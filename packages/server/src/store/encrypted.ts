@@ -128,6 +128,7 @@ function encryptedStore(store: Store, layer: Layer): Store {
     isShared: store.isShared,
     hints: store.hints,
     ...(store.space === undefined ? {} : { space: store.space }),
+    ...(store.bytesUsed === undefined ? {} : { bytesUsed: store.bytesUsed }),
     counters: store.counters,
     groups: (table, query) => {
       refuseProtected(table, query.where, layer);

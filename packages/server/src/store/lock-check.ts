@@ -24,6 +24,7 @@ export function withLockCheck(store: Store, onViolation: (text: string) => void)
     },
     close: () => store.close(),
     ...(store.space === undefined ? {} : { space: store.space }),
+    ...(store.bytesUsed === undefined ? {} : { bytesUsed: store.bytesUsed }),
     transaction: (work) =>
       store.transaction((transaction) => {
         const locks = new Locks(onViolation);

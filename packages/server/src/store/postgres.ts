@@ -109,6 +109,11 @@ class PostgresStore implements Store {
     this.#gets = new GatheredGets(this.#reader);
   }
 
+  readonly bytesUsed = async (): Promise<number> => {
+    const [row] = await this.#read(() => this.#ask(SIZE));
+    return Number(row?.[0]);
+  };
+
   get counters(): StoreCounters {
     return this.#counters;
   }
@@ -239,6 +244,12 @@ class PostgresStore implements Store {
     }
   }
 }
+
+const SIZE: Statement = {
+  text: "SELECT pg_database_size(current_database())",
+  values: [],
+  isPrepared: true,
+};
 
 /** A connection for transactions, one after the other in the order in which they were asked for. */
 class Lane {

@@ -22,6 +22,8 @@ export interface Store extends Reader {
   readonly hints: Hints | null;
   /** What the database takes on the disk; absent when it is a server's, which looks after that itself. */
   readonly space?: Space;
+  /** The bytes that the database takes at the server that keeps it; absent where `space` is there. */
+  readonly bytesUsed?: () => Promise<number>;
   /** Rows read and written since the store was opened; tests assert that a step's cost does not grow. */
   readonly counters: StoreCounters;
   /** Rows of one table put together by their `groupId`; those without one are left out. */
