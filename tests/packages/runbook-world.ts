@@ -71,7 +71,8 @@ export async function openRunbookWorld({ home }: Image): Promise<RunbookWorld> {
   const env: NodeJS.ProcessEnv = {
     NODE_ENV: "production",
     PATH: `${shims}:${dirname(process.execPath)}:${process.env.PATH}`,
-    NODE_COMPILE_CACHE: join(directory, "compiled"),
+    // Of all worlds of the image: it goes with it.
+    NODE_COMPILE_CACHE: join(dirname(home), "compiled"),
     CONTROL_URL: `http://127.0.0.1:${control.port}`,
     QSTASH_URL: url,
     QSTASH_TOKEN: token,

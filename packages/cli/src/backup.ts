@@ -1,15 +1,11 @@
 // `reprise backup`: the state of an embedded database in one file, beside its running server.
 
-import {
-  backupDatabase,
-  type CopyProgress,
-  type DatabaseContents,
-  type Finding,
-} from "@reprise/server";
+import type { CopyProgress, DatabaseContents, Finding } from "@reprise/server";
 import type { Command } from "commander";
 import { formatInstant } from "./instant.ts";
 import { readDataDir } from "./place.ts";
 import { type Progress, startProgress } from "./progress.ts";
+import { loadServer } from "./server-package.ts";
 import { note, printJson, printLine, type Terminal } from "./terminal.ts";
 import { plural } from "./text.ts";
 
@@ -41,10 +37,11 @@ export function addBackupCommand(program: Command, terminal: Terminal): void {
 }
 
 async function runBackup(file: string, options: BackupOptions, terminal: Terminal): Promise<void> {
-  const dataDir = readDataDir(options, "back it up with pg_dump", terminal);
+  const dataDir = await readDataDir(options, "back it up with pg_dump", terminal);
   const progress = startProgress(terminal);
   try {
     const isForced = options.force === true;
+    const { backupDatabase } = await loadServer();
     const report = await backupDatabase({ dataDir, file, isForced, onProgress: shown(progress) });
     progress.end();
     noteFindings(report.findings, terminal);

@@ -1,8 +1,9 @@
 // `reprise config`: which settings hold and where they come from, and whether a start would take them.
 
-import { type DescribedSetting, describeConfig } from "@reprise/server";
+import type { DescribedSetting } from "@reprise/server";
 import type { Command } from "commander";
 import { usageFault } from "./fault.ts";
+import { loadServer } from "./server-package.ts";
 import { note, printJson, printLine, type Terminal } from "./terminal.ts";
 
 interface PrintOptions {
@@ -30,7 +31,8 @@ export function addConfigCommands(program: Command, terminal: Terminal): void {
     .action(() => check(terminal));
 }
 
-function print(options: PrintOptions, terminal: Terminal): void {
+async function print(options: PrintOptions, terminal: Terminal): Promise<void> {
+  const { describeConfig } = await loadServer();
   const { settings, faults, remarks } = describeConfig(terminal.env);
   const shown = settings.filter(({ source }) => options.given !== true || source !== "default");
   if (options.json === true) printJson(terminal, shown);
@@ -38,7 +40,8 @@ function print(options: PrintOptions, terminal: Terminal): void {
   tell(faults, remarks, terminal);
 }
 
-function check(terminal: Terminal): void {
+async function check(terminal: Terminal): Promise<void> {
+  const { describeConfig } = await loadServer();
   const { faults, remarks } = describeConfig(terminal.env);
   tell(faults, remarks, terminal);
   printLine(terminal, "A start would take these settings.");

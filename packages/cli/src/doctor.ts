@@ -1,10 +1,11 @@
 // `reprise doctor`: looks for what contradicts the server's promises in its database, beside the server.
 
 import { isRepriseError } from "@reprise/protocol";
-import { type AuditReport, auditDatabase, type Finding } from "@reprise/server";
+import type { AuditReport, Finding } from "@reprise/server";
 import { type Command, CommanderError } from "commander";
 import { addPlaceOptions, type PlaceOptions, readEncryption, readPlace } from "./place.ts";
 import { startProgress } from "./progress.ts";
+import { loadServer } from "./server-package.ts";
 import { note, printJson, printLine, type Terminal } from "./terminal.ts";
 import { indent, oneLine, plural } from "./text.ts";
 
@@ -35,13 +36,14 @@ export function addDoctorCommand(program: Command, terminal: Terminal): void {
 }
 
 async function runDoctor(options: DoctorOptions, terminal: Terminal): Promise<void> {
-  const place = readPlace(options, terminal);
+  const { auditDatabase } = await loadServer();
+  const place = await readPlace(options, terminal);
   const progress = startProgress(terminal);
   let report: AuditReport;
   try {
     report = await auditDatabase(place, {
       isDeep: options.deep === true,
-      encryption: readEncryption(terminal),
+      encryption: await readEncryption(terminal),
       pause: () => new Promise((resolve) => setTimeout(resolve, SECOND_LOOK_MS)),
       onProgress: ({ name, number, count }) => progress.show(`${number} of ${count}: ${name}`),
     });

@@ -1,10 +1,11 @@
 // `reprise rotate-encryption`: every value of the database encrypted by the first key, while its server is stopped.
 
 import { isRepriseError } from "@reprise/protocol";
-import { parseServerConfig, type RotationReport, rotateDatabase } from "@reprise/server";
+import type { RotationReport } from "@reprise/server";
 import type { Command } from "commander";
 import { failure, usageFault } from "./fault.ts";
 import { startProgress } from "./progress.ts";
+import { type LoadedServer, loadServer } from "./server-package.ts";
 import { note, type Terminal } from "./terminal.ts";
 import { plural } from "./text.ts";
 
@@ -26,14 +27,15 @@ export function addEncryptionCommands(program: Command, terminal: Terminal): voi
 }
 
 async function runRotate({ decrypt }: RotateOptions, terminal: Terminal): Promise<void> {
-  const config = readConfig(terminal);
+  const server = await loadServer();
+  const config = readConfig(server, terminal);
   const progress = startProgress(terminal);
   const isDecrypting = decrypt === true;
   const onProgress = ({ rowsSeen, rowsChanged }: RotationReport) =>
     progress.show(`${plural(rowsSeen, "row")} seen, ${rowsChanged} changed`);
   let report: RotationReport;
   try {
-    report = await rotateDatabase(config, { isDecrypting, onProgress });
+    report = await server.rotateDatabase(config, { isDecrypting, onProgress });
   } finally {
     progress.end();
   }
@@ -44,7 +46,7 @@ async function runRotate({ decrypt }: RotateOptions, terminal: Terminal): Promis
   throw failure(`some values cannot be decrypted and were left: ${places.join(", ")}`);
 }
 
-function readConfig(terminal: Terminal) {
+function readConfig({ parseServerConfig }: LoadedServer, terminal: Terminal) {
   try {
     return parseServerConfig(terminal.env);
   } catch (error) {

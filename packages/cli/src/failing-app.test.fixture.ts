@@ -6,7 +6,7 @@ import { devServerConfig, type RunningServer, startServer } from "@reprise/serve
 import { runCommandLine } from "./command-line.ts";
 import type { Terminal } from "./terminal.ts";
 
-const WAIT_MS_MAX = 10_000;
+const WAIT_MS_MAX = 60_000;
 const PAUSE_MS = 5;
 
 export const offlinePage =

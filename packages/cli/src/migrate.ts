@@ -1,9 +1,10 @@
 // `reprise migrate`: moves an embedded server's database into PostgreSQL, with everything that is under way in it.
 
-import { type MoveProgress, moveDatabase, planMove, tryMove } from "@reprise/server";
+import type { MoveProgress } from "@reprise/server";
 import type { Command } from "commander";
 import { usageFault } from "./fault.ts";
 import { startProgress } from "./progress.ts";
+import { loadServer } from "./server-package.ts";
 import { note, printJson, printLine, type Terminal } from "./terminal.ts";
 import { formatTable, plural } from "./text.ts";
 
@@ -43,6 +44,7 @@ async function runMigrate(options: MigrateOptions, terminal: Terminal): Promise<
 }
 
 async function plan(from: string, isJson: boolean, terminal: Terminal): Promise<void> {
+  const { planMove } = await loadServer();
   const report = await planMove(from);
   if (isJson) return printJson(terminal, report);
   printLine(terminal, tableOf(report.tables));
@@ -50,6 +52,7 @@ async function plan(from: string, isJson: boolean, terminal: Terminal): Promise<
 }
 
 async function rehearse({ from, to, json }: Move, terminal: Terminal): Promise<void> {
+  const { tryMove } = await loadServer();
   const report = await tryMove(from, to);
   if (json) return printJson(terminal, report);
   printLine(terminal, tableOf(report.tables));
@@ -72,6 +75,7 @@ async function move({ from, to, json }: Move, terminal: Terminal): Promise<void>
   const onProgress = ({ step, table, done, total: all }: MoveProgress) =>
     progress.show(`${step === "copy" ? "moved" : "compared"} ${done} of ${all} rows (${table})`);
   try {
+    const { moveDatabase } = await loadServer();
     const report = await moveDatabase({ dataDir: from, databaseUrl: to, onProgress });
     progress.end();
     if (json) return printJson(terminal, report);

@@ -17,15 +17,15 @@ afterEach(() => rmSync(directory, { recursive: true }));
 /** Only the environment is read. */
 const placeOf = (env: Terminal["env"]) => readPlace({}, { env } as Terminal);
 
-test("tools find the database where the server does", () => {
+test("tools find the database where the server does", async () => {
   const file = join(directory, "url");
   writeFileSync(file, `${url}\n`);
-  expect(placeOf({})).toEqual({ dataDir: ".reprise/data" });
-  expect(placeOf({ REPRISE_DATA_DIR: "/data" })).toEqual({ dataDir: "/data" });
-  expect(placeOf({ REPRISE_DATABASE_URL: url })).toEqual({ databaseUrl: url });
+  expect(await placeOf({})).toEqual({ dataDir: ".reprise/data" });
+  expect(await placeOf({ REPRISE_DATA_DIR: "/data" })).toEqual({ dataDir: "/data" });
+  expect(await placeOf({ REPRISE_DATABASE_URL: url })).toEqual({ databaseUrl: url });
   const env = { REPRISE_DATABASE_URL_FILE: file, REPRISE_DATA_DIR: "/data" };
-  expect(placeOf(env)).toEqual({ databaseUrl: url });
-  expect(() => placeOf({ REPRISE_DATABASE_URL_FILE: join(directory, "none") })).toThrow(
+  expect(await placeOf(env)).toEqual({ databaseUrl: url });
+  await expect(placeOf({ REPRISE_DATABASE_URL_FILE: join(directory, "none") })).rejects.toThrow(
     "REPRISE_DATABASE_URL_FILE names a file that cannot be read",
   );
 });

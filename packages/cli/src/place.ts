@@ -1,14 +1,10 @@
 // Which database the tools of operators work on: as named on the command line, or as `reprise start` would use it.
 
 import { isRepriseError } from "@reprise/protocol";
-import {
-  type DatabasePlace,
-  EnvironmentReader,
-  parseServerConfig,
-  type ServerConfig,
-} from "@reprise/server";
+import type { DatabasePlace, ServerConfig } from "@reprise/server";
 import type { Command } from "commander";
 import { usageFault } from "./fault.ts";
+import { loadServer } from "./server-package.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface PlaceOptions {
@@ -28,23 +24,24 @@ export function addPlaceOptions(command: Command): Command {
 }
 
 /** What is named on the command line counts more than the environment, and there is one database. */
-export function readPlace(
+export async function readPlace(
   { dataDir, databaseUrl }: PlaceOptions,
   terminal: Terminal,
-): DatabasePlace {
+): Promise<DatabasePlace> {
   if (dataDir !== undefined && databaseUrl !== undefined) {
     throw usageFault("there is one database: name --data-dir or --database-url");
   }
   const { REPRISE_DATA_DIR = "" } = terminal.env;
   if (databaseUrl !== undefined) return { databaseUrl };
   if (dataDir !== undefined) return { dataDir };
-  const fromSettings = readSecretSetting(terminal.env, "REPRISE_DATABASE_URL");
+  const fromSettings = await readSecretSetting(terminal.env, "REPRISE_DATABASE_URL");
   if (fromSettings !== null) return { databaseUrl: fromSettings };
   return { dataDir: REPRISE_DATA_DIR === "" ? DATA_DIR : REPRISE_DATA_DIR };
 }
 
 /** The value of a variable, or what the file holds that `NAME_FILE` names. */
-function readSecretSetting(env: Terminal["env"], name: string): string | null {
+async function readSecretSetting(env: Terminal["env"], name: string): Promise<string | null> {
+  const { EnvironmentReader } = await loadServer();
   const faults: string[] = [];
   const value = new EnvironmentReader(env, faults).secret(name);
   const [fault] = faults;
@@ -53,12 +50,12 @@ function readSecretSetting(env: Terminal["env"], name: string): string | null {
 }
 
 /** The data directory of an embedded server; `otherwise` says what to do with a PostgreSQL. */
-export function readDataDir(
+export async function readDataDir(
   { dataDir }: { readonly dataDir?: string },
   otherwise: string,
   terminal: Terminal,
-): string {
-  const place = readPlace(dataDir === undefined ? {} : { dataDir }, terminal);
+): Promise<string> {
+  const place = await readPlace(dataDir === undefined ? {} : { dataDir }, terminal);
   if ("dataDir" in place) return place.dataDir;
   throw usageFault(
     `the server keeps everything in PostgreSQL (REPRISE_DATABASE_URL is set): ${otherwise}, see docs/backup-and-move.md; ` +
@@ -67,9 +64,10 @@ export function readDataDir(
 }
 
 /** The keys of the environment, as `reprise start` would read them; null when there are none. */
-export function readEncryption({ env }: Terminal): ServerConfig["encryption"] {
+export async function readEncryption({ env }: Terminal): Promise<ServerConfig["encryption"]> {
   const hasKeys = Object.keys(env).some((name) => name.startsWith("REPRISE_ENCRYPTION_KEYS"));
   if (!hasKeys) return null;
+  const { parseServerConfig } = await loadServer();
   try {
     return parseServerConfig(env).encryption;
   } catch (error) {

@@ -1,11 +1,12 @@
 // `reprise restore`: puts a backup into the data directory of a server that does not run.
 
-import { type RestoreReport, restoreDatabase } from "@reprise/server";
+import type { RestoreReport } from "@reprise/server";
 import type { Command } from "commander";
 import { describeContents, formatBytes, noteFindings, shown } from "./backup.ts";
 import { formatInstant } from "./instant.ts";
 import { readDataDir } from "./place.ts";
 import { startProgress } from "./progress.ts";
+import { loadServer } from "./server-package.ts";
 import { note, printJson, printLine, type Terminal } from "./terminal.ts";
 
 interface RestoreOptions {
@@ -41,12 +42,13 @@ async function runRestore(
   options: RestoreOptions,
   terminal: Terminal,
 ): Promise<void> {
-  const dataDir = readDataDir(options, "restore it with pg_restore", terminal);
+  const dataDir = await readDataDir(options, "restore it with pg_restore", terminal);
   const isDryRun = options.dryRun === true;
   const progress = startProgress(terminal);
   try {
     const isForced = options.force === true;
     const wanted = { file, dataDir, isDryRun, isForced, onProgress: shown(progress) };
+    const { restoreDatabase } = await loadServer();
     const report = await restoreDatabase(wanted);
     progress.end();
     noteFindings(report.findings, terminal);

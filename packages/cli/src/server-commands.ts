@@ -2,15 +2,10 @@
 
 import { resolve } from "node:path";
 import { isRepriseError } from "@reprise/protocol";
-import {
-  devServerConfig,
-  parseServerConfig,
-  type RunningServer,
-  type ServerConfig,
-  startServer,
-} from "@reprise/server";
+import type { RunningServer, ServerConfig } from "@reprise/server";
 import { type Command, InvalidArgumentError } from "commander";
 import { EXIT_FAILED, failure, systemCode, usageFault } from "./fault.ts";
+import { loadServer } from "./server-package.ts";
 import { note, printLine, type Terminal } from "./terminal.ts";
 
 interface DevOptions {
@@ -47,6 +42,7 @@ async function runDev(options: DevOptions, terminal: Terminal): Promise<void> {
       "dev uses a published token and must not serve production (NODE_ENV is production); use `reprise start`",
     );
   }
+  const { devServerConfig } = await loadServer();
   const config = refuseAsUsage(() =>
     devServerConfig({
       host: options.host,
@@ -63,6 +59,7 @@ async function runDev(options: DevOptions, terminal: Terminal): Promise<void> {
 }
 
 async function runStart(terminal: Terminal): Promise<void> {
+  const { parseServerConfig } = await loadServer();
   const config = refuseAsUsage(() => parseServerConfig(terminal.env));
   await serve(config, terminal, (server) => {
     note(terminal, `Data is kept in ${placeOf(config)}.`);
@@ -118,6 +115,7 @@ async function serve(
   terminal: Terminal,
   announce: (server: RunningServer) => void,
 ): Promise<void> {
+  const { startServer } = await loadServer();
   let countSignal = (_name: string): void => {};
   const firstSignal = new Promise<string>((resolveSignal) => {
     let count = 0;
