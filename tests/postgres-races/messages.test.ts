@@ -1,7 +1,7 @@
 // What two nodes do to one message at the same time. The first one stands with its locks in an open transaction of the real
 // PostgreSQL, the second one runs into them, and only then may the first one commit.
 
-import { messageKey } from "@reprise/protocol";
+import { messageId, messageKey } from "@reprise/protocol";
 import type { Change } from "@reprise/server";
 import { expect, test } from "vitest";
 import { BOTH_ORDERS, okOf, useRaceCluster } from "./race-cluster.ts";
@@ -155,6 +155,30 @@ test.each(BOTH_ORDERS)(
     );
     expect(ends).toEqual(["delivered"]);
     expect(canceled.status, canceled.text).toBe(404);
+  },
+);
+
+test.each(BOTH_ORDERS)(
+  "deliver/cancel: node %i has not heard yet that it is to deliver when node %i cancels, and does not",
+  async (a, b) => {
+    const path = `/${cluster.name("unheard")}`;
+    const hints = await cluster.listenToHints();
+    const asleep = cluster.node(a).gatekeeper.sleepBehind(inserts("envelopes"));
+    const published = publish(a, path);
+    await asleep.entered;
+    const rows = await cluster.query<{ readonly key: string }>(
+      `SELECT key FROM envelopes WHERE url LIKE '%${path}'`,
+    );
+    const id = messageId(Number(rows[0]?.key));
+    const canceled = await cluster.call(b, { method: "DELETE", path: `/v2/messages/${id}` });
+    expect(canceled.status, canceled.text).toBe(202);
+    await hints.heard((hint) => hint.includes('"recall"') && hint.includes(String(rows[0]?.key)));
+    asleep.wake();
+    expect(okOf<Published>(await published).messageId).toBe(id);
+    expect(await ended(id)).toHaveLength(1);
+    const open = `SELECT count(*) FROM messages WHERE key = ${rows[0]?.key}`;
+    await cluster.until("the message to be gone", async () => (await cluster.count(open)) === 0);
+    expect(cluster.deliveriesOf(path)).toHaveLength(0);
   },
 );
 

@@ -10,6 +10,7 @@ import { Cluster, type Findings } from "./cluster.ts";
 import { ConfigCache } from "./config-cache.ts";
 import { contextOf } from "./context.ts";
 import { type Delivery, Dispatcher, type RunDelivery } from "./dispatcher.ts";
+import { EarlyHints } from "./early-hints.ts";
 import { admitted, type EngineOptions, waysOf } from "./engine-options.ts";
 import type { Exchange } from "./exchanges.ts";
 import { type Group, type GroupRoom, type Outbox, runGroup } from "./group.ts";
@@ -59,11 +60,13 @@ export class Engine {
       this.#pump.start();
     },
     recalled: (recall) => {
+      this.#early.recall(recall);
       if (recall.type === "recall" && !this.#inFlight.has(recall.messageKey)) return;
       this.#recall(recall);
       this.#pump.start();
     },
     runEnded: (runKey) => {
+      this.#early.endRun(runKey);
       this.#dropWaiting(runKey);
       this.#options.connected?.abort(runKey);
       this.#pump.start();
@@ -74,6 +77,7 @@ export class Engine {
   };
   /** Never later than the earliest `dueAt` in the store, unless a claim is wanted: each claim finds that instant anew. */
   readonly #alarm: Alarm;
+  readonly #early = new EarlyHints();
   /** Runs until it ends, whatever is committed meanwhile: a timer for every outcome would cost more than an idle look. */
   #linger: Timer | null = null;
 
@@ -266,6 +270,7 @@ export class Engine {
     if (group.isClaiming) this.#isClaimWanted = false;
     if (group.isRecovering) this.#isRecoveryWanted = false;
     this.#openGates = new Set();
+    this.#early.clear();
     try {
       this.#afterCommit(await runGroup(group, this.#room()));
       return true;
@@ -300,8 +305,9 @@ export class Engine {
     for (const { messageKey, leaseToken } of outbox.endedAttempts)
       this.#forget({ key: messageKey, leaseToken });
     for (const recall of outbox.recalls) this.#recall(recall);
-    this.#takeBack(outbox.unsent);
-    for (const delivery of outbox.deliveries) {
+    const { wanted, recalled } = this.#early.sort(outbox.deliveries);
+    this.#takeBack([...outbox.unsent, ...recalled]);
+    for (const delivery of wanted) {
       this.#inFlight.set(delivery.message.key, delivery.message.leaseToken);
       this.#dispatcher.deliver(delivery);
       this.#alarm.wakeBy(delivery.message.dueAt);
