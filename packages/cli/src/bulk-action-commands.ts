@@ -3,7 +3,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { BULK_ACTION_STATES, type BulkActionResource } from "@reprise/protocol";
 import type { Command } from "commander";
-import { addJsonOption, type JsonOption, printAnswer, printList } from "./answer.ts";
+import { addJsonOption, type JsonOption, printAnswer, printDone, printList } from "./answer.ts";
 import { type Api, ask, connectApi } from "./api-client.ts";
 import { addFilters, type FilterOptions, type FilterSet, toQuery } from "./filters.ts";
 import { formatInstant, formatMs } from "./instant.ts";
@@ -40,6 +40,16 @@ export function addBulkActionCommands(program: Command, terminal: Terminal): voi
     },
   );
   const show = actions.command("show").description("show how far one is").argument("<actionId>");
+  const stop = actions
+    .command("stop")
+    .description("end one before everything is changed; what it has changed stays so")
+    .argument("<actionId>");
+  addJsonOption(stop).action(async (actionId: string, options: JsonOption) => {
+    const path = `${PATH}/${segment(actionId, "the id")}`;
+    const action = await ask<BulkActionResource>(connectApi(terminal), { method: "DELETE", path });
+    const how = `${action.actionId}: ended, ${action.processed} of ${action.total} done`;
+    printDone(action, options, how, terminal);
+  });
   addJsonOption(show).action(async (actionId: string, options: JsonOption) => {
     const action = await getBulkAction(connectApi(terminal), actionId);
     printAnswer(action, options, formatAction, terminal);

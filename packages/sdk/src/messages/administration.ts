@@ -127,6 +127,12 @@ export class BulkActions {
     });
   }
 
+  /** Stops one: it is finished then, and what it has changed stays so. */
+  async stop(actionId: string): Promise<BulkAction> {
+    const path = ["v2", "bulkActions", checkId(actionId, "bulk action")];
+    return this.#http.json({ method: "DELETE", path });
+  }
+
   /** Every bulk action, page by page. */
   all(
     options: Omit<BulkActionListOptions, "cursor"> = {},

@@ -1,4 +1,4 @@
-import { RepriseError } from "@reprise/protocol";
+import { isRepriseError, RepriseError } from "@reprise/protocol";
 import { assert } from "../core/assert.ts";
 import type { AdvanceBulkAction, CancelMessage } from "../core/commands.ts";
 import type { BulkActionRow, MessageRow } from "../core/rows.ts";
@@ -33,6 +33,8 @@ export const BULK_ACTIONS_MAX = 1000;
 /** Messages that one transaction cancels: about 30 ms of work, for which everything else waits. */
 const CHUNK_MESSAGES = 250;
 const RETRY_MS = 1_000;
+/** Each try is lost to a whole chunk of another node. */
+const END_TRIES_MAX = 100;
 
 interface Job {
   row: BulkActionRow;
@@ -40,6 +42,8 @@ interface Job {
   readonly waiters: (() => void)[];
   /** Another node works on it. */
   readonly isElsewhere: boolean;
+  /** Somebody has stopped it: its next chunk is empty and the last one. */
+  isStopped: boolean;
 }
 
 /**
@@ -154,6 +158,41 @@ export class BulkRunner {
     return this.#finishedElsewhere(action);
   }
 
+  /**
+   * Ends an action before everything is cancelled that it is about; what it has cancelled stays so.
+   * @returns its row as it is then, or null when there is none.
+   */
+  async end(actionKey: number): Promise<BulkActionRow | null> {
+    const { store } = this.#options;
+    const [row] = await store.get("bulkActions", [actionKey]);
+    if (row === undefined || row.state === "finished") return row ?? null;
+    const job = await this.#jobs.get(row.filter)?.catch(() => undefined);
+    if (job?.row.key !== actionKey || job.isElsewhere) return this.#endElsewhere(row);
+    if (job.row.state === "finished") return job.row;
+    job.isStopped = true;
+    await new Promise<void>((resolve) => {
+      job.waiters.push(resolve);
+    });
+    return job.row;
+  }
+
+  /** The node that works on it finds it ended. Between two looks that node may move it on, and then it is looked at again. */
+  async #endElsewhere(action: BulkActionRow): Promise<BulkActionRow> {
+    const { engine, store } = this.#options;
+    for (let tries = 1; ; tries += 1) {
+      const [row = action] = await store.get("bulkActions", [action.key]);
+      if (row.state === "finished") return row;
+      try {
+        const [ended] = await engine.execute([endOf(row)]);
+        assert(ended !== undefined, "every command has an answer");
+        return ended;
+      } catch (error) {
+        const isMoved = isRepriseError(error) && error.code === "bulk_action_not_found";
+        if (!isMoved || tries === END_TRIES_MAX) throw error;
+      }
+    }
+  }
+
   async #finishedElsewhere(action: BulkActionRow): Promise<BulkActionRow> {
     const { store, host, stallMs } = this.#options;
     for (;;) {
@@ -208,6 +247,7 @@ export class BulkRunner {
       selection: this.#options.readFilter(row.filter),
       waiters: [],
       isElsewhere: false,
+      isStopped: false,
     };
   }
 
@@ -245,6 +285,12 @@ export class BulkRunner {
       await this.#advance(job);
     } catch (error) {
       if (this.#isStopped) return;
+      const [now] = await store.get("bulkActions", [job.row.key]).catch(() => []);
+      if (now?.state === "finished") {
+        // Another node has been told to stop it.
+        job.row = now;
+        return;
+      }
       host.log("error", "bulk_action_delayed", { key: job.row.key, cause: String(error) });
       await this.#wait(RETRY_MS);
       // A store that cannot be read now is asked again after the next step.
@@ -263,7 +309,7 @@ export class BulkRunner {
   async #advance(job: Job): Promise<void> {
     const { row, selection } = job;
     const most = (selection.countMax ?? Infinity) - row.processed;
-    if (most <= 0) {
+    if (most <= 0 || job.isStopped) {
       await this.#commit(job, [], { afterKey: row.afterKey, isLast: true });
       return;
     }
@@ -317,6 +363,11 @@ export class BulkRunner {
       this.#pause = { timer, end };
     });
   }
+}
+
+function endOf({ key, afterKey }: BulkActionRow): AdvanceBulkAction {
+  const where = { actionKey: key, fromKey: afterKey, afterKey };
+  return { ...where, type: "advanceBulkAction", messageKeys: [], isLast: true };
 }
 
 function release(job: Job): void {

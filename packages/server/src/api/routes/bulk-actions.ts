@@ -15,7 +15,7 @@ import { bulkActionKey, toBulkAction } from "../views/bulk-action.ts";
 const COUNT_MAX = 1000;
 const COUNT_DEFAULT = 100;
 
-/** `/v2/bulkActions`: how far the changes of many messages have come. */
+/** `/v2/bulkActions`: how far the changes of many messages have come, and their end before everything is changed. */
 export function bulkActionRoutes(room: ApiRoom): Hono<ApiEnv> {
   return new Hono<ApiEnv>()
     .get("/v2/bulkActions", async (c) => c.json(await listPage(queryParameters(c.req.raw), room)))
@@ -23,14 +23,23 @@ export function bulkActionRoutes(room: ApiRoom): Hono<ApiEnv> {
       const id = c.req.param("actionId");
       const key = bulkActionKey(id);
       const [row] = key === null ? [] : await room.store.get("bulkActions", [key]);
-      if (row === undefined) {
-        throw new RepriseError("bulk_action_not_found", {
-          message: `there is no bulk action ${quoted(id)}`,
-          details: { actionId: id.slice(0, 80) },
-        });
-      }
+      if (row === undefined) throw bulkActionNotFound(id);
+      return c.json(toBulkAction(row));
+    })
+    .delete("/v2/bulkActions/:actionId", async (c) => {
+      const id = c.req.param("actionId");
+      const key = bulkActionKey(id);
+      const row = key === null ? null : await room.bulkRunner.end(key);
+      if (row === null) throw bulkActionNotFound(id);
       return c.json(toBulkAction(row));
     });
+}
+
+function bulkActionNotFound(id: string): RepriseError {
+  return new RepriseError("bulk_action_not_found", {
+    message: `there is no bulk action ${quoted(id)}`,
+    details: { actionId: id.slice(0, 80) },
+  });
 }
 
 /** Newest first. */
