@@ -4,7 +4,7 @@ import type { FilterField } from "../../filters/fields.ts";
 import { FilterBar } from "../../filters/filter-bar.tsx";
 import { matchesText } from "../../filters/query.ts";
 import { useFilter } from "../../filters/use-filter.ts";
-import { BulkProgress } from "../../parts/bulk-progress.tsx";
+import { BulkProgress, StopBulkAction } from "../../parts/bulk-progress.tsx";
 import { Empty, PageHead } from "../../parts/page.tsx";
 import type { TableColumn } from "../../parts/table/columns.ts";
 import { DataTable } from "../../parts/table/data-table.tsx";
@@ -58,8 +58,9 @@ const COLUMNS: readonly TableColumn<BulkActionResource>[] = [
     id: "result",
     title: "Result",
     width: "minmax(11rem, 1fr)",
-    narrow: "none",
-    cell: (action) => resultOf(action),
+    isFixed: true,
+    cell: (action) =>
+      action.state === "FINISHED" ? resultOf(action) : <StopBulkAction action={action} />,
   },
 ];
 

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { ask, type Query } from "../../api/client.ts";
 import { useAction } from "../../api/use-action.ts";
-import { BulkProgress } from "../../parts/bulk-progress.tsx";
+import { BulkProgress, StopBulkAction } from "../../parts/bulk-progress.tsx";
 import { Button } from "../../parts/button.tsx";
 import { Dialog } from "../../parts/dialog.tsx";
 import { Fault } from "../../parts/page.tsx";
@@ -116,5 +116,11 @@ function CancelProgress({ actionId }: { readonly actionId: string }) {
     refetchInterval: ({ state }) => (state.data?.state === "FINISHED" ? false : POLL_MS),
   });
   if (error !== null) return <Fault error={error} />;
-  return data === undefined ? <p>Working ...</p> : <BulkProgress action={data} />;
+  if (data === undefined) return <p>Working ...</p>;
+  return (
+    <div className="space-y-3">
+      <BulkProgress action={data} />
+      <StopBulkAction action={data} />
+    </div>
+  );
 }
