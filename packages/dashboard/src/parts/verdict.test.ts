@@ -70,6 +70,15 @@ describe("the verdict on a run that has ended", () => {
     );
   });
 
+  test("failed with a text that ends like a sentence", () => {
+    const error = { ...ERROR, status: 404, error: "404 Not Found", body: "<h1>Offline.</h1>" };
+    const run = makeRun(
+      { workflowState: "RUN_FAILED", dlqId: "1-2" },
+      { ...failed, errors: [error] },
+    );
+    expect(say(run)).toContain("404 from app.test:8443, Not Found: Offline. It can");
+  });
+
   test("failed and resumed", () => {
     const resumedBy = { workflowRunId: "wfr_b", workflowRunCreatedAt: AT, mode: "resume" } as const;
     const run = makeRun({ workflowState: "RUN_FAILED", dlqId: "1-2", resumedBy }, failed);

@@ -209,8 +209,10 @@ function errorWords(
   step: AnyStep | undefined,
 ): readonly Word[] {
   const host = hostOf(step?.callUrl ?? run.workflowUrl);
+  // The sentence brings its own end.
+  const ended = (said: string) => said.replace(/[.…\s]+$/, "");
   if (error.status === 0) return [`${error.error} (no answer from ${host})`];
-  const text = describeError(error);
+  const text = ended(describeError(error));
   const status = String(error.status);
   const rest = text.startsWith(status) ? text.slice(status.length) : `: ${text}`;
   return [`${status} from ${host}${rest === "" ? "" : rest.startsWith(":") ? rest : `,${rest}`}`];

@@ -35,7 +35,8 @@ export function StepDetail(props: StepDetailProps) {
     >
       <header className="mb-3 flex items-center gap-2">
         <h2 className="min-w-0 truncate font-semibold" title={bar.name}>
-          <span className="text-soft tabular-nums">{number}</span> {bar.name}
+          {bar.isNamed && <span className="text-soft tabular-nums">{number} </span>}
+          {bar.name}
         </h2>
         <StateBadge state={step.state} />
         <button

@@ -74,7 +74,7 @@ describe("the timeline of a run", () => {
 });
 
 test("an axis has few round steps", () => {
-  expect(ticksOf({ from: 0, to: 5_500 })).toEqual([0, 1_000, 2_000, 3_000, 4_000, 5_000]);
+  expect(ticksOf({ from: 0, to: 4_500 })).toEqual([0, 1_000, 2_000, 3_000, 4_000]);
   expect(ticksOf({ from: 100, to: 101 }).length).toBeGreaterThan(0);
   expect(ticksOf({ from: 0, to: 400 * 86_400_000 }).length).toBeLessThan(10);
 });

@@ -19,6 +19,8 @@ export interface StepBar extends Span {
   /** Its place among all steps of the run: the name of the step in the address. */
   readonly index: number;
   readonly name: string;
+  /** The app has said its name. */
+  readonly isNamed: boolean;
   readonly kind: "work" | "sleep" | "wait" | "call" | "invoke" | "payload";
   readonly isOpen: boolean;
   readonly attempts: readonly AttemptBar[];
@@ -74,6 +76,7 @@ function toBar(placed: PlacedStep, index: number, window: Span): StepBar {
     placed,
     index,
     name: nameOf(placed) ?? `step ${placed.number}`,
+    isNamed: nameOf(placed) !== undefined,
     kind,
     isOpen,
     attempts,
@@ -114,7 +117,7 @@ const STEPS_MS = [
   1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 120_000, 300_000,
   600_000, 1_800_000, 3_600_000, 7_200_000, 21_600_000, 43_200_000, 86_400_000, 604_800_000,
 ];
-const TICKS_MAX = 6;
+const TICKS_MAX = 5;
 
 /** Instants for the axis, from the begin on. */
 export function ticksOf({ from, to }: Span): readonly number[] {

@@ -31,7 +31,11 @@ export function Track({
   }
   const { state } = bar.placed.step;
   const isFailed = state === "STEP_FAILED";
-  const fill = isFailed ? "bg-bad" : state === "STEP_CANCELED" ? "bg-soft" : FILL[bar.kind];
+  const fill = isFailed
+    ? "border border-bad bg-bad-soft"
+    : state === "STEP_CANCELED"
+      ? "bg-soft"
+      : FILL[bar.kind];
   // What only waits is hollow, and what goes on fades out.
   const isIdle = bar.kind === "sleep" || bar.kind === "wait";
   const look = isIdle ? "h-3 border border-soft bg-raised" : `h-3 ${fill}`;
