@@ -32,6 +32,7 @@ export const RUN_BENCH_NAMES = [
   "events.notify",
   "runs.invoke",
   "retention",
+  "lists",
   "messages.claim",
 ] as const;
 export type RunBenchName = (typeof RUN_BENCH_NAMES)[number];
@@ -64,6 +65,8 @@ export interface BenchOptions {
   readonly deadLetters: number;
   /** In the database of `retention`. */
   readonly rows: number;
+  /** And dead letters, in the database of `lists`. */
+  readonly runs: number;
   readonly store: "embedded" | "postgres";
   /** Servers that share one database in the rows of steps, each with an app of its own. */
   readonly nodes: number;
@@ -85,6 +88,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
       steps: { type: "string", default: "10000" },
       "dead-letters": { type: "string", default: "10000" },
       rows: { type: "string", default: "1000000" },
+      runs: { type: "string", default: "100000" },
       store: { type: "string", default: "embedded" },
       nodes: { type: "string", default: "1" },
     },
@@ -103,6 +107,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     steps: readNumber("--steps", values.steps, RUN_RECORDS_MAX - 1),
     deadLetters: readNumber("--dead-letters", values["dead-letters"], 1_000_000),
     rows: readNumber("--rows", values.rows, 10_000_000),
+    runs: readNumber("--runs", values.runs, 10_000_000),
     ...readStore(values.store, values.nodes),
   };
 }

@@ -4,6 +4,7 @@ import { measureClaims } from "./claims.ts";
 import { withDatabaseServer } from "./database.ts";
 import { measureFanOut, measureOfficialFanOut } from "./fan-out.ts";
 import { measureInvoke } from "./invoke.ts";
+import { measureLists } from "./lists.ts";
 import { measureHistory } from "./long-history.ts";
 import { measureLongRuns } from "./long-runs.ts";
 import { measureMessages } from "./messages.ts";
@@ -78,5 +79,7 @@ function measureRuns(name: RunBenchName, options: BenchOptions): Promise<readonl
       return measureClaims(options.pending);
     case "retention":
       return measureRetention(options.rows);
+    case "lists":
+      return measureLists(options.runs);
   }
 }

@@ -40,6 +40,18 @@ async function send(api: Api, target: string, call: Call = {}) {
   };
 }
 
+test("words that stand where an id could are no ids", async () => {
+  const { api } = await open();
+  const counts = ["workflows/dlq", "dlq", "workflows/runs", "messages"];
+  for (const path of counts) {
+    const { body } = await send(api, `/v2/${path}/count`);
+    expect(body).toEqual({ count: 0, isExact: true });
+  }
+  for (const path of ["workflows/dlq", "dlq"]) {
+    expect((await send(api, `/v2/${path}/groups`)).body).toEqual({ groups: [] });
+  }
+});
+
 describe("what is open to everybody", () => {
   test("is whether the server lives and is ready", async () => {
     const { api } = await open();

@@ -51,6 +51,8 @@ import { urlGroupRoutes } from "./routes/url-groups.ts";
 import { waitRoutes } from "./routes/waits.ts";
 
 const resources = [
+  // Before the routes that take an id in the same place.
+  failureGroupRoutes,
   batchRoutes,
   triggerRoutes,
   publishRoutes,
@@ -59,7 +61,6 @@ const resources = [
   cancelRunsRoutes,
   runLogRoutes,
   overviewRoutes,
-  failureGroupRoutes,
   deadLetterRoutes,
   deadMessageRoutes,
   holdDeadRoutes,

@@ -134,6 +134,23 @@ test("dead letters are grouped in the order of an index that holds all they are 
   }
 });
 
+test("a filter that the index does not hold is asked first, and groups what it finds", () => {
+  const where = [ofState, { type: "in", column: "url", values: ["a"] } as const];
+  const query = { order: "latest", after: null, limit: 20, parts: 1, from: 0, until: 1 } as const;
+  const { sql } = groupsQuery("deadLetters", { ...query, where });
+  expect(planOf(sql)).toMatch(/^SEARCH deadLetters USING INDEX deadLettersByUrl \(url=\?\); /);
+});
+
+test("ids that begin alike are read in key order, others are looked up", () => {
+  const page = (prefix: string) => {
+    const where = [{ type: "prefix", column: "id", prefix } as const];
+    const { sql } = toSql("runs", { where, order: "descending", limit: 10 });
+    return planOf(`SELECT * FROM runs${sql}`);
+  };
+  expect(page("wfr_")).toBe("SCAN runs");
+  expect(page("wfr_0123456789")).toMatch(/^SEARCH runs USING INDEX runsById \(id>\? AND id<\?\)/);
+});
+
 test("a page of one group is read without a sort", () => {
   const ofGroup = { type: "in", column: "groupId", values: ["a"] } as const;
   const query = { where: [ofState, ofGroup], order: "ascending", limit: 10 } as const;
