@@ -83,20 +83,29 @@ async function listHeld({ transaction, room }: Taking): Promise<readonly Message
   const started = [["active"], ["canceling"]] as const;
   if (nodeKey === null) return transaction.find("messages", "pendingByState", started);
   const own = await transaction.find("messages", "byNode", [[nodeKey]]);
-  // What a server has left behind that was alone.
-  const unnamed = await transaction.list("messages", {
-    where: [
-      { type: "in", column: "state", values: started.flat() },
-      { type: "in", column: "nodeKey", values: [null] },
-    ],
-    order: "ascending",
-    limit: UNNAMED_MAX,
-  });
-  return [...own, ...unnamed];
+  return [...own, ...(await listUnnamed(transaction))];
 }
 
-/** The rest is found when its leases end. */
-const UNNAMED_MAX = 1_000;
+const UNNAMED_PAGE = 1_000;
+
+/** What a server has left behind that was alone: as many as it had in flight, and nobody else will look for them soon. */
+async function listUnnamed(transaction: Transaction): Promise<readonly MessageRow[]> {
+  const found: MessageRow[] = [];
+  let page: readonly MessageRow[];
+  do {
+    page = await transaction.list("messages", {
+      where: [
+        { type: "in", column: "state", values: ["active", "canceling"] },
+        { type: "in", column: "nodeKey", values: [null] },
+      ],
+      order: "ascending",
+      limit: UNNAMED_PAGE,
+      afterKey: found.at(-1)?.key ?? 0,
+    });
+    found.push(...page);
+  } while (page.length === UNNAMED_PAGE);
+  return found;
+}
 
 /** When the next claim has something to take. What is due behind a claim could not be decided on: it must not spin. */
 export async function findNextDue(
