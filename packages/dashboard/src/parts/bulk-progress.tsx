@@ -14,9 +14,7 @@ export function BulkProgress({ action }: { readonly action: BulkActionResource }
         <span>
           {formatCount(processed)} of {formatCount(total)}
         </span>
-        <span className="text-soft">
-          {state === "FINISHED" ? "finished" : "working ..."}
-        </span>
+        <span className="text-soft">{state === "FINISHED" ? "finished" : "working ..."}</span>
       </div>
       <progress
         aria-label="Progress"
