@@ -122,6 +122,7 @@ describe("a poll finds", () => {
     await host.advance(4 * POLL_MS);
     const lines = found.filter(([name]) => name === "waiting").map(([, gates]) => gates);
     expect(lines.slice(0, 4)).toEqual(Array(4).fill(["origin:http://a.test"]));
+    // They were told as a list of names.
     expect((lines[4] as string[]).toSorted()).toEqual([
       "flow:f",
       "origin:http://a.test",
