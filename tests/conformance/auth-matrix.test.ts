@@ -34,6 +34,8 @@ const PATHS: readonly string[] = [
   "/v2/messages",
   "/v2/messages/msg_1",
   "/v2/messages/msg_1/retry",
+  "/v2/audit",
+  "/v2/settings",
   "/v2/bulkActions",
   "/v2/bulkActions/1",
   "/v2/queues",

@@ -213,3 +213,22 @@ test("a given token is never printed", async () => {
   expect(command.out() + command.err()).not.toContain(token);
   expect(command.err()).toContain("The token is the one in REPRISE_TOKEN.");
 });
+
+test("start shows the settings that it was given, and no secret", async () => {
+  const token = Buffer.from('{"UserID":"me","Password":"secret-of-a-test"}').toString("base64");
+  const command = start(["start"], {
+    REPRISE_PORT: "0",
+    REPRISE_DATA_DIR: "kept",
+    REPRISE_TOKEN: token,
+    REPRISE_LOG_RETENTION: "3d",
+  });
+  const url = await awaitUrl(command);
+  const text = JSON.stringify(await call({ url, token }, "/v2/settings"));
+  expect(text).toContain(
+    JSON.stringify({ name: "REPRISE_LOG_RETENTION", value: "3d", source: "environment" }),
+  );
+  expect(text).toContain(
+    JSON.stringify({ name: "REPRISE_TOKEN", value: "hidden", source: "environment" }),
+  );
+  expect(text).not.toContain(token);
+});

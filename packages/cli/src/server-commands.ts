@@ -115,7 +115,7 @@ async function serve(
   terminal: Terminal,
   announce: (server: RunningServer) => void,
 ): Promise<void> {
-  const { startServer } = await loadServer();
+  const { describeConfig, startServer } = await loadServer();
   let countSignal = (_name: string): void => {};
   const firstSignal = new Promise<string>((resolveSignal) => {
     let count = 0;
@@ -129,7 +129,9 @@ async function serve(
   const stopping = new AbortController();
   void firstSignal.then(() => stopping.abort());
   try {
+    const isDevelopment = config.mode === "development";
     const server = await startServer(config, {
+      ...(isDevelopment ? {} : { shownSettings: describeConfig(terminal.env).settings }),
       stopSignal: stopping.signal,
       onBroken: (error) => {
         // Nothing that is answered after this would be durable, so even a drain is too long.

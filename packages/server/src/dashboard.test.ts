@@ -209,3 +209,25 @@ test("a person logs in, sees what changes, and hears of the end of the server", 
   await readOn(({ done }) => done);
   await closed;
 });
+
+test("shows the settings that hold, and no secret", async () => {
+  await start({ logLevel: "error", databaseUrl: null });
+  const headers = { authorization: `Bearer ${server.token}` };
+  const response = await fetch(`${server.url}/v2/settings`, { headers });
+  expect([response.status, response.headers.get("cache-control")]).toEqual([200, "no-store"]);
+  const text = await response.text();
+  expect(JSON.parse(text).settings).toEqual(
+    expect.arrayContaining([
+      { name: "REPRISE_DATA_DIR", value: ":memory:", source: "default" },
+      { name: "REPRISE_LOG_LEVEL", value: "error", source: "default" },
+      { name: "REPRISE_EGRESS", value: "allow-private", source: "default" },
+      { name: "REPRISE_TOKEN", value: "hidden", source: "default" },
+      { name: "REPRISE_LOG_RETENTION", value: "14d", source: "default" },
+    ]),
+  );
+  const { token, signingKeys } = server;
+  for (const secret of [token, signingKeys.current, signingKeys.next]) {
+    expect(text).not.toContain(secret);
+  }
+  expect((await fetch(`${server.url}/v2/settings`)).status).toBe(401);
+});

@@ -1,5 +1,5 @@
 import { formatDuration } from "@reprise/protocol";
-import { readServerConfig } from "./config.ts";
+import { readServerConfig, type ServerConfig } from "./config.ts";
 import { LIMIT_SETTINGS } from "./engine/limits.ts";
 import type { Environment, FoundSetting } from "./environment-reader.ts";
 
@@ -52,6 +52,27 @@ export function describeConfig(env: Environment): DescribedConfig {
       ),
     ],
   };
+}
+
+/** The same of a server that was given its settings by a program: in development, and within tests. */
+export function describeGiven(config: ServerConfig): readonly DescribedSetting[] {
+  const { host, port, dataDir, logLevel, egress, keyRotationGuardMs, preStopMs } = config;
+  const given: Readonly<Record<string, string>> = {
+    REPRISE_HOST: host,
+    REPRISE_PORT: String(port),
+    REPRISE_DATA_DIR: dataDir,
+    REPRISE_LOG_LEVEL: logLevel,
+    REPRISE_EGRESS: egress.mode,
+    REPRISE_KEY_ROTATION_GUARD: formatDuration(keyRotationGuardMs),
+    REPRISE_PRE_STOP: formatDuration(preStopMs),
+    ...(config.token === null ? {} : { REPRISE_TOKEN: "hidden" }),
+    ...(config.signingKeys === null
+      ? {}
+      : { REPRISE_CURRENT_SIGNING_KEY: "hidden", REPRISE_NEXT_SIGNING_KEY: "hidden" }),
+  };
+  return describeConfig({}).settings.map((setting) => {
+    return { ...setting, value: given[setting.name] ?? setting.value };
+  });
 }
 
 function remark(holds: boolean, text: string): readonly string[] {

@@ -11,6 +11,7 @@ import { type Connected, type ConnectedLimits, createConnected } from "./connect
 import type { Command } from "./core/commands.ts";
 import type { TokenSource } from "./credentials.ts";
 import { DASHBOARD_DIR, openDashboard } from "./dashboard-files.ts";
+import { type DescribedSetting, describeGiven } from "./describe-config.ts";
 import { DiskWatch, diskReader, type ReadDisk } from "./disk-watch.ts";
 import { AuditTrail } from "./engine/audit-trail.ts";
 import type { ConnectedApps } from "./engine/connected-apps.ts";
@@ -81,6 +82,8 @@ export interface Surroundings {
   readonly readDisk?: ReadDisk;
   /** Where the built dashboard is; in this package when not given. */
   readonly dashboardDir?: string;
+  /** What the server shows of its settings; as `config` tells when not given. */
+  readonly shownSettings?: readonly DescribedSetting[];
   /** Ends a start that waits for its storage. */
   readonly stopSignal?: AbortSignal;
 }
@@ -179,15 +182,16 @@ interface Parts extends Storage {
   readonly limits: Partial<EngineLimits>;
   readonly readDisk: ReadDisk;
   readonly dashboardDir: string;
+  readonly shownSettings: readonly DescribedSetting[];
 }
 
 function toParts(
   config: ServerConfig,
   surroundings: Surroundings,
-): Pick<Parts, "limits" | "readDisk" | "dashboardDir"> {
+): Pick<Parts, "limits" | "readDisk" | "dashboardDir" | "shownSettings"> {
   const { limits = {}, readDisk = diskReader(config.dataDir) } = surroundings;
-  const { dashboardDir = DASHBOARD_DIR } = surroundings;
-  return { limits, readDisk, dashboardDir };
+  const { dashboardDir = DASHBOARD_DIR, shownSettings = describeGiven(config) } = surroundings;
+  return { limits, readDisk, dashboardDir, shownSettings };
 }
 
 async function serve(parts: Parts): Promise<RunningServer> {
@@ -287,12 +291,13 @@ function openOverview({ shown, host, meter }: Parts, watchdog: Watchdog): Overvi
 }
 
 /** What the dashboard takes, besides the API. */
-function openPage({ dashboardDir, credentials, host, store, changeFeed: feed }: Parts) {
+function openPage(parts: Parts) {
+  const { dashboardDir, credentials, host, store, changeFeed: feed, shownSettings } = parts;
   const { holderOf, sessionSecret: secret } = credentials;
   const sessions: Sessions = { holderOf, secret, version: readVersion() };
   const changes = new ChangeStreams({ host, store, feed });
   const audit = new AuditTrail({ store, host });
-  return { dashboard: openDashboard(dashboardDir), sessions, changes, audit };
+  return { dashboard: openDashboard(dashboardDir), sessions, changes, audit, shownSettings };
 }
 
 function pause(ms: number, host: Host): Promise<void> {

@@ -44,6 +44,7 @@ import { runLogRoutes } from "./routes/run-logs.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
 import { sessionRoutes } from "./routes/session.ts";
+import { settingsRoutes } from "./routes/settings.ts";
 import { stepRoutes } from "./routes/steps.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { triggerRoutes } from "./routes/trigger.ts";
@@ -95,7 +96,7 @@ export function createApi(room: ApiRoom): Api {
   const { authenticate, door } = authenticator;
   const app = new Hono<ApiEnv>({ getPath, router: new FixedPathRouter(DESTINATION_PREFIXES) });
   const isKnown = (request: Request, peer: Peer) => mayLook(request, peer, authenticate);
-  const { observer, expose, dashboard, changes, audit } = room;
+  const { observer, expose, dashboard, changes, audit, shownSettings } = room;
   if (observer !== undefined) app.use(observeRequests(observer));
   app.route("/", healthRoutes(room.health ?? healthOf(room), isKnown));
   if (dashboard !== undefined) app.route("/", dashboardRoutes(room, dashboard));
@@ -119,6 +120,7 @@ export function createApi(room: ApiRoom): Api {
   app.use(METRICS_PATH, protect);
   if (expose !== undefined) app.route("/", metricsRoutes(expose));
   if (changes !== undefined) app.route("/", changeRoutes(changes, authenticator));
+  if (shownSettings !== undefined) app.route("/", settingsRoutes(shownSettings));
   // A handshake that arrives whole never comes here.
   app.get(CONNECT_PATH, () => {
     const message = `${CONNECT_PATH} takes WebSocket connections alone, and this request asks for none; a proxy in front has to let the header Upgrade through`;

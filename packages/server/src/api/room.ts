@@ -1,4 +1,4 @@
-import type { TokenScope } from "@reprise/protocol";
+import type { SettingResource, TokenScope } from "@reprise/protocol";
 import type { AuditTrail } from "../engine/audit-trail.ts";
 import type { BulkRunner } from "../engine/bulk-runner.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -30,6 +30,8 @@ export interface ApiRoom {
   readonly overview?: OverviewSources;
   /** What logins take; without it, there are none. */
   readonly sessions?: Sessions;
+  /** What the server was started with, secrets masked; without it, nobody can ask. */
+  readonly shownSettings?: readonly SettingResource[];
   /** Keeps what people do; without it, nobody does. */
   readonly audit?: AuditTrail;
   /** Tells what changes; without it, nobody does. */
