@@ -67,16 +67,10 @@ function Found({ run, others, entry, isWhole, onWhole }: FoundProps) {
     <>
       <PageHead
         title={pathOf(run.workflowUrl)}
-        detail={
-          <>
-            <p className="truncate" title={run.workflowUrl}>
-              {hostOf(run.workflowUrl)}
-            </p>
-            <RunFacts run={run} />
-          </>
-        }
+        detail={<span title={run.workflowUrl}>{hostOf(run.workflowUrl)}</span>}
         actions={<RunActions run={run} entry={entry} verb={verb} onVerb={onVerb} />}
       />
+      <RunFacts run={run} />
       <Verdict run={run} entry={entry} />
       <Lineage run={run} />
       {others.length > 0 && (

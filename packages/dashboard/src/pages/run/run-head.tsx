@@ -52,7 +52,7 @@ export function Verdict({ run, entry }: VerdictProps) {
 export function RunFacts({ run }: { readonly run: RunResource }) {
   const { workflowRunId, workflowRunCreatedAt, labels = [], flowControlKey } = run;
   return (
-    <div className="flex flex-wrap items-center gap-x-4 gap-y-1">
+    <div className="mb-3 flex flex-wrap items-center gap-x-4 gap-y-1 text-soft">
       <span className="inline-flex items-center gap-2">
         {run.isStuck === true ? (
           <Badge tone="bad">stuck</Badge>
