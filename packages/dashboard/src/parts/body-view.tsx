@@ -1,6 +1,6 @@
 import type { HeaderMap } from "@reprise/protocol";
 import { Download } from "lucide-react";
-import { lazy, Suspense, useMemo, useState } from "react";
+import { lazy, memo, Suspense, useMemo, useState } from "react";
 import { bytesOf, formatBytes, hexLines } from "./bytes.ts";
 import { Copy } from "./copy.tsx";
 import { readTree } from "./json.ts";
@@ -30,12 +30,17 @@ const NAMES: Readonly<Record<Form, string>> = {
 const EAGER_CHARS = 500_000;
 
 /** A body of a request or of an answer: as a tree, as text, as bytes, or as a page. Its size does not matter. */
-export function BodyView({ title, text, base64, headers, isTruncated }: BodyViewProps) {
+export const BodyView = memo(Body);
+
+function Body({ title, text, base64, headers, isTruncated }: BodyViewProps) {
   const forms = formsOf(text, headers);
   const [chosen, setChosen] = useState<Form | null>(null);
   const form = chosen !== null && forms.includes(chosen) ? chosen : (forms[0] ?? "text");
   const whole = text ?? base64 ?? "";
-  const size = text === undefined ? bytesOf(base64 ?? "").length : byteLength(text);
+  const size = useMemo(
+    () => (text === undefined ? bytesOf(base64 ?? "").length : new Blob([text]).size),
+    [text, base64],
+  );
   return (
     <section className="min-w-0">
       <div className="mb-1 flex flex-wrap items-center gap-2">
@@ -71,8 +76,6 @@ export function BodyView({ title, text, base64, headers, isTruncated }: BodyView
     </section>
   );
 }
-
-const byteLength = (text: string): number => new Blob([text]).size;
 
 function formsOf(text: string | undefined, headers: HeaderMap = {}): readonly Form[] {
   if (text === undefined) return ["hex"];

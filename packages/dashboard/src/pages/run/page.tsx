@@ -158,12 +158,18 @@ interface StepsProps {
 
 const TICK_MS = 5_000;
 
-function Steps({ run, entry }: StepsProps) {
+/** An ended run does not change, and a live one need not be drawn anew each second. */
+function Steps(props: StepsProps) {
+  const isOpen = props.run.workflowRunCompletedAt === undefined;
+  return isOpen ? <LiveSteps {...props} /> : <StepsAt {...props} now={0} />;
+}
+
+function LiveSteps(props: StepsProps) {
+  return <StepsAt {...props} now={Math.ceil(useNow() / TICK_MS) * TICK_MS} />;
+}
+
+function StepsAt({ run, entry, now }: StepsProps & { readonly now: number }) {
   const { place, go } = usePlace();
-  const isOpen = run.workflowRunCompletedAt === undefined;
-  // An ended run does not change, and a live one need not be drawn anew each second.
-  const tick = useNow();
-  const now = isOpen ? Math.ceil(tick / TICK_MS) * TICK_MS : 0;
   const timeline = useMemo(() => toTimeline(run, now), [run, now]);
   const { step, attempt } = place;
   const keys = useMemo<HotKeys>(() => {

@@ -92,21 +92,27 @@ function itemsOf(bars: readonly StepBar[]): readonly Item[] {
 const COLUMNS =
   "grid grid-cols-[minmax(0,1fr)_5.5rem] md:grid-cols-[minmax(12rem,20rem)_minmax(0,1fr)_5.5rem]";
 
+/** A tick behind this has no room for its text. */
+const TICK_SHARE_MAX = 0.85;
+
 function Axis({ timeline }: { readonly timeline: Model }) {
   const { from, to } = timeline;
+  const hasRoom = (at: number) => (at - from) / (to - from) < TICK_SHARE_MAX;
   return (
     <div className={`${COLUMNS} border-b border-line text-xs text-soft`} aria-hidden>
       <div className="px-3 py-1.5 font-semibold">Step</div>
       <div className="relative hidden md:block">
-        {ticksOf(timeline).map((at) => (
-          <span
-            key={at}
-            className="absolute top-1.5 border-l border-line pl-1 whitespace-nowrap tabular-nums"
-            style={{ left: `${(100 * (at - from)) / (to - from)}%` }}
-          >
-            {at === from ? "0" : formatDuration(at - from)}
-          </span>
-        ))}
+        {ticksOf(timeline)
+          .filter(hasRoom)
+          .map((at) => (
+            <span
+              key={at}
+              className="absolute top-1.5 border-l border-line pl-1 whitespace-nowrap tabular-nums"
+              style={{ left: `${(100 * (at - from)) / (to - from)}%` }}
+            >
+              {at === from ? "0" : formatDuration(at - from)}
+            </span>
+          ))}
       </div>
       <div className="px-3 py-1.5 text-right font-semibold">Lasted</div>
     </div>
