@@ -165,3 +165,17 @@ test("an unknown id is refused with what to do", async () => {
     expect(err).toContain(hint);
   }
 });
+
+test("a message whose dead letter was retried names the one that goes on with it", async () => {
+  await world.publish("/broken/again", { "Upstash-Retries": "0" });
+  const id = await messageTo("/broken/again");
+  const filter = `/v2/dlq?messageId=${id}`;
+  let dlqId: string | undefined;
+  while (dlqId === undefined) [dlqId] = await deadLettersOf(world, filter);
+  expect(await textOf(id)).not.toContain("retried as");
+  await world.ask(`/v2/dlq/retry/${dlqId}`, { method: "POST" });
+  const text = await textOf(id);
+  const next = /^ {2}retried as +(msg_\w+) {2}\(reprise explain \1\)$/m.exec(text)?.[1];
+  expect(next).not.toBe(id);
+  expect(await textOf(next ?? "")).toContain(`${world.appUrl}/broken/again`);
+});

@@ -95,7 +95,12 @@ async function resultsOf(api: Api, message: Shown): Promise<readonly Link[]> {
       if (!callbacks.has(id)) callbacks.set(id, link);
     }
   }
-  return [...dead, ...Array.from(callbacks.values()).toReversed()];
+  const { retriedAs } = message;
+  const next: readonly Link[] =
+    retriedAs === undefined
+      ? []
+      : [{ relation: "retried as", id: retriedAs, command: `explain ${retriedAs}` }];
+  return [...dead, ...next, ...Array.from(callbacks.values()).toReversed()];
 }
 
 /** Entries of reports about this message, the newest first. The log is read from when the message was made. */

@@ -39,6 +39,8 @@ export interface MessageResource {
   readonly parallelism?: number;
   /** Seconds. */
   readonly period?: number;
+  /** The message that a retry of this one's dead letter has made. */
+  readonly retriedAs?: string;
 }
 
 export const OPEN_MESSAGE_STATES = ["SCHEDULED", "WAITING", "ACTIVE", "CANCEL_REQUESTED"] as const;

@@ -1,6 +1,7 @@
 import {
   type BulkCancelAnswer,
   type MessageResource,
+  messageId,
   messageKey,
   type OpenMessageResource,
   quoted,
@@ -61,8 +62,17 @@ async function readMessage(
   if (row === undefined) throw messageNotFound(id);
   const fields = messageFields(viewOf(row));
   const [message] = (await room.store.get("messages", [row.key])).filter(isOpen);
-  if (message === undefined) return fields;
+  if (message === undefined) return { ...fields, ...(await retriedAs(row.key, room)) };
   return { ...fields, ...openFields(message, await readWaitingFacts([message], room)) };
+}
+
+async function retriedAs(
+  key: number,
+  { store }: ApiRoom,
+): Promise<Pick<MessageResource, "retriedAs">> {
+  const [dead] = await store.find("deadMessages", "byMessage", [[key]]);
+  const nextKey = dead?.nextMessageKey ?? null;
+  return nextKey === null ? {} : { retriedAs: messageId(nextKey) };
 }
 
 function messageNotFound(id: string): RepriseError {
