@@ -35,7 +35,11 @@ export function CallSnippets({ recovery }: { readonly recovery: Recovery }) {
           const text = write(server, recovery);
           return (
             <Tabs.Content key={name} value={name} className="relative p-2">
-              <pre className="max-h-48 overflow-auto rounded-md bg-ground p-3 pr-10 font-mono text-xs">
+              {/* biome-ignore lint/a11y/noNoninteractiveTabindex: whoever has no mouse scrolls with the keys */}
+              <pre
+                tabIndex={0}
+                className="max-h-48 overflow-auto rounded-md bg-ground p-3 pr-10 font-mono text-xs"
+              >
                 {text}
               </pre>
               <span className="absolute top-3 right-4">

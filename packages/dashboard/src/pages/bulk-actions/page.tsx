@@ -32,7 +32,7 @@ const COLUMNS: readonly TableColumn<BulkActionResource>[] = [
     isFixed: true,
     cell: ({ actionId }) => <span className="font-mono text-xs">{actionId}</span>,
   },
-  { id: "kind", title: "Does", width: "8rem", cell: () => "cancel messages" },
+  { id: "kind", title: "Does", width: "9.5rem", cell: () => "cancel messages" },
   {
     id: "progress",
     title: "Progress",
@@ -57,7 +57,7 @@ const COLUMNS: readonly TableColumn<BulkActionResource>[] = [
   {
     id: "result",
     title: "Result",
-    width: "minmax(11rem, 1fr)",
+    width: "minmax(14rem, 1fr)",
     isFixed: true,
     cell: (action) =>
       action.state === "FINISHED" ? resultOf(action) : <StopBulkAction action={action} />,

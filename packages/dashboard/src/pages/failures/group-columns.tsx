@@ -43,7 +43,7 @@ export function groupColumns({
       : [
           {
             id: "act",
-            title: "",
+            title: "Actions",
             width: "7.75rem",
             isFixed: true,
             cell: ({ groupId, count }: FailureGroup) => (
