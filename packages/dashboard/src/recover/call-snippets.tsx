@@ -35,8 +35,8 @@ export function CallSnippets({ recovery }: { readonly recovery: Recovery }) {
           const text = write(server, recovery);
           return (
             <Tabs.Content key={name} value={name} className="relative p-2">
-              {/* biome-ignore lint/a11y/noNoninteractiveTabindex: whoever has no mouse scrolls with the keys */}
               <pre
+                // biome-ignore lint/a11y/noNoninteractiveTabindex: whoever has no mouse scrolls with the keys
                 tabIndex={0}
                 className="max-h-48 overflow-auto rounded-md bg-ground p-3 pr-10 font-mono text-xs"
               >
