@@ -29,6 +29,17 @@ export async function withDatabaseServer<R>(work: () => Promise<R>): Promise<R> 
   }
 }
 
+/** Servers that `start` starts are embedded all the same. */
+export async function withoutDatabaseServer<R>(start: () => Promise<R>): Promise<R> {
+  const address = process.env[ADDRESS];
+  delete process.env[ADDRESS];
+  try {
+    return await start();
+  } finally {
+    if (address !== undefined) process.env[ADDRESS] = address;
+  }
+}
+
 /** The database that belongs to a directory, made by whoever comes first; null when the servers are embedded. */
 export async function databaseOf(directory: string): Promise<string | null> {
   const address = process.env[ADDRESS];

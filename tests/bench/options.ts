@@ -34,6 +34,7 @@ export const RUN_BENCH_NAMES = [
   "retention",
   "lists",
   "messages.claim",
+  "stores",
 ] as const;
 export type RunBenchName = (typeof RUN_BENCH_NAMES)[number];
 
@@ -94,7 +95,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     },
   });
   return {
-    names: positionals.length === 0 ? BENCH_NAMES : positionals.map(readName),
+    names: positionals.length === 0 ? BENCH_NAMES.filter(isForAll) : positionals.map(readName),
     concurrencies: values.concurrency
       .split(",")
       .map((text) => readNumber("--concurrency", text, 1000)),
@@ -110,6 +111,11 @@ export function readOptions(args: readonly string[]): BenchOptions {
     runs: readNumber("--runs", values.runs, 10_000_000),
     ...readStore(values.store, values.nodes),
   };
+}
+
+/** Two stores at once are compared when that is asked for. */
+function isForAll(name: BenchName): boolean {
+  return name !== "stores";
 }
 
 function readStore(store: string, nodes: string): Pick<BenchOptions, "store" | "nodes"> {

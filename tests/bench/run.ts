@@ -21,6 +21,7 @@ import { type Fact, type Measurement, printFacts, printStartUp, printTable } fro
 import { measureRetention } from "./retention.ts";
 import { measureStartUp } from "./start-up.ts";
 import { measureSteps } from "./steps.ts";
+import { measureStores } from "./stores.ts";
 import { isTemporaryDirectoryInMemory } from "./temporary-directory.ts";
 
 /** Measures what the options name, prints it and writes it to a file. */
@@ -81,5 +82,7 @@ function measureRuns(name: RunBenchName, options: BenchOptions): Promise<readonl
       return measureRetention(options.rows);
     case "lists":
       return measureLists(options.runs);
+    case "stores":
+      return measureStores(options);
   }
 }
