@@ -15,6 +15,7 @@ async function ask(path: string): Promise<unknown> {
 
 // The shapes that the tests check.
 const waits = async (query = "") => (await ask(`/v2/waits${query}`)) as WaitPage;
+// As above.
 const kept = async (query = "") => (await ask(`/v2/keptEvents${query}`)) as KeptEventPage;
 
 const serveWait = (path: string, eventId: string) =>

@@ -99,6 +99,7 @@ const importCatalogue =
 async function bundle(context: WorkflowContext): Promise<void> {
   // The endpoint behind the last part of the URL.
   await context.invoke("order the parts", {
+    // The client asks a workflow for no more than its id.
     workflow: { workflowId: "order" } as never,
     body: { id: 7 },
   });

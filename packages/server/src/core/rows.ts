@@ -345,9 +345,8 @@ export interface AuditRow {
   readonly callerIp: string;
   /** Method and path, with names in place of ids. */
   readonly action: string;
-  /** The ids of the path. */
+  /** The ids of the path, and the query without tokens. */
   readonly target: string | null;
-  /** Without tokens. */
   readonly query: string | null;
   /** What was answered; null until then, and for ever when the server ended in between. */
   readonly status: number | null;
