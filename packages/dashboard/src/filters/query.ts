@@ -70,11 +70,6 @@ function faultOf({ key, value }: FilterTerm, { choices, kind }: FilterField): st
   return `${key} cannot be ${JSON.stringify(value)}; allowed: ${allowed}`;
 }
 
-/** The first value of a key, as typed. */
-export function firstValue({ terms }: Filter, key: string): string | undefined {
-  return terms.find((term) => term.key === key)?.value;
-}
-
 /** True when every word of the filter's text is in one of these texts, whatever its case. */
 export function matchesText({ text }: Filter, texts: readonly (string | undefined)[]): boolean {
   if (text === "") return true;

@@ -99,6 +99,9 @@ function Name({ name }: { readonly name: string | null }) {
   return <span className="mr-1 text-accent">{name}:</span>;
 }
 
+/** As JSON has it, and broken where its lines end: stacks of errors are read line by line. */
+const written = (text: string): string => JSON.stringify(text).replaceAll("\\n", "\\n\n");
+
 function Leaf({ value }: { readonly value: unknown }) {
   const [isWhole, setWhole] = useState(false);
   if (isLongNumber(value)) return <span className="text-warn">{value.written}</span>;
@@ -106,7 +109,7 @@ function Leaf({ value }: { readonly value: unknown }) {
   const isCut = value.length > TEXT_CHARS && !isWhole;
   return (
     <span className="break-all whitespace-pre-wrap text-good">
-      {JSON.stringify(isCut ? value.slice(0, TEXT_CHARS) : value)}
+      {written(isCut ? value.slice(0, TEXT_CHARS) : value)}
       {isCut && (
         <button type="button" className="ml-1 text-accent underline" onClick={() => setWhole(true)}>
           {value.length - TEXT_CHARS} more

@@ -69,6 +69,7 @@ function Grid<T extends object>(props: DataTableProps<T> & { readonly rows: read
   const activeRow = rows[active.index] ?? null;
   useEffect(() => onActive?.(activeRow), [onActive, activeRow]);
   const items = virtual.getVirtualItems();
+  const ids = useMemo(() => rows.map(idOf), [rows, idOf]);
   const tableRows = useTableRows(rows, columns, shown);
   const isBusyWith = active.activeId !== null || (selection?.ids.size ?? 0) > 0;
   const isFollowing = useFollowing({ list, items, count: rows.length, scroller, isBusyWith });
@@ -90,7 +91,7 @@ function Grid<T extends object>(props: DataTableProps<T> & { readonly rows: read
         onKeyDown={(event) => pressInGrid(event, active.keys)}
         className="min-h-0 flex-1 overflow-auto"
       >
-        <TableHead {...shape} ids={rows.map(idOf)} chooser={chooser} />
+        <TableHead {...shape} ids={ids} chooser={chooser} />
         <div role="rowgroup" className="relative" style={{ height: virtual.getTotalSize() }}>
           {items.map(({ key, index, start }) => {
             const row = rows[index];

@@ -18,7 +18,10 @@ interface TableHeadProps<T> {
 
 export function TableHead<T>(props: TableHeadProps<T>) {
   const { columns, tracks, isNarrow, selection, ids, chooser } = props;
-  const isAll = ids.length > 0 && ids.every((id) => selection?.ids.has(id) === true);
+  // A selection smaller than the list cannot be all of it.
+  const chosen = selection?.ids.size ?? 0;
+  const isAll =
+    ids.length > 0 && chosen >= ids.length && ids.every((id) => selection?.ids.has(id) === true);
   return (
     <div role="rowgroup" className={isNarrow ? "sr-only" : "sticky top-0 z-[5] bg-panel"}>
       <div

@@ -12,7 +12,7 @@ interface FollowingAsked<T> {
 
 const TOP_PX = 8;
 /** Rows behind the last visible one that are there already when somebody scrolls. */
-const AHEAD_ROWS = 5;
+const AHEAD_ROWS = 25;
 
 /** Asks for more near the end, tells what is visible, and shows new rows by itself while a person just watches the top. */
 export function useFollowing<T>(asked: FollowingAsked<T>): boolean {

@@ -14,7 +14,10 @@ interface RowKeysAsked<T> {
 export function useRowKeys<T>({ rows, idOf, onOpen, selection, onReach }: RowKeysAsked<T>) {
   const [activeId, setActiveId] = useState<string | null>(null);
   const [anchor, setAnchor] = useState<string | null>(null);
-  const index = activeId === null ? -1 : rows.findIndex((row) => idOf(row) === activeId);
+  const index = useMemo(
+    () => (activeId === null ? -1 : rows.findIndex((row) => idOf(row) === activeId)),
+    [rows, idOf, activeId],
+  );
   const keys = useMemo<HotKeys>(() => {
     const row = rows[index];
     const go = (to: number) => {
