@@ -37,6 +37,7 @@ import { lineRoutes } from "./routes/lines.ts";
 import { messageLogRoutes } from "./routes/message-logs.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { METRICS_PATH, metricsRoutes } from "./routes/metrics.ts";
+import { openApiRoutes } from "./routes/openapi.ts";
 import { overviewRoutes } from "./routes/overview.ts";
 import { publishRoutes } from "./routes/publish.ts";
 import { queueRoutes } from "./routes/queues.ts";
@@ -92,6 +93,14 @@ export interface Api {
 }
 
 export function createApi(room: ApiRoom): Api {
+  const app = buildApp(room);
+  return {
+    fetch: async (request, peer) => app.fetch(request, peer ?? peerOf(request)),
+  };
+}
+
+/** All routes, with what stands in front of them. */
+export function buildApp(room: ApiRoom): Hono<ApiEnv> {
   const authenticator = createAuthenticator(room);
   const { authenticate, door } = authenticator;
   const app = new Hono<ApiEnv>({ getPath, router: new FixedPathRouter(DESTINATION_PREFIXES) });
@@ -100,6 +109,7 @@ export function createApi(room: ApiRoom): Api {
   if (observer !== undefined) app.use(observeRequests(observer));
   app.route("/", healthRoutes(room.health ?? healthOf(room), isKnown));
   if (dashboard !== undefined) app.route("/", dashboardRoutes(room, dashboard));
+  app.route("/", openApiRoutes(room.sessions?.version ?? "0.0.0"));
   // The URL itself is the secret of a webhook: whoever calls it has no token.
   app.route("/", hookRoutes(room));
   // Logging in is how a person comes by a session, so it cannot ask for one.
@@ -137,9 +147,7 @@ export function createApi(room: ApiRoom): Api {
     const isSubmission = isSubmissionRequest(c.req.raw) || FROM_RUNS.test(c.req.path);
     return errorResponse(isSubmission ? asSubmissionError(error) : error, room.host);
   });
-  return {
-    fetch: async (request, peer) => app.fetch(request, peer ?? peerOf(request)),
-  };
+  return app;
 }
 
 /** Probes come without a token; a wrong one is counted, and makes them no worse. */
