@@ -1,5 +1,5 @@
 import { beforeEach, expect } from "vitest";
-import { readRows } from "./snapshot.ts";
+import { countWritten, readRows } from "./snapshot.ts";
 import { until } from "./until.ts";
 import { type CallOptions, useWorld, type World } from "./world.ts";
 
@@ -56,9 +56,9 @@ export async function expectRefusals(
 ): Promise<void> {
   const before = await readRows(world.store);
   for (const [name, refused] of Object.entries(cases)) {
-    const { rowsWritten } = world.store.counters;
+    const rowsWritten = await countWritten(world.store);
     await expectRefusal(world, name, refused);
-    expect([name, world.store.counters.rowsWritten]).toEqual([name, rowsWritten]);
+    expect([name, await countWritten(world.store)]).toEqual([name, rowsWritten]);
   }
   expect(await readRows(world.store)).toEqual(before);
 }

@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { countWritten } from "../conformance/snapshot.ts";
 import { encodeRequest } from "./encode.ts";
 import { Finds } from "./finds.ts";
 import { type FuzzRequest, fuzzRequest } from "./grammar.ts";
@@ -100,7 +101,7 @@ class FuzzRun {
       sinkUrl: this.#target.sinkUrl,
       finds: this.#finds,
     });
-    const { rowsWritten } = this.#target.store.counters;
+    const rowsWritten = await countWritten(this.#target.store);
     const reply = await client.send(bytes, request.method);
     this.#count(reply);
     const fault =
@@ -137,13 +138,13 @@ class FuzzRun {
    * That does not happen again and again: a request that has written is sent once more.
    */
   async #compare(client: WireClient, { request, bytes, rowsWritten }: Refused): Promise<void> {
-    const { counters } = this.#target.store;
+    const { store } = this.#target;
     this.#compared += 1;
-    let written = counters.rowsWritten - rowsWritten;
+    let written = (await countWritten(store)) - rowsWritten;
     for (let round = 0; round < COMPARISONS_MAX && written !== 0; round += 1) {
-      const before = counters.rowsWritten;
+      const before = await countWritten(store);
       await client.send(bytes, request.method);
-      written = counters.rowsWritten - before;
+      written = (await countWritten(store)) - before;
     }
     if (written !== 0) this.#note(`${written} rows written by a refused request`, bytes);
   }
