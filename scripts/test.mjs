@@ -18,7 +18,7 @@ const checks = () => [
 const simulations = [
   {
     source: "tests/simulation/main.ts",
-    stage: countingStage("simulation", ["tests/dist/simulation/main.js", "--seeds", "2000"]),
+    stage: countingStage("simulation", ["tests/dist/simulation/main.js", "--seeds", "1900"]),
   },
   {
     source: "tests/simulation/messages/world.ts",
@@ -26,7 +26,7 @@ const simulations = [
       "tests/dist/simulation/main.js",
       "--messages",
       "--seeds",
-      "2000",
+      "1600",
     ]),
   },
 ];

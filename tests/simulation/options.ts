@@ -30,7 +30,7 @@ export const USAGE = `usage: npm run sim -- [--messages] [--seed N | --seeds N |
   --seeds N      plays N seeds, then the seeds of seeds.txt, then every planted bug
   --minutes M    plays new seeds for M minutes
   --sdk NAME     SDK and mode of the app: official, classic, answered, warm, continued, connected or mixed (default)
-  --nodes N      N servers on one database (default: one, and two or three in every 19th world)
+  --nodes N      N servers on one database (default: one, and two or three in every 190th world)
   --from K       first seed (default 1)
   --twice        plays each seed twice; both must be the same
   --mutant NAME  plants a bug: the seeds are expected to fail

@@ -1,18 +1,24 @@
 import type { Checker, Scene } from "../facts.ts";
 import { isAccepted, type Operation, wantedOf } from "../operations.ts";
 import type { Attempt } from "../sink-ledger.ts";
+import { type Confirmed, confirmedNow, isTakenBefore } from "./taken-before.ts";
 
 /** What is cancelled begins no more. */
 export const cancelBinds: Checker = {
   name: "cancel binds",
   promise: "behind a confirmed cancel no attempt of the message begins",
   observe: (scene) => {
-    const confirmed: Operation[] = [];
+    const confirmed = new Map<Operation, Confirmed>();
     return (fact) => {
-      if (fact.kind === "answered" && isAccepted(fact.operation)) confirmed.push(fact.operation);
+      if (fact.kind === "answered" && isAccepted(fact.operation))
+        confirmed.set(fact.operation, confirmedNow(scene));
       if (fact.kind !== "attempt") return;
-      const operation = confirmed.find((other) => forbids(other, fact.attempt, scene));
-      if (operation === undefined) return;
+      const binding = Array.from(confirmed).find(
+        ([other, when]) =>
+          forbids(other, fact.attempt, scene) && !isTakenBefore(fact.attempt, when, scene),
+      );
+      if (binding === undefined) return;
+      const [operation] = binding;
       const { number, messageId } = fact.attempt;
       scene.violate(`attempt ${number} of ${messageId} begins behind #${operation.number}`);
     };

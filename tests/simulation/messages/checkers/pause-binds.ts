@@ -3,6 +3,7 @@ import type { Checker } from "../facts.ts";
 import { isAccepted, type Operation, wantedOf } from "../operations.ts";
 import type { Attempt } from "../sink-ledger.ts";
 import { flowOf } from "../wanted-flow.ts";
+import { type Confirmed, confirmedNow, isTakenBefore } from "./taken-before.ts";
 
 /** A pause that was confirmed lets nothing begin until somebody asks for its end, whatever happens to the server meanwhile. */
 export const pauseBinds: Checker = {
@@ -11,7 +12,7 @@ export const pauseBinds: Checker = {
     "behind a confirmed pause no attempt of the queue, the key or the schedule begins, before somebody asks for its end",
   observe: (scene) => {
     const { sinks, plan, violate, mark } = scene;
-    const paused = new Set<string>();
+    const paused = new Map<string, Confirmed>();
     const checkAttempt = (attempt: Attempt) => {
       const wanted = wantedOf(attempt.messageId, sinks, plan.wanteds);
       const report = sinks.story(attempt.messageId)?.report ?? null;
@@ -20,7 +21,8 @@ export const pauseBinds: Checker = {
       const queue = report === null ? wanted.queue : null;
       const flow = flowOf(wanted, report)?.key ?? null;
       for (const name of [`queue ${queue}`, `flow ${flow}`]) {
-        if (paused.has(name)) {
+        const when = paused.get(name);
+        if (when !== undefined && !isTakenBefore(attempt, when, scene)) {
           violate(
             `attempt ${attempt.number} of ${attempt.messageId} begins while ${name} is paused`,
           );
@@ -33,7 +35,7 @@ export const pauseBinds: Checker = {
         if (name !== null && paused.delete(name)) mark("pause ended");
       } else if (fact.kind === "answered" && isAccepted(fact.operation)) {
         const name = closedBy(fact.operation);
-        if (name !== null) paused.add(name);
+        if (name !== null) paused.set(name, confirmedNow(scene));
       } else if (fact.kind === "attempt") checkAttempt(fact.attempt);
       else if (fact.kind === "serverCrash" && paused.size > 0) mark("crash during a pause");
     };
