@@ -3,6 +3,7 @@ import { useCallback, useMemo, useState } from "react";
 import { useMayChange } from "../../api/session.ts";
 import { matchesText } from "../../filters/query.ts";
 import type { FilterState } from "../../filters/use-filter.ts";
+import { whyNotAll } from "../../filters/why-not-all.ts";
 import { Empty } from "../../parts/page.tsx";
 import { DataTable } from "../../parts/table/data-table.tsx";
 import { useSelection } from "../../parts/table/selection.ts";
@@ -70,7 +71,11 @@ export function Entries({ queue, state, openId, onOpen }: EntriesProps) {
     mayChange,
     setWork,
   });
-  const allKeys = useMemo(() => ({ ...keys, e: exported.start }), [keys, exported.start]);
+  const isWhole = whyNotAll(state) === null;
+  const allKeys = useMemo(
+    () => ({ ...keys, ...(isWhole ? { e: exported.start } : {}) }),
+    [keys, isWhole, exported.start],
+  );
   useHotKeys(allKeys);
   const close = () => {
     setWork(null);
@@ -82,6 +87,7 @@ export function Entries({ queue, state, openId, onOpen }: EntriesProps) {
       <EntryActions
         queue={queue}
         query={given}
+        notAll={whyNotAll(state)}
         selection={selection}
         exported={exported}
         mayChange={mayChange}

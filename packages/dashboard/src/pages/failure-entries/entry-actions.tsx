@@ -12,6 +12,8 @@ import type { Export } from "./use-export.ts";
 interface EntryActionsProps {
   readonly queue: DeadQueue;
   readonly query: Query;
+  /** Why the filter cannot stand for all that is shown; null when it can. */
+  readonly notAll: string | null;
   readonly selection: Selection;
   readonly exported: Export;
   readonly mayChange: boolean;
@@ -20,7 +22,7 @@ interface EntryActionsProps {
 
 /** What can be done with the selected entries, or with all that the filter shows. */
 export function EntryActions(props: EntryActionsProps) {
-  const { queue, query, selection, exported, mayChange, onWork } = props;
+  const { queue, query, notAll, selection, exported, mayChange, onWork } = props;
   const hold = useAction("deadLetters", "deadMessages");
   const dlqIds = [...selection.ids];
   const hasSome = dlqIds.length > 0;
@@ -32,6 +34,8 @@ export function EntryActions(props: EntryActionsProps) {
       {mayChange && (
         <Button
           look="primary"
+          disabled={!hasSome && notAll !== null}
+          title={hasSome ? undefined : (notAll ?? undefined)}
           onClick={() =>
             onWork({ what: hasSome ? { kind: "ids", dlqIds } : { kind: "filter", query } })
           }
@@ -55,7 +59,12 @@ export function EntryActions(props: EntryActionsProps) {
           </Button>
         </>
       )}
-      <Button className="ml-auto" disabled={exported.count !== null} onClick={exported.start}>
+      <Button
+        className="ml-auto"
+        disabled={exported.count !== null || notAll !== null}
+        title={notAll ?? undefined}
+        onClick={exported.start}
+      >
         <Download size={14} aria-hidden />
         {exported.count === null
           ? "Export"

@@ -1,8 +1,8 @@
 import type { MatchCount } from "@reprise/protocol";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { ask, type Query } from "../../api/client.ts";
-import { searchFor } from "../../filters/use-filter.ts";
+import { ask } from "../../api/client.ts";
+import { type FilterState, searchOf } from "../../filters/use-filter.ts";
 import { StateBadge } from "../../parts/badge.tsx";
 import { formatCount } from "../../parts/words.ts";
 import { QUEUE_PATH } from "../../recover/recovery.ts";
@@ -16,7 +16,8 @@ const STATES = [
 ] as const;
 
 /** How the failure functions fared; each count leads to its entries. */
-export function FunctionStates({ query }: { readonly query: Query }) {
+export function FunctionStates({ state: { query, filter } }: { readonly state: FilterState }) {
+  const others = filter.terms.filter(({ key }) => key !== "function");
   const { data } = useQuery({
     queryKey: ["deadLetters", "function-states", query],
     queryFn: ({ signal }) =>
@@ -38,7 +39,9 @@ export function FunctionStates({ query }: { readonly query: Query }) {
           <Link
             key={state}
             to="/failures/entries"
-            search={searchFor({ function: word }) as never}
+            search={
+              searchOf({ terms: [...others, { key: "function", value: word }], text: "" }) as never
+            }
             className="inline-flex items-center gap-1.5 hover:underline"
           >
             {state === "NONE" ? <span>without one</span> : <StateBadge state={state} />}

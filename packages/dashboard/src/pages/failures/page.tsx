@@ -2,16 +2,17 @@ import type { ChangeTopic, FailureGroup, FailureGroupPage } from "@reprise/proto
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useCallback, useMemo, useState } from "react";
 import { useMayChange } from "../../api/session.ts";
+import type { Filter } from "../../filters/fields.ts";
 import { FilterBar } from "../../filters/filter-bar.tsx";
 import { matchesText } from "../../filters/query.ts";
 import type { FilterState } from "../../filters/use-filter.ts";
-import { searchFor, useFilter } from "../../filters/use-filter.ts";
+import { searchOf, useFilter } from "../../filters/use-filter.ts";
 import { Empty, PageHead } from "../../parts/page.tsx";
 import { DataTable } from "../../parts/table/data-table.tsx";
 import { useLivePages } from "../../parts/table/use-live-pages.ts";
 import { QueueTabs } from "../../recover/queue-tabs.tsx";
 import { RecoverDialog } from "../../recover/recover-dialog.tsx";
-import { type DeadQueue, QUEUE_PATH, type Verb } from "../../recover/recovery.ts";
+import { type DeadQueue, QUEUE_PATH, type Verb, type What } from "../../recover/recovery.ts";
 import { deadFields, useDeadQueue } from "../../recover/use-dead-queue.ts";
 import { type HotKeys, useHotKeys } from "../../shell/hot-keys.ts";
 import { FunctionStates } from "./function-states.tsx";
@@ -41,7 +42,7 @@ export function Page() {
             : "Filter: url:https://... status:503 from:2h"
         }
       />
-      {queue === "workflows" && <FunctionStates query={state.query} />}
+      {queue === "workflows" && <FunctionStates state={state} />}
       <Groups key={`groups-${queue}`} queue={queue} state={state} />
     </div>
   );
@@ -89,9 +90,9 @@ function Groups({ queue, state }: { readonly queue: DeadQueue; readonly state: F
     ({ groupId }: FailureGroup) =>
       void navigate({
         to: "/failures/entries",
-        search: entriesOf(queue, groupId) as never,
+        search: entriesOf(queue, groupId, filter) as never,
       }),
-    [navigate, queue],
+    [navigate, queue, filter],
   );
   const recover = useCallback((groupId: string) => setChosen({ groupId }), []);
   const columns = useMemo(
@@ -126,7 +127,7 @@ function Groups({ queue, state }: { readonly queue: DeadQueue; readonly state: F
         <RecoverDialog
           isOpen
           onClose={() => setChosen(null)}
-          what={{ kind: "group", groupId: chosen.groupId }}
+          what={whatOf(chosen.groupId, state)}
           queue={queue}
           {...(chosen.verb === undefined ? {} : { verb: chosen.verb })}
         />
@@ -135,10 +136,18 @@ function Groups({ queue, state }: { readonly queue: DeadQueue; readonly state: F
   );
 }
 
-function entriesOf(queue: DeadQueue, groupId: string): Readonly<Record<string, string>> {
+/** A filter shows a part of a group: nothing else is meant then. */
+function whatOf(groupId: string, { query }: FilterState): What {
+  const isPart = Object.keys(query).length > 0;
+  return isPart ? { kind: "filter", query: { ...query, groupId } } : { kind: "group", groupId };
+}
+
+function entriesOf(queue: DeadQueue, groupId: string, { terms }: Filter) {
+  const kind: Readonly<Record<string, string>> = queue === "messages" ? { kind: "messages" } : {};
+  const others = terms.filter(({ key }) => key !== "group");
   return {
-    ...(queue === "messages" ? { kind: "messages" } : {}),
-    ...searchFor({ group: groupId }),
+    ...kind,
+    ...searchOf({ terms: [...others, { key: "group", value: groupId }], text: "" }),
   };
 }
 

@@ -7,6 +7,7 @@ import { FilterBar } from "../../filters/filter-bar.tsx";
 import { OPEN_MESSAGE_FIELDS } from "../../filters/open-message-fields.ts";
 import { matchesText } from "../../filters/query.ts";
 import { type FilterState, useFilter } from "../../filters/use-filter.ts";
+import { whyNotAll } from "../../filters/why-not-all.ts";
 import { Button } from "../../parts/button.tsx";
 import { Empty, PageHead } from "../../parts/page.tsx";
 import { DataTable } from "../../parts/table/data-table.tsx";
@@ -60,7 +61,10 @@ interface ActionsProps {
 function Actions({ state, selection, onWork }: ActionsProps) {
   const messageIds = [...selection.ids];
   // The cancel of the API knows no states: it would take more than is shown.
-  const hasState = state.query.state !== undefined;
+  const notAll =
+    state.query.state === undefined
+      ? whyNotAll(state)
+      : "A cancel cannot choose by state: select messages instead";
   if (messageIds.length > 0) {
     return (
       <>
@@ -76,8 +80,8 @@ function Actions({ state, selection, onWork }: ActionsProps) {
   }
   return (
     <Button
-      disabled={hasState}
-      title={hasState ? "A cancel cannot choose by state: select messages instead" : undefined}
+      disabled={notAll !== null}
+      title={notAll ?? undefined}
       onClick={() => onWork({ kind: "filter", query: state.query })}
     >
       <Ban size={14} aria-hidden />
