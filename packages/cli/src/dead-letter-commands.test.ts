@@ -34,11 +34,28 @@ test("the list shows a line for each dead letter, newest first", async () => {
   expect(exitCode).toBe(0);
   const [heading, ...lines] = out.trimEnd().split("\n");
   expect(heading).toMatch(
-    /^dead letter +kind +failed +expires +status +run or message +url +answer$/,
+    /^dead letter +kind +failed +expires +status +cause +run or message +url +answer$/,
   );
   expect(lines.map((line) => line.split(" ")[0])).toEqual([second, first]);
-  expect(lines[0]).toMatch(/ run +\S+ \S+ +\S+ \S+ +404 +wfr_\S+ +http\S+ +<html>/);
+  expect(lines[0]).toMatch(/ run +\S+ \S+ +\S+ \S+ +404 +tunnel_page +wfr_\S+ +http\S+ +<html>/);
   expect(err).toBe("2 dead letters\n");
+});
+
+test("failures that are alike are one line, with how many there are", async () => {
+  await world.fail("one");
+  await world.fail("two");
+  const { exitCode, out, err } = await world.run(["dlq", "groups"]);
+  expect(exitCode).toBe(0);
+  const [heading, line, ...others] = out.trimEnd().split("\n");
+  expect(others).toEqual([]);
+  expect(heading).toMatch(/^group +kind +count +last +cause +status +step +url +message$/);
+  expect(line).toMatch(/^grp_\S+ +run +2 +\S+ \S+ +tunnel_page +404 +- +http\S+ +\S/);
+  expect(err).toBe("1 group\n");
+  const group = line?.split(" ")[0] ?? "";
+  const listed = await world.run(["dlq", "list", "--group", group]);
+  expect(listed.err).toBe("2 dead letters\n");
+  const largest = await world.run(["dlq", "groups", "--largest", "--json", "--messages"]);
+  expect(JSON.parse(largest.out)).toEqual([]);
 });
 
 test("the list says when there are more", async () => {

@@ -20,6 +20,7 @@ import {
   listNewestDead,
 } from "./dead-letter-lists.ts";
 import { formatDeadLetter, formatDeadMessage, formatDeadTable } from "./dead-letter-view.ts";
+import { addGroupsCommand } from "./failure-groups.ts";
 import { usageFault } from "./fault.ts";
 import { deadMessageFilters, deadRunFilters } from "./filter-sets.ts";
 import { addFilters, type FilterOptions, type FilterSet, joinFilters, toQuery } from "./filters.ts";
@@ -42,6 +43,7 @@ export function addDeadLetterCommands(program: Command, terminal: Terminal): voi
   addListOptions(addKindOptions(addFilters(list, terminal, bothFilters))).action(
     (options: FilterOptions & KindOptions & ListOptions) => listDeadLetters(options, terminal),
   );
+  addGroupsCommand(dlq, { filters: bothFilters, addKinds: addKindOptions }, terminal);
   const show = dlq.command("show").description("show everything that is kept of a failure");
   addJsonOption(show.argument("<dlqId>")).action((dlqId: string, options: JsonOption) =>
     showDeadLetter(dlqId, options, terminal),

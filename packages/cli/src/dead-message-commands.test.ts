@@ -46,7 +46,7 @@ test("failed messages and failed runs stand in one list, newest first", async ()
     [run, "run"],
     [first, "message"],
   ]);
-  expect(lines[0]).toMatch(/ 500 +msg_\S+ +http:\S+ +out of order\uFFFD\[2J FAKE$/);
+  expect(lines[0]).toMatch(/ 500 +server_error +msg_\S+ +http:\S+ +out of order\uFFFD\[2J FAKE$/);
   expect(await listed("--label", "x")).toEqual([second, run, first]);
   expect(await listed("--messages")).toEqual([second, first]);
   expect(await listed("--runs")).toEqual([run]);
