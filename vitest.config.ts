@@ -18,7 +18,7 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     include,
-    exclude: ["**/node_modules/**", "**/dist/**"],
+    exclude: ["**/node_modules/**", "**/dist/**", "tests/dashboard/**"],
     restoreMocks: true,
     // Tests wait for one another's servers more than they compute; by default Vitest leaves a core to itself.
     maxWorkers: availableParallelism() + 1,

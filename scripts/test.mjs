@@ -78,6 +78,7 @@ function chooseStages(args) {
   if (args.length > 0) return [[[vitestStage("tests", args)]]];
   return [
     [[vitestStage("tests", []), ...sdkStages({ isShort: true })]],
+    [[vitestStage("dashboard", ["--config", "vitest.dashboard.config.ts"])]],
     [stagesOf(simulations), stagesOf(campaigns)],
     [checks()],
   ];

@@ -4,41 +4,11 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findChromium, installChromium, openBrowser } from "./chromium.ts";
-import { fillShop, type ShopRuns } from "./fill-shop.ts";
+import { fillShop } from "./fill-shop.ts";
+import { placesOf } from "./places.ts";
 import { Shop } from "./shop.ts";
 
 const SIZES = { wide: { width: 1_400, height: 900 }, narrow: { width: 390, height: 844 } } as const;
-
-/** Addresses behind `#`, by the name of their picture. */
-function placesOf({
-  failed,
-  tunnelled,
-  succeeded,
-  waiting,
-}: ShopRuns): readonly (readonly [string, string])[] {
-  return [
-    ["overview", "/"],
-    ["runs", "/runs"],
-    ["run-failed", `/runs/${failed}`],
-    ["run-tunnelled", `/runs/${tunnelled}`],
-    ["run-succeeded", `/runs/${succeeded}`],
-    ["run-waiting", `/runs/${waiting}`],
-    ["failures", "/failures"],
-    ["failure-entries", "/failures/entries"],
-    ["messages", "/messages"],
-    ["logs", "/logs"],
-    ["queues", "/queues"],
-    ["schedules", "/schedules"],
-    ["url-groups", "/url-groups"],
-    ["flow-control", "/flow-control"],
-    ["waiters", "/waiters"],
-    ["bulk-actions", "/bulk-actions"],
-    ["keys", "/keys"],
-    ["settings", "/settings"],
-    ["audit", "/audit"],
-    ["playground", "/playground"],
-  ];
-}
 
 const [directory = "dashboard-shots", only] = process.argv.slice(2);
 if (findChromium() === null) {
@@ -55,7 +25,7 @@ try {
     for (const [size, viewport] of Object.entries(SIZES)) {
       const context = await browser.newContext({ viewport, colorScheme: theme });
       const page = await context.newPage();
-      for (const [name, place] of placesOf(runs)) {
+      for (const [name, place] of Object.entries(placesOf(runs))) {
         if (only !== undefined && !name.startsWith(only)) continue;
         await page.goto(`${shop.url}/#${place}`);
         await page.locator("h1").first().waitFor();

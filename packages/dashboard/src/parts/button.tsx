@@ -11,11 +11,20 @@ type ButtonProps = ComponentProps<"button"> & {
   readonly look?: keyof typeof LOOKS;
   /** For rows of tables. */
   readonly isSmall?: boolean;
+  /** Holds an icon and perhaps a word that narrow screens leave out. */
+  readonly isIcon?: boolean;
 };
 
 export function Button(props: ButtonProps) {
-  const { look = "plain", isSmall = false, className = "", type = "button", ...rest } = props;
-  const size = isSmall ? "px-2 py-0.5" : "px-3 py-1.5";
+  const {
+    look = "plain",
+    isSmall = false,
+    isIcon = false,
+    className = "",
+    type = "button",
+    ...rest
+  } = props;
+  const size = isIcon ? "p-2" : isSmall ? "px-2 py-0.5" : "px-3 py-1.5";
   const shape =
     "inline-flex items-center justify-center gap-1.5 rounded-md font-medium whitespace-nowrap disabled:opacity-50";
   return (

@@ -20,7 +20,12 @@ export function PlainTable<Row>({ label, columns, rows, keyOf }: PlainTableProps
   const place = ({ isNumber, isMinor }: Column<Row>) =>
     `px-3 py-2 ${isNumber === true ? "text-right tabular-nums" : "text-left"} ${isMinor === true ? "hidden md:table-cell" : ""}`;
   return (
-    <div className="overflow-x-auto rounded-lg border border-line bg-panel">
+    <section
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls sideways on a phone has to be reached by keyboard
+      tabIndex={0}
+      aria-label={`${label}, scrollable`}
+      className="overflow-x-auto rounded-lg border border-line bg-panel"
+    >
       <table aria-label={label} className="w-full border-collapse">
         <thead>
           <tr className="border-b border-line text-xs text-soft">
@@ -43,6 +48,6 @@ export function PlainTable<Row>({ label, columns, rows, keyOf }: PlainTableProps
           ))}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }

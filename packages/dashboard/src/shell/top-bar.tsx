@@ -21,33 +21,39 @@ interface TopBarProps {
 export function TopBar({ session, onMenu, onPalette, onKeys }: TopBarProps) {
   return (
     <header className="flex h-12 shrink-0 items-center gap-2 border-b border-line bg-panel px-3">
-      <Button look="quiet" className="px-2 md:hidden" aria-label="Pages" onClick={onMenu}>
+      <Button look="quiet" isIcon className="md:hidden" aria-label="Pages" onClick={onMenu}>
         <Menu size={16} aria-hidden />
       </Button>
       <Link to="/" className="flex items-center gap-2 font-semibold">
         <img src={iconUrl} alt="" width={20} height={20} />
         Reprise
       </Link>
-      {session.isDevelopment && <Badge tone="warn">development</Badge>}
+      {session.isDevelopment && (
+        <span className="hidden sm:inline">
+          <Badge tone="warn">development</Badge>
+        </span>
+      )}
       {session.scope === "read-only" && <Badge tone="dull">read only</Badge>}
       <Button look="plain" className="ml-auto text-soft" onClick={onPalette}>
         <Search size={14} aria-hidden />
-        <span className="hidden sm:inline">Go to</span>
-        <kbd className="hidden rounded border border-line px-1 font-mono text-xs sm:inline">
+        <span className="sr-only sm:not-sr-only">Go to</span>
+        <kbd
+          aria-hidden
+          className="hidden rounded border border-line px-1 font-mono text-xs sm:inline"
+        >
           Ctrl K
         </kbd>
       </Button>
       <LiveButton />
-      <ZoneButton />
+      <span className="hidden sm:inline-flex">
+        <ZoneButton />
+      </span>
       <ThemeButton />
-      <Button
-        look="quiet"
-        className="hidden px-2 sm:inline-flex"
-        aria-label="Keys"
-        onClick={onKeys}
-      >
-        <Keyboard size={16} aria-hidden />
-      </Button>
+      <span className="hidden sm:inline-flex">
+        <Button look="quiet" isIcon aria-label="Keys" onClick={onKeys}>
+          <Keyboard size={16} aria-hidden />
+        </Button>
+      </span>
       {!session.isDevelopment && <LogOutButton />}
     </header>
   );
@@ -65,9 +71,9 @@ function LiveButton() {
   return (
     <Button
       look="quiet"
-      className="px-2"
+      isIcon
       aria-pressed={isPaused}
-      aria-label={isPaused ? "Show changes as they come" : "Pause live updates"}
+      aria-label={isPaused ? `${word}: show changes as they come` : `${word}: pause live updates`}
       disabled={connection === "lost"}
       onClick={() => setPaused(!isPaused)}
     >
@@ -82,8 +88,9 @@ function ZoneButton() {
   return (
     <Button
       look="quiet"
-      className="hidden px-2 font-mono text-xs sm:inline-flex"
-      aria-label={zone === "utc" ? "Show local time" : "Show UTC"}
+      isIcon
+      className="font-mono text-xs"
+      aria-label={zone === "utc" ? "UTC, show local time" : "local time, show UTC"}
       onClick={() => setZone(zone === "utc" ? "local" : "utc")}
     >
       {zone === "utc" ? "UTC" : "local"}
@@ -99,7 +106,7 @@ function ThemeButton() {
   return (
     <Button
       look="quiet"
-      className="px-2"
+      isIcon
       aria-label={isDark ? "Light colours" : "Dark colours"}
       onClick={() => {
         const next = isDark ? "light" : "dark";
@@ -120,7 +127,7 @@ function LogOutButton() {
     client.setQueryData(sessionOptions.queryKey, null);
   };
   return (
-    <Button look="quiet" className="px-2" aria-label="Log out" onClick={() => void leave()}>
+    <Button look="quiet" isIcon aria-label="Log out" onClick={() => void leave()}>
       <LogOut size={16} aria-hidden />
     </Button>
   );

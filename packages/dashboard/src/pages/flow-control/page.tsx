@@ -109,7 +109,7 @@ function columnsOf({ mayChange, action, show }: Doing): readonly Column<FlowCont
         <button
           type="button"
           className="text-accent hover:underline"
-          aria-label={`Holders and waiting messages of ${flow.flowControlKey}`}
+          aria-label={`${flow.waitListSize}, holders and waiting messages of ${flow.flowControlKey}`}
           onClick={() => show({ type: "line", flow })}
         >
           {flow.waitListSize}

@@ -124,7 +124,7 @@ function columnsOf({ mayChange, isBusy, turn, show }: Doing): readonly Column<Qu
         <button
           type="button"
           className="text-accent hover:underline"
-          aria-label={`Holders and waiting messages of ${queue.name}`}
+          aria-label={`${queue.lag}, holders and waiting messages of ${queue.name}`}
           onClick={() => show({ type: "line", queue })}
         >
           {queue.lag}
