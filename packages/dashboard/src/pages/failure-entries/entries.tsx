@@ -11,6 +11,7 @@ import { useLivePages } from "../../parts/table/use-live-pages.ts";
 import type { DeadEntry } from "../../recover/overrides.ts";
 import { RecoverDialog } from "../../recover/recover-dialog.tsx";
 import { type DeadQueue, QUEUE_PATH, type Verb, type What } from "../../recover/recovery.ts";
+import { saidBy } from "../../recover/said.ts";
 import { type HotKeys, useHotKeys } from "../../shell/hot-keys.ts";
 import { EntryActions } from "./entry-actions.tsx";
 import { entryColumns } from "./entry-columns.tsx";
@@ -144,7 +145,15 @@ function useKeys(asked: KeysAsked): HotKeys {
 
 function textsOf(entry: DeadEntry): readonly (string | undefined)[] {
   const own = "workflowRunId" in entry ? [entry.workflowRunId, entry.stepName] : [];
-  return [entry.url, entry.reason, entry.messageId, entry.dlqId, entry.cause, ...own];
+  return [
+    entry.url,
+    entry.reason,
+    saidBy(entry) ?? undefined,
+    entry.messageId,
+    entry.dlqId,
+    entry.cause,
+    ...own,
+  ];
 }
 
 function NoEntries({ isFiltered }: { readonly isFiltered: boolean }) {
