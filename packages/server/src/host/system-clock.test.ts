@@ -36,6 +36,31 @@ test("a sleep in which the monotonic clock stands still counts, and counts once"
   expect(elapsed()).toBeCloseTo(21_010, 3);
 });
 
+test.each(["the monotonic clock", "the wall clock"])(
+  "a process that was interrupted behind its look at %s has not slept",
+  (which) => {
+    const hands = { monotonicMs: 100, wallMs: 1_800_000_000_000 };
+    let pauseMs = 0;
+    const interrupt = () => {
+      hands.monotonicMs += pauseMs;
+      hands.wallMs += pauseMs;
+      pauseMs = 0;
+    };
+    const read = (isThis: boolean, ms: number) => {
+      if (isThis) interrupt();
+      return ms;
+    };
+    const elapsed = createElapsed(
+      () => read(which === "the monotonic clock", hands.monotonicMs),
+      () => read(which === "the wall clock", hands.wallMs),
+    );
+    elapsed();
+    pauseMs = 70;
+    for (let look = 0; look < 3; look += 1) elapsed();
+    expect(elapsed()).toBeCloseTo(70, 3);
+  },
+);
+
 test("short sleeps add up", () => {
   const { hands, elapsed } = clocks();
   for (let count = 0; count < 100; count += 1) {
