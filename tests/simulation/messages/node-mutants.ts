@@ -1,8 +1,8 @@
 import { type Edit, edit, type Mutant } from "../mutants.ts";
 
 /** A bug that shows where several nodes share a database. */
-function bug(name: string, checker: string, edits: readonly Edit[], from = 1): Mutant {
-  return { name, checker, edits, nodes: 3, from };
+function bug(name: string, checker: string, edits: readonly Edit[]): Mutant {
+  return { name, checker, edits, nodes: 3 };
 }
 
 const ONE_NODE = "one node at a time";
@@ -10,7 +10,6 @@ const EARLY = "never early";
 const PAUSE = "pause binds";
 const PLACES = "queues never overlap";
 const ORDER = "queues never reorder";
-const PARALLELISM = "never above parallelism";
 const COUNTS = "counts are true";
 const DEDUP = "deduplication is exact";
 const TICKS = "one message for each tick";
@@ -29,7 +28,6 @@ function unlocked(table: string): Edit {
 /** Bugs in what several nodes do with messages that have no run. */
 export const nodeMutants: readonly Mutant[] = [
   bug("places-freed-at-node-death", PLACES, placesFreed),
-  bug("keys-freed-at-node-death", PARALLELISM, placesFreed, 128),
   bug("places-forgotten-at-node-death", COUNTS, [
     edit(
       "core/gates.js",
