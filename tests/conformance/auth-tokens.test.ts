@@ -152,23 +152,26 @@ test("an app with a token that only sends serves and triggers workflows, paralle
   await expect(client.dlq.list()).rejects.toThrow(/forbidden/);
 });
 
+/** At once, so that they come within a second also where each takes long. */
+const sendBad = (count: number) =>
+  Promise.all(Array.from({ length: count }, () => statusOf("bad")));
+
 test("who sends many bad tokens is slowed down, a good one from the same address is not", async () => {
-  const statuses: number[] = [];
-  for (let count = 0; count < 200; count += 1) statuses.push(await statusOf("bad"));
+  const statuses = await sendBad(200);
   const limited = statuses.filter((status) => status === 429).length;
   expect(statuses.every((status) => status === 401 || status === 429)).toBe(true);
-  expect(statuses.slice(0, 20).every((status) => status === 401)).toBe(true);
-  // Two hundred of them take less than five seconds.
+  expect(statuses.length - limited).toBeGreaterThanOrEqual(20);
+  // Two hundred at once take less than five seconds.
   expect(limited).toBeGreaterThan(50);
   expect(await statusOf(world.token)).toBe(200);
 });
 
 test("the refusal has the headers by which official clients know a burst", async () => {
-  for (let count = 0; count < 30; count += 1) await statusOf("bad");
   const client = new QstashClient({ baseUrl: world.server.url, token: "bad" });
   let error: unknown = null;
   // At the turn of a second the count starts again.
   for (let tries = 0; tries < 100 && !(error instanceof QstashRatelimitError); tries += 1) {
+    await sendBad(30);
     error = await client
       .queue()
       .list()
