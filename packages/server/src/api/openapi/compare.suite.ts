@@ -34,11 +34,15 @@ function ofObject(value: unknown, schema: JsonSchema, path: string): readonly st
   const { additionalProperties: others, required = [] } = schema;
   // As `to-schema.ts` makes them.
   const properties = (schema.properties ?? {}) as Readonly<Record<string, JsonSchema>>;
-  const missing = (required as readonly string[]).filter((name) => !(name in value));
+  // As above.
+  const names = required as readonly string[];
+  const missing = names.filter((name) => !(name in value));
+  // As above; what is not described has none.
+  const rest = others as JsonSchema | undefined;
   return [
     ...missing.map((name) => `${path}.${name} is missing`),
     ...Object.entries(value).flatMap(([name, one]) => {
-      const known = properties[name] ?? (others as JsonSchema | undefined); // As above.
+      const known = properties[name] ?? rest;
       const place = `${path}.${name}`;
       return known === undefined ? [`${place} is not described`] : mismatches(one, known, place);
     }),
