@@ -9,7 +9,7 @@ import { nodeEnvironment } from "./cluster.ts";
 import { freePort, type Heard, Reached, Sink } from "./reached-node.ts";
 import { ServerNode } from "./server-node.ts";
 
-const RECOVERY_MS_MAX = 20_000;
+const RECOVERY_MS_MAX = 60_000;
 const LOOK_MS = 50;
 const TINY_DISK_MIB = 160;
 const LARGE_BODY_BYTES = 512 * 1024;
