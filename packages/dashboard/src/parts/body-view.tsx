@@ -44,12 +44,12 @@ function Body({ title, text, base64, headers, isTruncated }: BodyViewProps) {
   return (
     <section className="min-w-0">
       <div className="mb-1 flex flex-wrap items-center gap-2">
-        <h4 className="text-xs font-semibold text-soft">
+        <h3 className="text-xs font-semibold text-soft">
           {title} <span className="font-normal tabular-nums">{formatBytes(size)}</span>
           {isTruncated === true && (
             <span className="font-normal"> (cut: the server keeps no more)</span>
           )}
-        </h4>
+        </h3>
         {whole !== "" && (
           <div className="ml-auto flex items-center gap-0.5">
             {forms.map((name) => (

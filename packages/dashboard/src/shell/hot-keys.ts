@@ -4,6 +4,8 @@ import { useEffect } from "react";
 export type HotKeys = Readonly<Record<string, (event: KeyboardEvent) => void>>;
 
 const SEQUENCE_MS = 1_000;
+/** The only key that begins a pair: two others pressed quickly are two keys. */
+const LEADER = "g";
 
 function isTyping({ target }: KeyboardEvent): boolean {
   if (!(target instanceof HTMLElement)) return false;
@@ -25,7 +27,7 @@ export function useHotKeys(keys: HotKeys): void {
       const name = hasModifier ? `mod+${event.key.toLowerCase()}` : event.key;
       const isSecond = first !== "" && Date.now() - firstAt < SEQUENCE_MS;
       const action = keys[isSecond ? `${first} ${name}` : name];
-      first = isSecond ? "" : name;
+      first = !isSecond && name === LEADER ? name : "";
       firstAt = Date.now();
       if (action === undefined) return;
       event.preventDefault();

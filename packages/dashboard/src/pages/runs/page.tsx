@@ -1,6 +1,6 @@
 import type { RunResource } from "@reprise/protocol";
 import { useNavigate } from "@tanstack/react-router";
-import { useCallback, useMemo } from "react";
+import { useCallback, useMemo, useRef } from "react";
 import { useMayChange } from "../../api/session.ts";
 import { FilterBar } from "../../filters/filter-bar.tsx";
 import { matchesText } from "../../filters/query.ts";
@@ -12,6 +12,7 @@ import { DataTable } from "../../parts/table/data-table.tsx";
 import { useSelection } from "../../parts/table/selection.ts";
 import { CancelRuns } from "./cancel-runs.tsx";
 import { COLUMNS } from "./columns.tsx";
+import { RecoverRuns } from "./recover-runs.tsx";
 import { useRuns } from "./use-runs.ts";
 
 const ROW_PX = 48;
@@ -32,19 +33,29 @@ export function Page() {
       void navigate({ to: "/runs/$runId", params: { runId: workflowRunId } }),
     [navigate],
   );
-  const chosen = list.rows.filter((run) => selection.ids.has(runKey(run)));
+  const active = useRef<RunResource | null>(null);
+  const onActive = useCallback((run: RunResource | null) => {
+    active.current = run;
+  }, []);
+  const chosen = useMemo(
+    () => list.rows.filter((run) => selection.ids.has(runKey(run))),
+    [list.rows, selection.ids],
+  );
   return (
     <div className="flex h-full flex-col">
       <PageHead
         title="Runs"
         actions={
           mayChange && (
-            <CancelRuns
-              chosen={chosen}
-              filter={state.filter}
-              query={state.query}
-              onDone={selection.clear}
-            />
+            <>
+              <RecoverRuns chosen={chosen} active={active} />
+              <CancelRuns
+                chosen={chosen}
+                filter={state.filter}
+                query={state.query}
+                onDone={selection.clear}
+              />
+            </>
           )
         }
       />
@@ -57,6 +68,7 @@ export function Page() {
         columns={COLUMNS}
         idOf={runKey}
         onOpen={open}
+        onActive={onActive}
         rowHeight={ROW_PX}
         {...(mayChange ? { selection } : {})}
         empty={<Nothing isFiltered={state.text !== ""} onClear={state.clear} />}

@@ -50,9 +50,11 @@ export function TableHead<T>(props: TableHeadProps<T>) {
             {title}
           </div>
         ))}
-        <div role="columnheader" aria-label="Columns" className="justify-self-end pr-1">
-          {isNarrow ? null : chooser}
-        </div>
+        {!isNarrow && (
+          <div role="columnheader" aria-label="Columns" className="justify-self-end pr-1">
+            {chooser}
+          </div>
+        )}
       </div>
     </div>
   );
