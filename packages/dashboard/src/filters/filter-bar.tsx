@@ -1,5 +1,5 @@
 import { Search, X } from "lucide-react";
-import { type KeyboardEvent, useId, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, useId, useMemo, useState } from "react";
 import type { FilterField, FilterTerm } from "./fields.ts";
 import { joinTerms, parseFilter } from "./grammar.ts";
 import { SavedViews } from "./saved-views-menu.tsx";
@@ -89,9 +89,8 @@ interface FilterInputProps {
   readonly placeholder: string;
 }
 
-function FilterInput({ fields, state, placeholder }: FilterInputProps) {
-  const id = useId();
-  const input = useRef<HTMLInputElement>(null);
+/** What is typed and not applied yet, and what it may mean. */
+function useDraft(fields: readonly FilterField[], state: FilterState) {
   const [draft, setDraft] = useState("");
   const [chosen, setChosen] = useState(-1);
   const [isOpen, setOpen] = useState(false);
@@ -131,14 +130,22 @@ function FilterInput({ fields, state, placeholder }: FilterInputProps) {
       if (last !== undefined) state.remove(last);
     } else if (event.key === "Escape") {
       if (isOpen && draft !== "") setOpen(false);
-      else input.current?.blur();
+      else event.currentTarget.blur();
     }
   };
+  return { draft, chosen, isOpen, setOpen, suggestions, type, take, press };
+}
+
+function FilterInput({ fields, state, placeholder }: FilterInputProps) {
+  const id = useId();
+  const { draft, chosen, isOpen, setOpen, suggestions, type, take, press } = useDraft(
+    fields,
+    state,
+  );
   const isShown = isOpen && suggestions.length > 0;
   return (
     <div className="relative min-w-40 flex-1">
       <input
-        ref={input}
         data-search
         role="combobox"
         aria-label="Filter"

@@ -17,12 +17,6 @@ interface SavedViewsProps {
 export function SavedViews({ page, fields, state }: SavedViewsProps) {
   const views = useSavedViews(page);
   const [isOpen, setOpen] = useState(false);
-  const [name, setName] = useState("");
-  const save = (event: FormEvent) => {
-    event.preventDefault();
-    saveView(page, { name: name.trim(), text: state.text });
-    setName("");
-  };
   return (
     <Popover.Root open={isOpen} onOpenChange={setOpen}>
       <Popover.Trigger
@@ -69,22 +63,33 @@ export function SavedViews({ page, fields, state }: SavedViewsProps) {
               </li>
             ))}
           </ul>
-          {state.text !== "" && (
-            <form onSubmit={save} className="mt-2 flex gap-2 border-t border-line pt-2">
-              <input
-                aria-label="Name of the view"
-                placeholder="Name this filter"
-                value={name}
-                onChange={(event) => setName(event.target.value)}
-                className="min-w-0 flex-1 rounded-md border border-line bg-ground px-2 py-1"
-              />
-              <Button type="submit" disabled={name.trim() === ""} className="py-1">
-                Save
-              </Button>
-            </form>
-          )}
+          {state.text !== "" && <SaveForm page={page} text={state.text} />}
         </Popover.Content>
       </Popover.Portal>
     </Popover.Root>
+  );
+}
+
+/** Keeps the present filter under a name. */
+function SaveForm({ page, text }: { readonly page: string; readonly text: string }) {
+  const [name, setName] = useState("");
+  const save = (event: FormEvent) => {
+    event.preventDefault();
+    saveView(page, { name: name.trim(), text: text });
+    setName("");
+  };
+  return (
+    <form onSubmit={save} className="mt-2 flex gap-2 border-t border-line pt-2">
+      <input
+        aria-label="Name of the view"
+        placeholder="Name this filter"
+        value={name}
+        onChange={(event) => setName(event.target.value)}
+        className="min-w-0 flex-1 rounded-md border border-line bg-ground px-2 py-1"
+      />
+      <Button type="submit" disabled={name.trim() === ""} className="py-1">
+        Save
+      </Button>
+    </form>
   );
 }
