@@ -21,6 +21,8 @@ interface Live {
   readonly setPaused: (isPaused: boolean) => void;
 }
 
+const REOPEN_MS = 3_000;
+
 const LiveContext = createContext<Live>({ connection: "lost", missed: 0, setPaused: () => {} });
 
 export const useLive = (): Live => useContext(LiveContext);
@@ -41,23 +43,33 @@ export function LiveProvider({ children }: { readonly children: ReactNode }) {
     [client],
   );
   useEffect(() => {
-    const source = new EventSource(apiUrl("/v2/changes"), { withCredentials: true });
+    let source: EventSource | null = null;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     let wasLost = false;
-    source.onopen = () => {
-      setConnected(true);
-      if (wasLost && !pausedRef.current) void client.invalidateQueries();
-      wasLost = false;
+    const open = () => {
+      source = new EventSource(apiUrl("/v2/changes"), { withCredentials: true });
+      source.onopen = () => {
+        setConnected(true);
+        if (wasLost && !pausedRef.current) void client.invalidateQueries();
+        wasLost = false;
+      };
+      source.onerror = () => {
+        wasLost = true;
+        setConnected(false);
+        // After an answer such as 503 the browser gives up.
+        if (source?.readyState === EventSource.CLOSED) timer = setTimeout(open, REOPEN_MS);
+      };
+      source.addEventListener("change", (event: MessageEvent<string>) => {
+        const { topics } = JSON.parse(event.data) as ChangeEvent; // The server's own event.
+        if (pausedRef.current) setMissed((count) => count + 1);
+        else void askAgain(topics);
+      });
     };
-    source.onerror = () => {
-      wasLost = true;
-      setConnected(false);
+    open();
+    return () => {
+      clearTimeout(timer);
+      source?.close();
     };
-    source.addEventListener("change", (event: MessageEvent<string>) => {
-      const { topics } = JSON.parse(event.data) as ChangeEvent; // The server's own event.
-      if (pausedRef.current) setMissed((count) => count + 1);
-      else void askAgain(topics);
-    });
-    return () => source.close();
   }, [client, askAgain]);
   const setPaused = useCallback(
     (next: boolean) => {

@@ -21,6 +21,8 @@ export const sessionOptions = queryOptions({
   queryKey: ["session"],
   queryFn: readSession,
   staleTime: 60_000,
+  // The answer renews the cookie.
+  refetchInterval: 5 * 60_000,
   retry: false,
 });
 

@@ -122,9 +122,11 @@ function ThemeButton() {
 function LogOutButton() {
   const client = useQueryClient();
   const leave = async () => {
+    // A question for the session that is under way would bring the cookie back.
+    await client.cancelQueries();
     await logOut();
-    client.clear();
     client.setQueryData(sessionOptions.queryKey, null);
+    client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== "session" });
   };
   return (
     <Button look="quiet" isIcon aria-label="Log out" onClick={() => void leave()}>

@@ -40,8 +40,7 @@ export function RunActions({ run, entry, verb, onVerb }: RunActionsProps) {
     return { ...alike, r: () => onVerb("resume"), R: () => onVerb("restart") };
   }, [mayChange, dlqId, groupId, navigate, onVerb]);
   useHotKeys(keys);
-  const dlqIds = useMemo(() => (dlqId === undefined ? [] : [dlqId]), [dlqId]);
-  const what = useMemo(() => ({ kind: "ids", dlqIds }) as const, [dlqIds]);
+  const what = useDeadLetter(dlqId);
   if (!mayChange) return null;
   return (
     <>
@@ -51,21 +50,30 @@ export function RunActions({ run, entry, verb, onVerb }: RunActionsProps) {
             Resume
           </Button>
           <Button onClick={() => onVerb("restart")}>Restart</Button>
-          {verb !== null && (
-            <RecoverDialog
-              isOpen
-              onClose={() => onVerb(null)}
-              what={what}
-              queue="workflows"
-              verb={verb}
-            />
-          )}
         </>
+      )}
+      {verb !== null && what !== null && (
+        <RecoverDialog
+          isOpen
+          onClose={() => onVerb(null)}
+          what={what}
+          queue="workflows"
+          verb={verb}
+        />
       )}
       {run.isStuck === true && <Nudge run={run} />}
       {isLive && <Cancel run={run} />}
     </>
   );
+}
+
+/** The dead letter that the dialog is about. It has left the queue when the dialog shows what became of it. */
+function useDeadLetter(dlqId: string | undefined) {
+  const [known, setKnown] = useState(dlqId);
+  if (dlqId !== undefined && dlqId !== known) setKnown(dlqId);
+  return useMemo(() => {
+    return known === undefined ? null : ({ kind: "ids", dlqIds: [known] } as const);
+  }, [known]);
 }
 
 function pathOfRun({ workflowRunId }: RunResource): string {
