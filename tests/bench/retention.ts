@@ -185,6 +185,10 @@ function createHost(onRetention: () => void): Host {
       const timer = setTimeout(callback, Math.min(dueAt - Date.now(), 25));
       return { cancel: () => clearTimeout(timer) };
     },
+    setDelay: (delayMs, callback) => {
+      const timer = setTimeout(callback, Math.min(delayMs, 25));
+      return { cancel: () => clearTimeout(timer) };
+    },
     nextTurn: () => new Promise((resolve) => setImmediate(resolve)),
     randomBytes: (count) => new Uint8Array(count),
     fetch: () => Promise.reject(new Error("retention asks nobody")),

@@ -190,8 +190,15 @@ export class ServerProcess {
 
   /** For what looks around again and again. */
   #background(host: Host): Host {
-    const setTimer: Host["setTimer"] = (dueAt, callback) =>
-      this.#setTimer(dueAt - (host.now() - this.#node.now()), callback, true);
+    const setTimer: Host["setTimer"] = (dueAt, callback) => {
+      const wake = () => {
+        if (host.now() >= dueAt) callback();
+        else timer = wait();
+      };
+      const wait = () => this.#setDelay(Math.max(0, dueAt - host.now()), wake, true);
+      let timer = wait();
+      return { cancel: () => timer.cancel() };
+    };
     return { ...host, setTimer };
   }
 
@@ -272,6 +279,7 @@ export class ServerProcess {
     return {
       now: () => this.#node.now(),
       setTimer: (dueAt, callback) => this.#setTimer(dueAt, callback),
+      setDelay: (delayMs, callback) => this.#setDelay(delayMs, callback),
       nextTurn: () => (this.#isAlive ? this.#nextTurn() : never),
       randomBytes: (count) => random.bytes(count),
       fetch: async (request) => {
@@ -299,7 +307,17 @@ export class ServerProcess {
     return this.#node.isFrozen ? this.#node.thawed().then(() => point ?? undefined) : point;
   }
 
-  #setTimer(dueAt: number, callback: () => void, isBackground = false): Scheduled {
+  #setDelay(delayMs: number, callback: () => void, isBackground = false): Scheduled {
+    const at = this.#node.toWorld(this.#node.now() + delayMs);
+    return this.#startAt(() => at, callback, isBackground);
+  }
+
+  #setTimer(dueAt: number, callback: () => void): Scheduled {
+    return this.#startAt(() => this.#node.toWorld(dueAt), callback, false);
+  }
+
+  /** @param at when it is due by the clock of the world; the one of this node may be set meanwhile. */
+  #startAt(at: () => number, callback: () => void, isBackground: boolean): Scheduled {
     if (!this.#isAlive) return { cancel: () => {} };
     const { events } = this.#parts;
     const handle: Scheduled = { cancel: () => timer.cancel() };
@@ -307,16 +325,14 @@ export class ServerProcess {
       this.#timers.delete(handle);
       this.#node.whenThawed(() => {
         if (!this.#isAlive) return;
-        // The clock has been set back meanwhile.
-        if (this.#node.now() < dueAt) timer = arm();
+        if (this.#node.toWorld(this.#node.now()) < at()) timer = arm();
         else callback();
       });
     };
     const arm = () => {
       this.#timers.add(handle);
-      const at = this.#node.toWorld(dueAt);
       const label = "timer of the server";
-      return isBackground ? events.atBackground(at, label, fire) : events.at(at, label, fire);
+      return isBackground ? events.atBackground(at(), label, fire) : events.at(at(), label, fire);
     };
     let timer = arm();
     return handle;

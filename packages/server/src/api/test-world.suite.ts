@@ -111,15 +111,17 @@ export function createScriptedHost(): ScriptedHost {
   let now = START_AT;
   let random = 1;
   const timers = new Set<{ readonly dueAt: number; readonly callback: () => void }>();
+  const setTimer = (dueAt: number, callback: () => void): Timer => {
+    const timer = { dueAt, callback };
+    timers.add(timer);
+    return { cancel: () => timers.delete(timer) };
+  };
   const host: ScriptedHost = {
     app: () => respond(500, "boom"),
     logged: [],
     now: () => now,
-    setTimer: (dueAt, callback): Timer => {
-      const timer = { dueAt, callback };
-      timers.add(timer);
-      return { cancel: () => timers.delete(timer) };
-    },
+    setTimer,
+    setDelay: (delayMs, callback) => setTimer(now + delayMs, callback),
     nextTurn: () => turn(),
     randomBytes: (count) => {
       const bytes = new Uint8Array(count);

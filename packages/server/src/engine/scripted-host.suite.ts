@@ -53,6 +53,10 @@ export class ScriptedHost implements Host {
     };
   }
 
+  setDelay(delayMs: number, callback: () => void): Timer {
+    return this.setTimer(this.now() + delayMs, callback);
+  }
+
   nextTurn(): Promise<void> {
     return new Promise((resolve) => setImmediate(resolve));
   }

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Host, Timer } from "../host/host.ts";
 import { ScriptedHost } from "./scripted-host.suite.ts";
 import { SharedClock, withSharedClock } from "./shared-clock.ts";
 
@@ -96,6 +97,32 @@ test("a timer never rings before its time, also when the clock is put back meanw
   canceled.cancel();
   await own.advance(400);
   expect(rung).toEqual([dueAt]);
+});
+
+test("a timer rings in time though the machine's clock is put back by an hour meanwhile", async () => {
+  const own = new ScriptedHost();
+  let aheadMs = 0;
+  const machine = {
+    now: () => own.now() + aheadMs,
+    setDelay: (delayMs: number, callback: () => void) => own.setDelay(delayMs, callback),
+    // As the real one: who wakes up early by the wall clock goes on waiting.
+    setTimer: (dueAt: number, callback: () => void): Timer => {
+      const wake = () => (machine.now() >= dueAt ? callback() : machine.setTimer(dueAt, callback));
+      return own.setTimer(dueAt - aheadMs, wake);
+    },
+    nextTurn: () => own.nextTurn(),
+    randomBytes: (count: number) => own.randomBytes(count),
+    fetch: (request) => own.fetch(request),
+    log: (level, event, fields) => own.log(level, event, fields),
+  } satisfies Host;
+  const clock = new SharedClock(() => own.now(), own.now());
+  await clock.measure(() => Promise.resolve(own.now()));
+  const host = withSharedClock(machine, clock);
+  const rung: number[] = [];
+  host.setTimer(host.now() + 1_000, () => rung.push(1));
+  aheadMs = -3_600_000;
+  await own.advance(1_000);
+  expect(rung).toEqual([1]);
 });
 
 test("the end of a request is told in the time of the machine", async () => {

@@ -52,12 +52,16 @@ export function withSharedClock<H extends Host>(host: H, clock: SharedClock): H 
   const toLocal = (at: number) => host.now() + (at - clock.now());
   const setTimer = (dueAt: number, callback: () => void): Timer => {
     let timer: Timer;
-    const wake = () => {
-      // The two clocks do not go equally fast, and the machine's may have been set meanwhile.
-      if (clock.now() >= dueAt) callback();
-      else timer = host.setTimer(toLocal(dueAt), wake);
+    const wait = () => {
+      // The machine's clock may be set meanwhile: what counts is the time that passes.
+      timer = host.setDelay(Math.max(0, dueAt - clock.now()), wake);
     };
-    timer = host.setTimer(toLocal(dueAt), wake);
+    const wake = () => {
+      // The two clocks do not go equally fast.
+      if (clock.now() >= dueAt) callback();
+      else wait();
+    };
+    wait();
     return { cancel: () => timer.cancel() };
   };
   const fetch = (request: OutgoingRequest) => {

@@ -9,6 +9,8 @@ export interface Host {
   now(): number;
   /** Calls back once, at or after `dueAt` (epoch milliseconds; any distance). */
   setTimer(dueAt: number, callback: () => void): Timer;
+  /** Calls back once, when so many milliseconds have passed, whatever the wall clock is set to meanwhile. */
+  setDelay(delayMs: number, callback: () => void): Timer;
   /** Resolves in a later turn of the event loop, after waiting input and timers had their chance. */
   nextTurn(): Promise<void>;
   randomBytes(count: number): Uint8Array;

@@ -47,6 +47,17 @@ test("a timer for next year waits, one for last year does not", async () => {
   far.cancel();
 });
 
+test("a delay counts the time that passes, though the clock is set back by an hour meanwhile", async () => {
+  const real = Date.now;
+  const rung = new Promise<void>((resolve) => openHost().setDelay(20, resolve));
+  Date.now = () => real() - 3_600_000;
+  try {
+    await rung;
+  } finally {
+    Date.now = real;
+  }
+});
+
 test("a timer that sleeps in parts calls once, at its time", async () => {
   const dueAt = Date.now() + 60;
   const calls: number[] = [];
@@ -55,7 +66,7 @@ test("a timer that sleeps in parts calls once, at its time", async () => {
       calls.push(Date.now());
       resolve();
     };
-    startTimer(dueAt, note, 10);
+    startTimer(dueAt, note, { sleepMsMax: 10 });
   });
   await openHost().nextTurn();
   expect(calls).toHaveLength(1);

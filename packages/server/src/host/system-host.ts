@@ -2,6 +2,7 @@ import { randomFillSync } from "node:crypto";
 import { createEgress } from "./egress.ts";
 import type { EgressPolicy } from "./egress-policy.ts";
 import type { Host, LogLevel, Timer } from "./host.ts";
+import { systemElapsedMs } from "./system-clock.ts";
 import type { Resolve } from "./system-dial.ts";
 import { SystemFetch } from "./system-fetch.ts";
 import { createSystemLog, descriptorWriter, openStandardError } from "./system-log.ts";
@@ -62,6 +63,8 @@ export function createSystemHost(options: SystemHostOptions = {}): SystemHost {
   return {
     now: () => Date.now(),
     setTimer: (dueAt, callback) => startTimer(dueAt, callback),
+    setDelay: (delayMs, callback) =>
+      startTimer(systemElapsedMs() + delayMs, callback, { now: systemElapsedMs }),
     nextTurn: () => new Promise((resolve) => setImmediate(resolve)),
     randomBytes: randomSource(),
     fetch: (request) => client.fetch(request),
@@ -90,16 +93,26 @@ function randomSource(): (count: number) => Uint8Array {
   };
 }
 
+interface TimerOptions {
+  readonly sleepMsMax?: number;
+  /** The clock by which it is due; the wall clock when not given. */
+  readonly now?: () => number;
+}
+
 /** Calls back once, at or after `dueAt`, however far away that is. */
-export function startTimer(dueAt: number, callback: () => void, sleepMsMax = SLEEP_MS_MAX): Timer {
+export function startTimer(
+  dueAt: number,
+  callback: () => void,
+  { sleepMsMax = SLEEP_MS_MAX, now = Date.now }: TimerOptions = {},
+): Timer {
   let handle: NodeJS.Timeout;
   const sleep = () => {
-    const remainingMs = Math.max(0, dueAt - Date.now());
+    const remainingMs = Math.max(0, dueAt - now());
     handle = setTimeout(wake, Math.min(remainingMs, sleepMsMax));
   };
   const wake = () => {
     // Also reached early, after a chunk or because the two clocks round differently.
-    if (Date.now() >= dueAt) callback();
+    if (now() >= dueAt) callback();
     else sleep();
   };
   sleep();

@@ -50,8 +50,10 @@ function noteTakeovers({ changes }: Commit, takenAt: Map<number, number>, { now 
   for (const { table, before, after } of changes) {
     if (table !== "messages" || before === null || after === null) continue;
     const isHeld = before.nodeKey !== null && before.state === "active";
-    if (isHeld && after.nodeKey !== before.nodeKey && after.leaseToken > before.leaseToken)
-      takenAt.set(after.key, now());
+    if (!isHeld || after.nodeKey === before.nodeKey) continue;
+    // Another node makes the attempt anew, or puts the message back into its line, because its gate is closed now.
+    const isPutBack = after.state === "waiting" && after.retried === before.retried;
+    if (isPutBack || after.leaseToken > before.leaseToken) takenAt.set(after.key, now());
   }
 }
 
