@@ -80,7 +80,7 @@ test("messages, queues, groups, schedules and the log", async () => {
     "messages.get of nobody": ({ messages }) => messages.messages.get("msg_nobody"),
     "messages.cancel of nobody": ({ messages }) => messages.messages.cancel("msg_nobody"),
     "messages.cancel of several nobodies": ({ messages }) =>
-      messages.messages.cancel(["msg_a", "msg_b"]),
+      messages.messages.cancel(["msg_nobody", "msg_nobodytoo"]),
     "queue.get": ({ messages }) => messages.queue({ queueName: "q" }).get(),
     "queue.get of nobody": ({ messages }) => messages.queue({ queueName: "r" }).get(),
     "queue.list": ({ messages }) => messages.queue().list(),
