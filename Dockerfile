@@ -5,6 +5,7 @@ WORKDIR /src
 # The manifests come first, so that a change of the sources installs nothing anew.
 COPY .npmrc package.json package-lock.json ./
 COPY packages/cli/package.json packages/cli/
+COPY packages/dashboard/package.json packages/dashboard/
 COPY packages/protocol/package.json packages/protocol/
 COPY packages/sdk/package.json packages/sdk/
 COPY packages/server/package.json packages/server/

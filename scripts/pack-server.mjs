@@ -78,11 +78,9 @@ function placeCode(modules) {
       cpSync(join(staging, "out", name, "src"), join(place, "dist"), { recursive: true });
       copyFileSync(join(root, "packages", name, "package.json"), join(place, "package.json"));
     }
-    // Where it was built; the server runs without it and says how to build it.
-    const dashboard = join(root, "packages", "server", "dashboard");
-    if (existsSync(dashboard)) {
-      cpSync(dashboard, join(modules, "@reprise", "server", "dashboard"), { recursive: true });
-    }
+    const dashboard = join(modules, "@reprise", "server", "dashboard");
+    const bundle = [commandOf("vite"), "build", "--outDir", dashboard, "--emptyOutDir"];
+    run(process.execPath, bundle, join(root, "packages", "dashboard"));
   } finally {
     rmSync(staging, { recursive: true });
   }
@@ -135,8 +133,8 @@ function isRunnable(path) {
   );
 }
 
-function run(command, args) {
-  const result = spawnSync(command, args, { cwd: root, encoding: "utf8" });
+function run(command, args, cwd = root) {
+  const result = spawnSync(command, args, { cwd, encoding: "utf8" });
   if (result.status === 0) return;
   const reason = result.error?.message ?? `${result.stdout}${result.stderr}`;
   throw new SetUpError(`${command} ${args.join(" ")} failed:\n${reason}`);

@@ -2,7 +2,7 @@ import { Client as QstashClient } from "@upstash/qstash";
 import { serve, type WorkflowContext, WorkflowNonRetryableError } from "@upstash/workflow";
 import type { Shop } from "./shop.ts";
 
-type Workflow = (request: Request) => Promise<Response>;
+export type Workflow = (request: Request) => Promise<Response>;
 type Route = (context: WorkflowContext) => Promise<unknown>;
 
 const known = new WeakMap<Shop, ReadonlyMap<string, Workflow>>();

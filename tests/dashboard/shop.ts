@@ -9,7 +9,7 @@ import {
 import { Client as QstashClient } from "@upstash/qstash";
 import { Client } from "@upstash/workflow";
 import { until } from "../conformance/until.ts";
-import { shopWorkflows } from "./shop-workflows.ts";
+import { shopWorkflows, type Workflow } from "./shop-workflows.ts";
 
 const NGROK_PAGE = `<!DOCTYPE html>
 <html><head><title>ERR_NGROK_3200</title><style>body{font-family:sans-serif;color:#333}</style></head>
@@ -22,6 +22,7 @@ export class Shop {
   readonly appUrl: string;
   readonly client: Client;
   readonly messages: QstashClient;
+  readonly #more = new Map<string, Workflow>();
   /** What a broken part of the shop answers; null: it works. */
   tunnel: "offline" | null = null;
 
@@ -85,6 +86,11 @@ export class Shop {
     return workflowRunId;
   }
 
+  /** Serves one more workflow. */
+  serve(path: string, make: (client: QstashClient) => Workflow): void {
+    this.#more.set(path, make(this.messages));
+  }
+
   async stateOf(runId: string): Promise<string> {
     const answer = await this.ask("GET", `/v2/workflows/logs?workflowRunId=${runId}`);
     // The answer of this server has this shape.
@@ -112,7 +118,7 @@ export class Shop {
       response.end(NGROK_PAGE);
       return;
     }
-    const workflow = shopWorkflows(this).get(path);
+    const workflow = this.#more.get(path) ?? shopWorkflows(this).get(path);
     if (workflow === undefined) return answerPlain(path, response);
     const headers = Object.entries(request.headers).map(([name, value]): [string, string] => [
       name,
@@ -132,6 +138,13 @@ function answerPlain(path: string, response: ServerResponse): void {
     response.end(
       JSON.stringify({ error: "the warehouse is closed for stocktaking", code: "WH-7" }),
     );
+    return;
+  }
+  if (path.startsWith("/echo/")) {
+    // A page made of what somebody else has written.
+    const text = decodeURIComponent(path.slice("/echo/".length));
+    const header = text.replace(/[^\x20-\x7e]/g, "").trim();
+    response.writeHead(500, { "content-type": "text/html", "x-hostile": header }).end(text);
     return;
   }
   if (path.startsWith("/login")) {

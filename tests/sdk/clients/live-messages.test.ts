@@ -142,6 +142,20 @@ test("a cancel of everything reaches more than one page, in the background too",
   expect(await collect(client.bulkActions.all({ count: 1 }))).toHaveLength(2);
 });
 
+test("an action that is over is stopped no more, and says what it has done", async () => {
+  const client = messageClient(world);
+  await client.batch(Array.from({ length: 3 }, () => LATER));
+  const { actionId = "" } = await client.messages.cancel({ all: true }, { async: true });
+  await until("the end of the action", async () => {
+    return (await client.bulkActions.get(actionId)).state === "FINISHED";
+  });
+  expect(await client.bulkActions.stop(actionId)).toMatchObject({
+    actionId,
+    state: "FINISHED",
+    processed: 3,
+  });
+});
+
 test("more ids than a URL can hold are cancelled together", async () => {
   const client = messageClient(world);
   const ids: string[] = [];
