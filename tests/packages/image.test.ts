@@ -45,7 +45,7 @@ test("the build reads nothing but sources and manifests", () => {
   expect(files).toContain("deploy/health-check.mjs");
   const odd = files.filter(
     (file) =>
-      !/^(packages\/\w+\/(src\/|package\.json$)|examples\/[\w-]+\/package\.json$|scripts\/)/.test(
+      !/^(packages\/\w+\/(src\/|package\.json$)|packages\/dashboard\/(index\.html|vite\.config\.ts)$|examples\/[\w-]+\/package\.json$|scripts\/)/.test(
         file,
       ),
   );
@@ -59,12 +59,15 @@ test("the build reads nothing but sources and manifests", () => {
   ]);
 });
 
+const OURS =
+  /\/(dist\/.*\.js|package\.json)$|\/server\/dashboard\/(index\.html|assets\/[\w.-]+\.(js|css|svg))$/;
+
 test("the image holds no test, no tool and no source", () => {
   const files = filesOf(image.home);
   expect(files).toContain("node_modules/@reprise/cli/dist/main.js");
   expect(files).toContain("node_modules/ws/LICENSE");
   const ours = files.filter((file) => file.startsWith("node_modules/@reprise/"));
-  expect(ours.filter((file) => !/\/(dist\/.*\.js|package\.json)$/.test(file))).toEqual([]);
+  expect(ours.filter((file) => !OURS.test(file))).toEqual([]);
   expect(files.filter((file) => /\.(test|suite)\.|\.d\.ts$|\.map$/.test(file))).toEqual([]);
 });
 

@@ -114,6 +114,13 @@ function put(descriptor: number, bytes: Buffer, done: Written): void {
   done(null, count);
 }
 
+/** A write takes some microseconds of a thread's time, which has to get it first. */
+const UNDER_WAY_MS = 100;
+
+function pause(durationMs: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, durationMs);
+}
+
 /**
  * Writes lines to a file descriptor, one write at a time and without waiting: `process.stderr` waits for the readers of pipes, and
  * a reader that stops would stop the server. What nobody reads in time is dropped; deliveries go on.
@@ -160,8 +167,9 @@ export function descriptorWriter(
     if (isStalled && descriptor === 2) process.kill(process.pid, "SIGKILL");
     if (isStalled) return;
     try {
-      // What is under way in a thread has been handed to the system.
-      if (rest !== null && descriptor !== 2) writeSync(descriptor, rest);
+      // What is under way in a thread comes first; nothing tells here when it is over.
+      if (rest !== null && descriptor === 2) pause(UNDER_WAY_MS);
+      else if (rest !== null) writeSync(descriptor, rest);
       if (waiting.length > 0) writeSync(descriptor, waiting.join(""));
     } catch {
       // Nobody is left who could be told.
