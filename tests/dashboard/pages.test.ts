@@ -55,6 +55,7 @@ describe.skipIf(!hasBrowser())("pages", () => {
       await settled(page);
       const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
       expect(overflow, "pixels that stand over").toBeLessThanOrEqual(0);
+      expect(await page.getByText("There is no such page").count()).toBe(0);
       noFaults(watched);
       // Playwright's own scripts are not under the page's policy.
       await page.evaluate(axe);

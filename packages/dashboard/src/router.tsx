@@ -42,6 +42,7 @@ const routes = [
   page("/failures/entries", () => import("./pages/failure-entries/page.tsx")),
   page("/messages", () => import("./pages/messages/page.tsx")),
   page("/messages/$messageId", () => import("./pages/message/page.tsx")),
+  page("/logs", () => import("./pages/logs/page.tsx")),
   page("/bulk-actions", () => import("./pages/bulk-actions/page.tsx")),
   page("/queues", () => import("./pages/queues/page.tsx")),
   page("/schedules", () => import("./pages/schedules/page.tsx")),

@@ -11,6 +11,7 @@ import {
   type LucideIcon,
   Network,
   Play,
+  ScrollText,
   Send,
   Settings,
   ShieldCheck,
@@ -33,6 +34,7 @@ export const PLACES: readonly { readonly title: string; readonly places: readonl
       { to: "/runs", title: "Runs", icon: Activity, key: "r" },
       { to: "/failures", title: "Failures", icon: CircleAlert, key: "f" },
       { to: "/messages", title: "Messages", icon: Send, key: "m" },
+      { to: "/logs", title: "Logs", icon: ScrollText, key: "l" },
     ],
   },
   {

@@ -1,0 +1,66 @@
+import type { LogResource } from "@reprise/protocol";
+import { StateBadge } from "../../parts/badge.tsx";
+import { MessageLink } from "../../parts/id-link.tsx";
+import type { TableColumn } from "../../parts/table/columns.ts";
+import { formatDuration, Instant } from "../../parts/when.tsx";
+
+const Text = ({ text }: { readonly text: string | undefined }) =>
+  text === undefined ? null : <span title={text}>{text}</span>;
+
+export const LOG_COLUMNS: readonly TableColumn<LogResource>[] = [
+  {
+    id: "time",
+    title: "When",
+    width: "11rem",
+    isFixed: true,
+    cell: ({ time }) => <Instant at={time} />,
+  },
+  {
+    id: "state",
+    title: "What happened",
+    width: "8.5rem",
+    isFixed: true,
+    cell: ({ state }) => <StateBadge state={state} />,
+  },
+  {
+    id: "id",
+    title: "Message",
+    width: "6.5rem",
+    cell: ({ messageId }) => <MessageLink id={messageId} />,
+  },
+  {
+    id: "url",
+    title: "Destination",
+    width: "minmax(14rem, 2fr)",
+    narrow: "line",
+    cell: ({ url }) => <Text text={url} />,
+  },
+  {
+    id: "status",
+    title: "Status",
+    width: "5rem",
+    isNumber: true,
+    narrow: "none",
+    cell: ({ responseStatus }) => responseStatus,
+  },
+  {
+    id: "took",
+    title: "Took",
+    width: "6rem",
+    isNumber: true,
+    narrow: "none",
+    cell: ({ startedAt, time }) =>
+      startedAt === undefined ? null : formatDuration(time - startedAt),
+  },
+  {
+    id: "error",
+    title: "Why",
+    width: "minmax(12rem, 2fr)",
+    narrow: "line",
+    cell: ({ error }) => (
+      <span className="text-bad">
+        <Text text={error} />
+      </span>
+    ),
+  },
+];
