@@ -68,6 +68,17 @@ test("what is open is counted, and what needs somebody is named", async () => {
         ...fullRows.flowControls,
         ...{ key: 900_001, ...gate, name: "p", isPaused: 1, dueAt: null },
       }),
+      insert("queues", {
+        ...fullRows.queues,
+        ...{
+          key: 900_002,
+          name: "line",
+          parallelism: 1,
+          openCount: 1,
+          waitingCount: 2,
+          isPaused: 0,
+        },
+      }),
     ]),
   );
   timeline.add("runsFailed", world.host.now());
@@ -81,6 +92,7 @@ test("what is open is counted, and what needs somebody is named", async () => {
     open: { runs: 1, messages: 1, deadLetters: 1, deadMessages: 1 },
     stuckRuns: 3,
     flowControls: [{ name: "k", waiting: 150, inFlight: 2, parallelism: 2 }, { name: "p" }],
+    queues: [{ name: "line", waiting: 2, inFlight: 1, parallelism: 1 }],
   });
   expect(overview.buckets.at(-1)).toMatchObject({ failed: 1, failedRuns: 1 });
   const told = overview.attention.map(({ type, count, subject }) => [type, count, subject]);

@@ -144,7 +144,7 @@ function toQueueGate(row: QueueRow): OverviewGate {
   return {
     name: row.name,
     waiting: row.waitingCount,
-    inFlight: row.openCount - row.waitingCount,
+    inFlight: row.openCount,
     parallelism: row.parallelism,
     isPaused: row.isPaused === 1,
   };
