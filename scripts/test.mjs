@@ -79,7 +79,9 @@ function chooseStages(args) {
   return [
     [[vitestStage("tests", []), ...sdkStages({ isShort: true })]],
     [[vitestStage("dashboard", ["--config", "vitest.dashboard.config.ts"])]],
-    [stagesOf(simulations), stagesOf(campaigns)],
+    [stagesOf(simulations)],
+    // By themselves: kills that hit a server in the middle of its work are rare on a machine that has a lot to do.
+    [stagesOf(campaigns)],
     [checks()],
   ];
 }

@@ -6,7 +6,7 @@ import type { CrashOptions } from "./options.ts";
 const FAULTS_SHOWN_MAX = 20;
 /** Kills that are mostly enough to catch a server with a planted fault; a machine with a lot to do gets several tries. */
 const MUTANT_CYCLES = 4;
-const MUTANT_TRIES = 4;
+const MUTANT_TRIES = 8;
 
 interface Tally {
   passed: number;

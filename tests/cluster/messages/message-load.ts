@@ -133,7 +133,7 @@ export class MessageLoad implements Load {
       { name: "accepted messages", count: acceptedCount, least: 10 * rounds },
       { name: "attempts", count: attempts.length, least: 10 * rounds },
       { name: "ticks", count: ticks.length, least: rounds / 2 },
-      { name: "requests repeated", count: repeats, least: rounds / 2 },
+      { name: "requests repeated", count: repeats, least: rounds / 4 },
       { name: "duplicates recognised", count: duplicates, least: rounds / 2 },
       { name: "confirmed cancels", count: confirmed.length, least: rounds / 2 },
       { name: "pauses", count: pauses.length, least: rounds / 2 },
