@@ -6,7 +6,7 @@ import { Button } from "../../parts/button.tsx";
 import { Copy } from "../../parts/copy.tsx";
 import { Dialog } from "../../parts/dialog.tsx";
 import { Choice, Field } from "../../parts/field.tsx";
-import { Fault } from "../../parts/page.tsx";
+import { FormEnd } from "../../parts/form-end.tsx";
 
 interface NewTokenProps {
   readonly onMade: () => void;
@@ -60,13 +60,7 @@ export function NewToken({ onMade, onClose }: NewTokenProps) {
           hint="Who will use it"
         />
         <Choice label="Scope" value={scope} choices={SCOPES} onChoose={setScope} />
-        {action.error !== null && <Fault error={action.error} />}
-        <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>Leave</Button>
-          <Button look="primary" type="submit" disabled={action.isBusy}>
-            Make
-          </Button>
-        </div>
+        <FormEnd action={action} verb="Make" onClose={onClose} />
       </form>
     </Dialog>
   );

@@ -1,11 +1,9 @@
 import type { LogResource } from "@reprise/protocol";
 import { StateBadge } from "../../parts/badge.tsx";
+import { CellText } from "../../parts/cell-text.tsx";
 import { MessageLink } from "../../parts/id-link.tsx";
 import type { TableColumn } from "../../parts/table/columns.ts";
 import { formatDuration, Instant } from "../../parts/when.tsx";
-
-const Text = ({ text }: { readonly text: string | undefined }) =>
-  text === undefined ? null : <span title={text}>{text}</span>;
 
 export const LOG_COLUMNS: readonly TableColumn<LogResource>[] = [
   {
@@ -33,7 +31,7 @@ export const LOG_COLUMNS: readonly TableColumn<LogResource>[] = [
     title: "Destination",
     width: "minmax(14rem, 2fr)",
     narrow: "line",
-    cell: ({ url }) => <Text text={url} />,
+    cell: ({ url }) => <CellText text={url} />,
   },
   {
     id: "status",
@@ -59,7 +57,7 @@ export const LOG_COLUMNS: readonly TableColumn<LogResource>[] = [
     narrow: "line",
     cell: ({ error }) => (
       <span className="text-bad">
-        <Text text={error} />
+        <CellText text={error} />
       </span>
     ),
   },

@@ -1,12 +1,10 @@
 import type { OpenMessageResource } from "@reprise/protocol";
 import { Badge } from "../../parts/badge.tsx";
+import { CellText } from "../../parts/cell-text.tsx";
 import { MessageLink } from "../../parts/id-link.tsx";
 import { OpenStateBadge } from "../../parts/open-state-badge.tsx";
 import type { TableColumn } from "../../parts/table/columns.ts";
 import { When } from "../../parts/when.tsx";
-
-const Text = ({ text }: { readonly text: string | undefined }) =>
-  text === undefined ? null : <span title={text}>{text}</span>;
 
 export const MESSAGE_COLUMNS: readonly TableColumn<OpenMessageResource>[] = [
   {
@@ -28,14 +26,14 @@ export const MESSAGE_COLUMNS: readonly TableColumn<OpenMessageResource>[] = [
     title: "Destination",
     width: "minmax(15rem, 2fr)",
     narrow: "line",
-    cell: ({ url }) => <Text text={url} />,
+    cell: ({ url }) => <CellText text={url} />,
   },
   {
     id: "waiting",
     title: "Waits for",
     width: "minmax(19rem, 3fr)",
     narrow: "line",
-    cell: ({ waitingFor }) => <Text text={waitingFor} />,
+    cell: ({ waitingFor }) => <CellText text={waitingFor} />,
   },
   {
     id: "next",
@@ -72,7 +70,7 @@ export const MESSAGE_COLUMNS: readonly TableColumn<OpenMessageResource>[] = [
     width: "7rem",
     isHidden: true,
     narrow: "none",
-    cell: ({ queueName }) => <Text text={queueName} />,
+    cell: ({ queueName }) => <CellText text={queueName} />,
   },
   {
     id: "flow",
@@ -80,7 +78,7 @@ export const MESSAGE_COLUMNS: readonly TableColumn<OpenMessageResource>[] = [
     width: "7rem",
     isHidden: true,
     narrow: "none",
-    cell: ({ flowControlKey }) => <Text text={flowControlKey} />,
+    cell: ({ flowControlKey }) => <CellText text={flowControlKey} />,
   },
   {
     id: "schedule",
@@ -88,7 +86,7 @@ export const MESSAGE_COLUMNS: readonly TableColumn<OpenMessageResource>[] = [
     width: "9rem",
     isHidden: true,
     narrow: "none",
-    cell: ({ scheduleId }) => <Text text={scheduleId} />,
+    cell: ({ scheduleId }) => <CellText text={scheduleId} />,
   },
   {
     id: "created",

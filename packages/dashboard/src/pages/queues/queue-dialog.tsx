@@ -2,10 +2,9 @@ import type { QueueResource } from "@reprise/protocol";
 import { type FormEvent, useState } from "react";
 import { ask } from "../../api/client.ts";
 import { useAction } from "../../api/use-action.ts";
-import { Button } from "../../parts/button.tsx";
 import { Dialog } from "../../parts/dialog.tsx";
 import { Field } from "../../parts/field.tsx";
-import { Fault } from "../../parts/page.tsx";
+import { FormEnd } from "../../parts/form-end.tsx";
 
 interface QueueDialogProps {
   /** Null makes a new one. */
@@ -43,13 +42,7 @@ export function QueueDialog({ queue, onClose }: QueueDialogProps) {
           onChange={(event) => setParallelism(event.target.value)}
           hint="1 keeps the order"
         />
-        {action.error !== null && <Fault error={action.error} />}
-        <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>Leave</Button>
-          <Button look="primary" type="submit" disabled={action.isBusy}>
-            Save
-          </Button>
-        </div>
+        <FormEnd action={action} verb="Save" onClose={onClose} />
       </form>
     </Dialog>
   );

@@ -9,6 +9,7 @@ import { Button } from "../../parts/button.tsx";
 import { Confirm } from "../../parts/confirm.tsx";
 import { Dialog } from "../../parts/dialog.tsx";
 import { Field } from "../../parts/field.tsx";
+import { FormEnd } from "../../parts/form-end.tsx";
 import { Empty, Fault, PageHead, Panel } from "../../parts/page.tsx";
 import { When } from "../../parts/when.tsx";
 
@@ -177,13 +178,7 @@ function EndpointDialog({ group, onClose }: EndpointDialogProps) {
           onChange={(event) => setName(event.target.value)}
           hint="Optional"
         />
-        {action.error !== null && <Fault error={action.error} />}
-        <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>Leave</Button>
-          <Button look="primary" type="submit" disabled={action.isBusy}>
-            Save
-          </Button>
-        </div>
+        <FormEnd action={action} verb="Save" onClose={onClose} />
       </form>
     </Dialog>
   );
