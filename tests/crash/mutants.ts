@@ -1,8 +1,8 @@
 import type { Change, Store, Transaction } from "@reprise/server";
+import { passOnStore, passOnTransaction } from "@reprise/server";
 import type { Part } from "./load.ts";
 import { claimApart, forgetPlaces, inMemory, tickApart } from "./messages/planted.ts";
 import { garbleResults, loseHeld } from "./sdk/planted.ts";
-import { passOn, type Work, withTransaction } from "./store-wrap.ts";
 
 export const MUTANTS = [
   "early-ack",
@@ -52,9 +52,10 @@ export function mutantsOf(part: Part): readonly Mutant[] {
 export function plant(mutant: Mutant): (store: Store) => Store {
   switch (mutant) {
     case "early-ack":
-      return (store) => withTransaction(store, (work) => earlyAck(store, work));
+      return (store) => passOnStore(store, { transaction: (work) => earlyAck(store, work) });
     case "repeat-steps":
-      return (store) => withTransaction(store, (work) => store.transaction((t) => work(blind(t))));
+      return (store) =>
+        passOnStore(store, { transaction: (work) => store.transaction((t) => work(blind(t))) });
     case "lose-dead-letters":
       return losing("deadLetters");
     case "lose-dead-messages":
@@ -79,7 +80,7 @@ export function plant(mutant: Mutant): (store: Store) => Store {
 const COMMIT_DELAY_MS = 25;
 
 /** What a transaction leads to is told to everybody before it is on disk. */
-function earlyAck<R>(store: Store, work: Work<R>): Promise<R> {
+function earlyAck<R>(store: Store, work: (transaction: Transaction) => Promise<R>): Promise<R> {
   return new Promise((resolve, reject) => {
     const commit = store.transaction(async (transaction) => {
       const result = await work(transaction);
@@ -94,8 +95,7 @@ function earlyAck<R>(store: Store, work: Work<R>): Promise<R> {
 /** Who takes over what a dead process left does not see which steps have results, and asks for them again. */
 function blind(transaction: Transaction): Transaction {
   let isTakingOver = false;
-  return {
-    ...passOn(transaction),
+  return passOnTransaction(transaction, {
     // Asked for by a new process alone.
     waitingGates: () => {
       isTakingOver = true;
@@ -103,15 +103,16 @@ function blind(transaction: Transaction): Transaction {
     },
     find: async (table, lookup, values) =>
       isTakingOver && table === "steps" ? [] : transaction.find(table, lookup, values),
-  };
+  });
 }
 
 /** What fails fails, but the rows that would keep it are not written. */
 function losing(table: Change["table"]): (store: Store) => Store {
   const isKept = (change: Change) => change.table !== table || change.type !== "insert";
-  const lossy = (transaction: Transaction): Transaction => ({
-    ...passOn(transaction),
-    write: (changes) => transaction.write(changes.filter(isKept)),
-  });
-  return (store) => withTransaction(store, (work) => store.transaction((t) => work(lossy(t))));
+  const lossy = (transaction: Transaction): Transaction =>
+    passOnTransaction(transaction, {
+      write: (changes) => transaction.write(changes.filter(isKept)),
+    });
+  return (store) =>
+    passOnStore(store, { transaction: (work) => store.transaction((t) => work(lossy(t))) });
 }

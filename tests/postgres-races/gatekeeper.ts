@@ -1,5 +1,5 @@
 import type { Change, Store, Transaction } from "@reprise/server";
-import { passOn, type Work, withTransaction } from "../crash/store-wrap.ts";
+import { passOnStore, passOnTransaction } from "@reprise/server";
 
 /** A transaction that stands still behind its last statement, with every lock that it has taken. */
 export interface Held {
@@ -76,36 +76,43 @@ export class Gatekeeper {
   }
 
   readonly wrap = (store: Store): Store =>
-    withTransaction(store, async (work) => {
-      await this.#awake;
-      let written: readonly Change[] = [];
-      const result = await store.transaction((transaction) => {
-        const own: Change[] = [];
-        written = own;
-        return this.#run(transaction, work, own);
-      });
-      const sleep = this.#sleep;
-      if (sleep?.isMine(written) === true) {
-        this.#sleep = null;
-        this.#awake = sleep.released;
-        sleep.enter();
-      }
-      await this.#awake;
-      return result;
+    passOnStore(store, {
+      transaction: async (work) => {
+        await this.#awake;
+        let written: readonly Change[] = [];
+        const result = await store.transaction((transaction) => {
+          const own: Change[] = [];
+          written = own;
+          return this.#run(transaction, work, own);
+        });
+        const sleep = this.#sleep;
+        if (sleep?.isMine(written) === true) {
+          this.#sleep = null;
+          this.#awake = sleep.released;
+          sleep.enter();
+        }
+        await this.#awake;
+        return result;
+      },
     });
 
-  async #run<R>(transaction: Transaction, work: Work<R>, written: Change[]): Promise<R> {
-    const result = await work({
-      ...passOn(transaction),
-      write: (changes) => {
-        written.push(...changes);
-        return transaction.write(changes);
-      },
-      claimDue: (table, now, limit, holder) => {
-        if (table === "messages") this.#claims++;
-        return transaction.claimDue(table, now, limit, holder);
-      },
-    });
+  async #run<R>(
+    transaction: Transaction,
+    work: (transaction: Transaction) => Promise<R>,
+    written: Change[],
+  ): Promise<R> {
+    const result = await work(
+      passOnTransaction(transaction, {
+        write: (changes) => {
+          written.push(...changes);
+          return transaction.write(changes);
+        },
+        claimDue: (table, now, limit, holder) => {
+          if (table === "messages") this.#claims++;
+          return transaction.claimDue(table, now, limit, holder);
+        },
+      }),
+    );
     const trap = this.#trap;
     if (trap?.isMine(written) === true) {
       // A transaction that is run again later passes.

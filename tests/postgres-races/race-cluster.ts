@@ -134,6 +134,24 @@ export class RaceCluster {
     return { status: response.status, text, json: parseOrNull(text) };
   }
 
+  /** Reads the stream of changes of a node until the signal ends it; resolves when it is open. */
+  async changesOf(
+    number: 0 | 1,
+    { signal, heard }: { readonly signal: AbortSignal; readonly heard: (text: string) => void },
+  ): Promise<void> {
+    const url = `${this.node(number).server.url}/v2/changes`;
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const { body } = await fetch(url, { headers, signal });
+    const reader = (body ?? new ReadableStream()).pipeThrough(new TextDecoderStream()).getReader();
+    await reader.read();
+    void (async () => {
+      for (let read = await reader.read(); !read.done; read = await reader.read())
+        heard(read.value);
+    })().catch(() => {
+      // The signal has ended it.
+    });
+  }
+
   deliveriesOf(path: string): readonly Delivered[] {
     return this.#deliveries.filter((one) => one.path === path);
   }

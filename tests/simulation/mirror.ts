@@ -1,4 +1,5 @@
 import type { Change, StepRow, Store, Tables, Transaction } from "@reprise/server";
+import { passOnStore, passOnTransaction } from "@reprise/server";
 
 import type { Retired } from "./facts.ts";
 
@@ -196,47 +197,24 @@ export class Mirror {
 
 /** The store with a witness: `onCommit` hears what was written, once it is on disk and before anybody else knows. */
 export function withWitness(store: Store, onCommit: (changes: readonly Change[]) => void): Store {
-  return {
-    get: (table, keys) => store.get(table, keys),
-    find: (table, lookup, values) => store.find(table, lookup, values),
-    list: (table, query) => store.list(table, query),
-    count: (table, where) => store.count(table, where),
-    isShared: store.isShared,
-    hints: store.hints,
-    now: () => store.now(),
-    nextDueAt: (holder) => store.nextDueAt(holder),
-    waitingGates: () => store.waitingGates(),
-    groups: (table, query) => store.groups(table, query),
-    transaction: async (work) => {
+  return passOnStore(store, {
+    transaction: async (work, options) => {
       const written: Change[] = [];
-      const result = await store.transaction((transaction) =>
-        work(witnessed(transaction, written)),
+      const result = await store.transaction(
+        (transaction) => work(witnessed(transaction, written)),
+        options,
       );
       onCommit(written);
       return result;
     },
-    get counters() {
-      return store.counters;
-    },
-    close: () => store.close(),
-  };
+  });
 }
 
 function witnessed(transaction: Transaction, written: Change[]): Transaction {
-  return {
-    get: (table, keys) => transaction.get(table, keys),
-    find: (table, lookup, values) => transaction.find(table, lookup, values),
-    list: (table, query) => transaction.list(table, query),
-    count: (table, where) => transaction.count(table, where),
-    now: () => transaction.now(),
-    nextDueAt: (holder) => transaction.nextDueAt(holder),
-    waitingGates: () => transaction.waitingGates(),
+  return passOnTransaction(transaction, {
     write: async (changes) => {
       await transaction.write(changes);
       written.push(...changes);
     },
-    claimDue: (table, now, limit, holder) => transaction.claimDue(table, now, limit, holder),
-    claimWaiting: (gate, limit) => transaction.claimWaiting(gate, limit),
-    reserveKeys: (count) => transaction.reserveKeys(count),
-  };
+  });
 }

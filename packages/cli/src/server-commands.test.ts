@@ -92,6 +92,7 @@ test("dev prints the settings of an app and then where it runs, without colours"
   expect(existsSync(join(directory, ".reprise", "dev"))).toBe(true);
   command.child.kill("SIGTERM");
   expect(await command.exitCode).toBe(0);
+  expect(command.err()).toContain(`The dashboard is at ${url}/\n`);
   expect(command.err()).toMatch(
     /Stopped within \d+\.\d s: 0 deliveries in flight have ended, 0 were handed back\.\n$/,
   );

@@ -54,6 +54,7 @@ async function runDev(options: DevOptions, terminal: Terminal): Promise<void> {
   await serve(config, terminal, (server) => {
     note(terminal, `Data is kept in ${placeOf(config)}. Settings for your app:`);
     printSettings(server, terminal, true);
+    note(terminal, `The dashboard is at ${server.url}/`);
     printLine(terminal, `Reprise (development) is running at ${server.url}`);
   });
 }
@@ -77,6 +78,7 @@ async function runStart(terminal: Terminal): Promise<void> {
         noteKeys(server, terminal);
         break;
     }
+    note(terminal, `The dashboard is at ${server.url}/ and asks for the token.`);
     printLine(terminal, `Reprise is running at ${server.url}`);
   });
 }

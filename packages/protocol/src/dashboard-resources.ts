@@ -48,7 +48,9 @@ export interface AuditEntry {
   readonly callerIP: string;
   /** Method and path with names in place of ids: `POST /v2/workflows/dlq/resume/:dlqId`. */
   readonly action: string;
+  /** Ids and names of the path, or of the body: the first ten of many, and how many more. */
   readonly target: string | null;
+  /** Without tokens, and with the filters of a body that chooses among many. */
   readonly query: string | null;
   /** Null while it is under way, or when the server ended in the middle. */
   readonly status: number | null;
@@ -106,8 +108,10 @@ export interface AttentionItem {
     | "failure_function_failed"
     | "expiring_dead_letters";
   readonly count: number;
-  /** What it is about: the name of a queue, a flow control, a workflow's URL; null when it is about the whole server. */
+  /** The name of the queue or the flow-control key that it is about; null when it is about the whole server. */
   readonly subject: string | null;
+  /** What kind of line the subject names; null without one. */
+  readonly gate: "queue" | "flow_control" | null;
   readonly title: string;
 }
 

@@ -78,6 +78,8 @@ export const STEP_NAME_CHARS_MAX = 1024;
 // Pages.
 export const DEAD_LETTER_PAGE_MAX = 100;
 export const RUN_PAGE_MAX = 10;
+/** Of runs that are listed without their steps. */
+export const LIGHT_RUN_PAGE_MAX = 100;
 export const EVENT_PAGE_MAX = 1000;
 export const BULK_RECOVERY_PAGE_MAX = 50;
 export const CANCEL_COUNT_DEFAULT = 100;

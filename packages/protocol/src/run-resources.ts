@@ -164,8 +164,22 @@ export interface RunResource {
   readonly steps: readonly StepGroupResource[];
   /** Records so far, the payload included. Shown with `steps=none`. */
   readonly stepCount?: number;
+  /** Where a live or failed run stands. Shown with `steps=none`. */
+  readonly presentStep?: PresentStepResource;
   /** Why the run failed. Shown with `steps=none`. */
   readonly failure?: RunFailureResource;
+}
+
+/** The step that a run stands at, as a table shows it; of branches side by side, the one that tells most. */
+export interface PresentStepResource {
+  /** As the app counts, from 1; absent where that is not known. */
+  readonly stepId?: number;
+  /** Absent while the app has not said it, which it does with a record, a wait or a failure. */
+  readonly stepName?: string;
+  /** Attempts at it that have failed so far. Of live runs. */
+  readonly failedAttempts?: number;
+  /** Status code and reason phrase of the last of these, or why there was no response. */
+  readonly error?: string;
 }
 
 /** Why a run failed, as a table shows it. */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { RepriseError } from "@reprise/protocol";
 import type { Credentials, Sessions } from "./api/room.ts";
 import type { ServerConfig } from "./config.ts";
+import { EndedSessions } from "./engine/ended-sessions.ts";
 import { KeyRing } from "./engine/key-ring.ts";
 import { keepSetting } from "./engine/settings.ts";
 import { type GivenToken, TokenRing } from "./engine/token-ring.ts";
@@ -24,6 +25,7 @@ export interface OpenedCredentials extends Credentials {
   readonly token: string;
   readonly tokenSource: TokenSource;
   readonly holderOf: Sessions["holderOf"];
+  readonly endedSessions: EndedSessions;
   /** Secret under which sessions of people are sealed. */
   readonly sessionSecret: Uint8Array;
   /**
@@ -57,11 +59,13 @@ export async function openCredentials(
   }));
   const tokens = await TokenRing.open({ store, host, given: givenTokens(config) });
   await takeTokenFile(config, tokens);
+  const endedSessions = await EndedSessions.open({ store, host });
   return {
     ...startToken(config, tokens),
     scopeOf: (text) => tokens.scopeOf(text),
     holderOf: (digest) => tokens.holderOf(digest),
     tokens,
+    endedSessions,
     signingKeys: () => keys.signingKeys,
     rotateSigningKeys: (isForced) => keys.rotate(isForced),
     cursorSecret: Buffer.from(secrets.cursor, "base64"),
@@ -69,6 +73,7 @@ export async function openCredentials(
     refresh: async () => {
       await keys.refresh();
       await tokens.refresh();
+      await endedSessions.refresh();
     },
   };
 }

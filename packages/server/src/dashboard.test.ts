@@ -116,8 +116,13 @@ describe("the page", () => {
   test("has no other methods", async () => {
     build();
     await start();
-    const { status, headers } = await send("/", {}, "POST");
-    expect([status, headers.allow]).toEqual([405, "GET"]);
+    for (const method of ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"]) {
+      for (const path of ["/", "/assets/main-abc.js"]) {
+        const { status, headers } = await send(path, { origin: server.url }, method);
+        expect([status, headers.allow], `${method} ${path}`).toEqual([405, "GET"]);
+        expect(headers["access-control-allow-origin"]).toBeUndefined();
+      }
+    }
     const head = await send("/", {}, "HEAD");
     expect([head.status, head.body.byteLength]).toEqual([200, 0]);
   });
@@ -169,12 +174,25 @@ describe("an asset", () => {
     "/../secret.txt",
     "/assets/__proto__",
     "/assets/main-abc.js%00",
+    "/assets/%252e%252e%252fsecret.txt",
+    "/assets/..%5c..%5csecret.txt",
+    "/assets/..\\..\\secret.txt",
+    "/assets/%c0%ae%c0%ae%2fsecret.txt",
+    "/assets/....//....//secret.txt",
+    "/assets/.%00./secret.txt",
+    "/assets//index.html",
+    "/assets/main-abc.js/",
+    "/assets/MAIN-ABC.JS",
+    "/index.html",
+    "/%2e%2e/secret.txt",
+    "//secret.txt",
+    "/assets/constructor",
   ])("%s is none", async (path) => {
     build();
     await start();
     const { status, body } = await send(path);
     expect(status).toBeGreaterThanOrEqual(400);
-    expect(body.toString()).not.toBe("secret");
+    expect(body.toString()).not.toMatch(/secret$|doctype/);
   });
 });
 
@@ -208,6 +226,36 @@ test("a person logs in, sees what changes, and hears of the end of the server", 
   const closed = server.close();
   await readOn(({ done }) => done);
   await closed;
+});
+
+test("another page that the browser has open gets no stream, no socket and no file of this one", async () => {
+  build();
+  await start();
+  const own = { "sec-fetch-site": "same-origin", "reprise-dashboard": "1", origin: server.url };
+  const login = await fetch(`${server.url}/v2/session`, { method: "POST", headers: own });
+  const cookie = login.headers.get("set-cookie")?.split(";")[0] ?? "";
+  for (const headers of [
+    { "sec-fetch-site": "cross-site" },
+    { "sec-fetch-site": "same-site" },
+    { origin: "http://127.0.0.1:1" },
+    { origin: "https://evil.test" },
+    { origin: "null" },
+    { host: "evil.test" },
+    { host: `127.0.0.1.evil.test:${server.port}` },
+  ]) {
+    const { status, body } = await send("/v2/changes", { cookie, ...headers });
+    expect([status, JSON.parse(body.toString()).code], JSON.stringify(headers)).toEqual([
+      403,
+      expect.stringMatching(/^(?:cross_site_request|forbidden)$/),
+    ]);
+    const upgrade = { connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": "13" };
+    const handshake = { ...upgrade, "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==" };
+    const isFromPage = "origin" in headers || "host" in headers;
+    if (isFromPage)
+      expect((await send("/v2/connect", { cookie, ...handshake, ...headers })).status).toBe(403);
+  }
+  const { headers } = await send("/assets/main-abc.js");
+  expect(headers).toMatchObject({ "cross-origin-resource-policy": "same-origin" });
 });
 
 test("shows the settings that hold, and no secret", async () => {

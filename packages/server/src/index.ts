@@ -44,6 +44,7 @@ export { type RestoreReport, restoreDatabase } from "./operate/restore.ts";
 export { type RotateDatabaseOptions, rotateDatabase } from "./rotate-encryption.ts";
 export type { RotationReport } from "./store/encrypted-rotation.ts";
 export { withLockCheck } from "./store/lock-check.ts";
+export { passOnStore, passOnTransaction } from "./store/pass-on.ts";
 export { openSqliteStore, type SqliteStoreOptions } from "./store/sqlite.ts";
 export type {
   Condition,

@@ -293,8 +293,8 @@ function openOverview({ shown, host, meter }: Parts, watchdog: Watchdog): Overvi
 /** What the dashboard takes, besides the API. */
 function openPage(parts: Parts) {
   const { dashboardDir, credentials, host, store, changeFeed: feed, shownSettings } = parts;
-  const { holderOf, sessionSecret: secret } = credentials;
-  const sessions: Sessions = { holderOf, secret, version: readVersion() };
+  const { holderOf, sessionSecret: secret, endedSessions: ended } = credentials;
+  const sessions: Sessions = { holderOf, ended, secret, version: readVersion() };
   const changes = new ChangeStreams({ host, store, feed });
   const audit = new AuditTrail({ store, host });
   return { dashboard: openDashboard(dashboardDir), sessions, changes, audit, shownSettings };

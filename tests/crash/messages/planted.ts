@@ -1,5 +1,5 @@
 import type { Change, Store, Tables, Transaction } from "@reprise/server";
-import { passOn, withTransaction } from "../store-wrap.ts";
+import { passOnStore, passOnTransaction } from "@reprise/server";
 
 /** Planted faults of queues, flow control, deduplication and schedules: what a server forgets, or writes too late. */
 
@@ -11,17 +11,19 @@ export function forgetPlaces(store: Store): Store {
     known.add(row.key);
     return { ...row, openCount: 0 };
   };
-  return withTransaction(store, (work) =>
-    store.transaction((transaction) =>
-      work({
-        ...passOn(transaction),
-        find: async (table, lookup, values) => {
-          const rows = await transaction.find(table, lookup, values);
-          return table === "queues" ? mapRows(rows, forget) : rows;
-        },
-      }),
-    ),
-  );
+  return passOnStore(store, {
+    transaction: (work) =>
+      store.transaction((transaction) =>
+        work(
+          passOnTransaction(transaction, {
+            find: async (table, lookup, values) => {
+              const rows = await transaction.find(table, lookup, values);
+              return table === "queues" ? mapRows(rows, forget) : rows;
+            },
+          }),
+        ),
+      ),
+  });
 }
 
 /** What is counted of a key is counted in memory: a new process begins with none. */
@@ -42,22 +44,24 @@ export function inMemory(counter: "inFlightCount" | "rateCount"): (store: Store)
         ? { ...change, row: { ...change.row, [counter]: 0 } }
         : { ...change, set: { ...change.set, [counter]: 0 } };
     };
-    return withTransaction(store, (work) =>
-      store.transaction((transaction) =>
-        work({
-          ...passOn(transaction),
-          find: async (table, lookup, values) => {
-            const rows = await transaction.find(table, lookup, values);
-            return table === "flowControls" ? mapRows(rows, recall) : rows;
-          },
-          claimDue: async (table, now, limit, holder) => {
-            const rows = await transaction.claimDue(table, now, limit, holder);
-            return table === "flowControls" ? mapRows(rows, recall) : rows;
-          },
-          write: (changes) => transaction.write(changes.map(remember)),
-        }),
-      ),
-    );
+    return passOnStore(store, {
+      transaction: (work) =>
+        store.transaction((transaction) =>
+          work(
+            passOnTransaction(transaction, {
+              find: async (table, lookup, values) => {
+                const rows = await transaction.find(table, lookup, values);
+                return table === "flowControls" ? mapRows(rows, recall) : rows;
+              },
+              claimDue: async (table, now, limit, holder) => {
+                const rows = await transaction.claimDue(table, now, limit, holder);
+                return table === "flowControls" ? mapRows(rows, recall) : rows;
+              },
+              write: (changes) => transaction.write(changes.map(remember)),
+            }),
+          ),
+        ),
+    });
   };
 }
 
@@ -83,17 +87,19 @@ export function tickApart(store: Store): Store {
 
 /** What `isApart` names is written a moment later, in a transaction of its own. */
 function writingApart(store: Store, lateMs: number, isApart: (change: Change) => boolean): Store {
-  return withTransaction(store, async (work) => {
-    const apart: Change[] = [];
-    const result = await store.transaction((transaction) =>
-      work(splitting(transaction, apart, isApart)),
-    );
-    if (apart.length > 0) {
-      setTimeout(() => {
-        void store.transaction((transaction) => transaction.write(apart));
-      }, lateMs);
-    }
-    return result;
+  return passOnStore(store, {
+    transaction: async (work) => {
+      const apart: Change[] = [];
+      const result = await store.transaction((transaction) =>
+        work(splitting(transaction, apart, isApart)),
+      );
+      if (apart.length > 0) {
+        setTimeout(() => {
+          void store.transaction((transaction) => transaction.write(apart));
+        }, lateMs);
+      }
+      return result;
+    },
   });
 }
 
@@ -102,11 +108,10 @@ function splitting(
   apart: Change[],
   isApart: (change: Change) => boolean,
 ): Transaction {
-  return {
-    ...passOn(transaction),
+  return passOnTransaction(transaction, {
     write: (changes) => {
       apart.push(...changes.filter(isApart));
       return transaction.write(changes.filter((change) => !isApart(change)));
     },
-  };
+  });
 }

@@ -1,6 +1,6 @@
 import type { Change, Store } from "@reprise/server";
+import { passOnStore, passOnTransaction } from "@reprise/server";
 import type { PointScriptName } from "../flows/all-scripts.ts";
-import { passOn, withTransaction } from "../store-wrap.ts";
 import type { PointMark } from "./point-store.ts";
 
 /** Planted faults that a kill at the right point brings to light, or that leave something behind without one. */
@@ -174,55 +174,63 @@ type Test = (changes: readonly Change[]) => boolean;
 
 /** In batches that pass the test, what `isLate` names is written in a transaction of its own, behind the first. */
 function splitting(store: Store, test: Test, isLate: (change: Change) => boolean): Store {
-  return withTransaction(store, async (work) => {
-    const late: Change[] = [];
-    const result = await store.transaction((transaction) =>
-      work({
-        ...passOn(transaction),
-        write: (changes) => {
-          if (!test(changes)) return transaction.write(changes);
-          late.push(...changes.filter(isLate));
-          return transaction.write(changes.filter((change) => !isLate(change)));
-        },
-      }),
-    );
-    if (late.length > 0) await store.transaction((transaction) => transaction.write(late));
-    return result;
+  return passOnStore(store, {
+    transaction: async (work) => {
+      const late: Change[] = [];
+      const result = await store.transaction((transaction) =>
+        work(
+          passOnTransaction(transaction, {
+            write: (changes) => {
+              if (!test(changes)) return transaction.write(changes);
+              late.push(...changes.filter(isLate));
+              return transaction.write(changes.filter((change) => !isLate(change)));
+            },
+          }),
+        ),
+      );
+      if (late.length > 0) await store.transaction((transaction) => transaction.write(late));
+      return result;
+    },
   });
 }
 
 function filtering(store: Store, isKept: (change: Change) => boolean): Store {
-  return withTransaction(store, (work) =>
-    store.transaction((transaction) =>
-      work({
-        ...passOn(transaction),
-        write: (changes) => transaction.write(changes.filter(isKept)),
-      }),
-    ),
-  );
+  return passOnStore(store, {
+    transaction: (work) =>
+      store.transaction((transaction) =>
+        work(
+          passOnTransaction(transaction, {
+            write: (changes) => transaction.write(changes.filter(isKept)),
+          }),
+        ),
+      ),
+  });
 }
 
 const COMMIT_DELAY_MS = 250;
 
 /** Callers hear of a transaction that writes such a change before it is on disk. */
 function earlyAnswer(store: Store, isMeant: (change: Change) => boolean): Store {
-  return withTransaction(store, (work) => {
-    return new Promise((resolve, reject) => {
-      const commit = store.transaction(async (transaction) => {
-        let isEarly = false;
-        const result = await work({
-          ...passOn(transaction),
-          write: (changes) => {
-            isEarly ||= changes.some(isMeant);
-            return transaction.write(changes);
-          },
+  return passOnStore(store, {
+    transaction: (work) => {
+      return new Promise((resolve, reject) => {
+        const commit = store.transaction(async (transaction) => {
+          let isEarly = false;
+          const result = await work(
+            passOnTransaction(transaction, {
+              write: (changes) => {
+                isEarly ||= changes.some(isMeant);
+                return transaction.write(changes);
+              },
+            }),
+          );
+          if (!isEarly) return result;
+          resolve(result);
+          await new Promise((later) => setTimeout(later, COMMIT_DELAY_MS));
+          return result;
         });
-        if (!isEarly) return result;
-        resolve(result);
-        await new Promise((later) => setTimeout(later, COMMIT_DELAY_MS));
-        return result;
+        commit.then(resolve, reject);
       });
-      commit.then(resolve, reject);
-    });
+    },
   });
 }

@@ -1,5 +1,5 @@
 import type { Change, Store } from "@reprise/server";
-import { passOn, withTransaction } from "../store-wrap.ts";
+import { passOnStore, passOnTransaction } from "@reprise/server";
 
 /**
  * A crash point: a place within a transaction that writes. `n` of `count` changes are made; behind the last of them come `commit`,
@@ -16,25 +16,28 @@ export type Passing = (point: Point) => void;
 
 /** Writes change by change, as the database does it, and says so. */
 export function withPoints(store: Store, pass: Passing): Store {
-  return withTransaction(store, async (work) => {
-    const names: string[] = [];
-    const result = await store.transaction(async (transaction) => {
-      const made = await work({
-        ...passOn(transaction),
-        write: async (changes) => {
-          const before = names.length;
-          names.push(...changes.map(nameOf));
-          for (const [index, change] of changes.entries()) {
-            pass({ changes: names, at: before + index });
-            await transaction.write([change]);
-          }
-        },
+  return passOnStore(store, {
+    transaction: async (work) => {
+      const names: string[] = [];
+      const result = await store.transaction(async (transaction) => {
+        const made = await work(
+          passOnTransaction(transaction, {
+            write: async (changes) => {
+              const before = names.length;
+              names.push(...changes.map(nameOf));
+              for (const [index, change] of changes.entries()) {
+                pass({ changes: names, at: before + index });
+                await transaction.write([change]);
+              }
+            },
+          }),
+        );
+        if (names.length > 0) pass({ changes: names, at: "commit" });
+        return made;
       });
-      if (names.length > 0) pass({ changes: names, at: "commit" });
-      return made;
-    });
-    if (names.length > 0) pass({ changes: names, at: "committed" });
-    return result;
+      if (names.length > 0) pass({ changes: names, at: "committed" });
+      return result;
+    },
   });
 }
 

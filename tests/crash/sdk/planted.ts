@@ -1,5 +1,5 @@
 import type { Change, Store } from "@reprise/server";
-import { passOn, withTransaction } from "../store-wrap.ts";
+import { passOnStore, passOnTransaction } from "@reprise/server";
 
 type Insert = Change & { readonly type: "insert" };
 
@@ -8,14 +8,16 @@ function rewriting(
   store: Store,
   rewrite: (changes: readonly Change[]) => readonly Change[],
 ): Store {
-  return withTransaction(store, (work) =>
-    store.transaction((transaction) =>
-      work({
-        ...passOn(transaction),
-        write: (changes) => transaction.write(rewrite(changes)),
-      }),
-    ),
-  );
+  return passOnStore(store, {
+    transaction: (work) =>
+      store.transaction((transaction) =>
+        work(
+          passOnTransaction(transaction, {
+            write: (changes) => transaction.write(rewrite(changes)),
+          }),
+        ),
+      ),
+  });
 }
 
 /** A result is told to an invocation that goes on, and the message that it holds is forgotten. */

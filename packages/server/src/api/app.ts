@@ -123,8 +123,11 @@ export function buildApp(room: ApiRoom): Hono<ApiEnv> {
     const isForPeople = scope === "publish-only" && makesSchedule(c.req.raw, c.env, endpoint);
     checkScope(scope, isForPeople ? "full" : endpoint.need);
     checkMessageShape(c.req.raw, c.env, endpoint);
-    if (audit === undefined || !isAudited(c.req.method, caller, endpoint)) return next();
-    return runAudited(c, next, { caller, endpoint, trail: audit }, room);
+    const isKept = audit !== undefined && isAudited(c.req.method, caller, endpoint);
+    const request = isKept ? { caller, endpoint, trail: audit } : null;
+    if (caller.session === null && request === null) return next();
+    await (request === null ? next() : runAudited(c, next, request, room));
+    if (caller.session !== null) keepInPage(c.res.headers);
   };
   app.use("/v2/*", protect);
   app.use(METRICS_PATH, protect);
@@ -149,6 +152,18 @@ export function buildApp(room: ApiRoom): Hono<ApiEnv> {
   });
   return app;
 }
+
+/** What a person's browser gets is for the page alone: no cache keeps it, and no other page can take it in as a script or a frame. */
+function keepInPage(headers: Headers): void {
+  for (const [name, value] of IN_PAGE) headers.set(name, value);
+}
+
+const IN_PAGE = [
+  ["cache-control", "no-store"],
+  ["x-content-type-options", "nosniff"],
+  ["cross-origin-resource-policy", "same-origin"],
+  ["content-security-policy", "default-src 'none'; frame-ancestors 'none'"],
+] as const;
 
 /** Probes come without a token; a wrong one is counted, and makes them no worse. */
 function mayLook(

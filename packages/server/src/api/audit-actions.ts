@@ -5,6 +5,7 @@ import type { AuditedAction, AuditedOutcome, AuditTrail } from "../engine/audit-
 import { tokenOf } from "./auth.ts";
 import type { Caller } from "./authenticator.ts";
 import { type Endpoint, pathOf } from "./endpoints.ts";
+import { type JsonObject, readJsonObject } from "./json-body.ts";
 import { callerIp } from "./request.ts";
 import type { ApiEnv, ApiRoom } from "./room.ts";
 import { digestOf } from "./session.ts";
@@ -37,8 +38,14 @@ export async function runAudited(
   const pattern = matchedRoutes(c).find(({ method }) => method !== "ALL")?.path;
   // Where no route is, nothing can happen.
   if (pattern === undefined) return next();
-  const { trail } = request;
-  const key = await trail.begin(describe(c, pattern, request, room));
+  const { trail, endpoint } = request;
+  const named = namedIn(await readBodyTwice(c.req.raw, endpoint), endpoint);
+  const action = describe(c, pattern, request, room);
+  const key = await trail.begin({
+    ...action,
+    target: action.target ?? named.target,
+    query: cut([action.query, named.query].filter((text) => text !== null).join("&")),
+  });
   await next();
   await trail.end(key, await outcomeOf(c.res));
 }
@@ -63,20 +70,89 @@ function describe(
   };
 }
 
+/** What a JSON body says that the path does not. */
+interface Named {
+  readonly target: string | null;
+  readonly query: string | null;
+}
+
+/** Null when it is no JSON object: then the route refuses it, or nothing of it is kept. */
+async function readBodyTwice(request: Request, { body }: Endpoint): Promise<JsonObject | null> {
+  if (body !== "json") return null;
+  try {
+    return await readJsonObject(request.clone());
+  } catch {
+    // The route reads it as well, and says what is wrong with it.
+    return null;
+  }
+}
+
+/** Of who is chosen in a body. */
+const IDS: readonly string[] = ["dlqIds", "messageIds", "workflowRunIds"];
+/** Of what is made or changed by name. */
+const NAMES = ["queueName", "name"] as const;
+
+/**
+ * Of a body that chooses among many the ids are kept as what it is about, and the filters like those of a query. Of other bodies only
+ * a name is: the rest may be anything.
+ */
+function namedIn(body: JsonObject | null, { isBulk, headers }: Endpoint): Named {
+  if (body === null) return { target: null, query: null };
+  if (!isBulk && headers !== "overrides") {
+    const name = NAMES.map((field) => body[field]).find((value) => typeof value === "string");
+    return { target: cut(name ?? ""), query: null };
+  }
+  const filters = new URLSearchParams();
+  for (const [field, value] of Object.entries(body)) {
+    if (IDS.includes(field)) continue;
+    for (const text of textsOf(value)) filters.append(field, text);
+  }
+  const ids = IDS.flatMap((field) => textsOf(body[field]));
+  return { target: cut(listed(ids)), query: cut(filters.toString()) };
+}
+
+function textsOf(value: unknown): readonly string[] {
+  const values: readonly unknown[] = Array.isArray(value) ? value : [value];
+  return values.flatMap((one) =>
+    typeof one === "string" || typeof one === "number" || typeof one === "boolean"
+      ? [`${one}`]
+      : [],
+  );
+}
+
+/** Ids that are told one by one. */
+const IDS_MAX = 10;
+
+/** `a, b and 98 more`. */
+function listed(ids: readonly string[]): string {
+  const more = ids.length - IDS_MAX;
+  const some = ids.slice(0, IDS_MAX).map((id) => id.slice(0, ID_CHARS_MAX));
+  return `${some.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+}
+
+/** No id of this server is longer. */
+const ID_CHARS_MAX = 90;
+
+const cut = (text: string): string | null => (text === "" ? null : text.slice(0, CHARS_MAX));
+
 /** What stands in the path where the pattern has names. Of a destination only where it is: the rest may be a secret. */
 function targetOf(path: string, pattern: string): string | null {
   const given = path.split("/");
   const found: string[] = [];
   for (const [index, segment] of pattern.split("/").entries()) {
     if (segment.startsWith("*") || segment.includes("{")) {
-      const rest = given.slice(index).join("/");
-      found.push(/^.*?https?:\/\/[^/?#]*/i.exec(rest)?.[0] ?? rest);
+      const rest = decoded(given.slice(index).join("/"));
+      const [, before, host] = DESTINATION.exec(rest) ?? [];
+      found.push(before === undefined ? rest : `${before}${host}`);
       break;
     }
     if (segment.startsWith(":")) found.push(decoded(given[index] ?? ""));
   }
-  return found.length === 0 ? null : found.join("/").slice(0, CHARS_MAX);
+  return cut(found.join("/"));
 }
+
+/** A destination: what leads to its host, and the host without the name and password that may be before it. */
+const DESTINATION = /^(.*?https?:\/\/)(?:[^/?#]*@)?([^/?#]*)/i;
 
 function decoded(text: string): string {
   try {
@@ -92,8 +168,7 @@ function queryOf(rawTarget: string): string | null {
   for (const name of [...query.keys()]) {
     if (name.toLowerCase() === "qstash_token") query.delete(name);
   }
-  const text = query.toString();
-  return text === "" ? null : text.slice(0, CHARS_MAX);
+  return cut(query.toString());
 }
 
 const COUNTS = ["cancelled", "deleted", "held", "released"] as const;

@@ -94,6 +94,53 @@ describe("what a person does", () => {
     expect(entries[0]?.actionId).toMatch(/^act_/);
   });
 
+  test("is about those that its body names, by ids, by filters or by a name", async () => {
+    const { browser, world, host } = await open();
+    const dlqIds = [(await world.fail()).dlqId, (await world.fail()).dlqId];
+    const send = async (method: "POST" | "DELETE", path: string, fields: object) => {
+      const body = JSON.stringify(fields);
+      const headers = { "content-length": String(body.length) };
+      return (await browser.send(method, path, { body, headers })).status;
+    };
+    const many = Array.from({ length: 12 }, (_, index) => `wfr_${index}`);
+    const filters = {
+      workflowUrl: "https://app.test/order",
+      fromDate: host.now(),
+      label: ["a", "b"],
+    };
+    expect(await send("POST", "/v2/workflows/dlq/hold", { dlqIds })).toBe(200);
+    expect(await send("DELETE", "/v2/workflows/runs?x=1", { workflowRunIds: many })).toBe(400);
+    expect(await send("DELETE", "/v2/workflows/dlq?count=5", filters)).toBe(200);
+    expect(await send("POST", "/v2/queues", { queueName: "orders", parallelism: 2 })).toBe(200);
+    expect(await send("POST", "/v2/tokens", { name: "night", scope: "full" })).toBe(201);
+    const broken = { body: "{", headers: { "content-length": "1" } };
+    expect((await browser.send("DELETE", "/v2/workflows/dlq", broken)).status).toBe(400);
+    const entries = await entriesOf(browser);
+    expect(entries.map(({ target, query, count }) => [target, query, count])).toEqual([
+      [null, null, null],
+      ["night", null, null],
+      ["orders", null, null],
+      [
+        null,
+        `count=5&workflowUrl=https%3A%2F%2Fapp.test%2Forder&fromDate=${host.now()}&label=a&label=b`,
+        0,
+      ],
+      [`${many.slice(0, 10).join(", ")} and 2 more`, "x=1", null],
+      [dlqIds.join(", "), null, 2],
+    ]);
+  });
+
+  test("keeps no more than a thousand characters, however long the ids are that are sent", async () => {
+    const { browser } = await open();
+    const dlqIds = Array.from({ length: 100 }, (_, index) => `${index}`.repeat(2_000));
+    const body = JSON.stringify({ dlqIds, label: "l".repeat(5_000) });
+    await browser.send("POST", "/v2/workflows/dlq/resume", { body });
+    const [entry] = await entriesOf(browser);
+    expect(entry?.target).toMatch(/^0+, 1+, .* and 90 more$/);
+    expect(entry?.target?.length).toBeLessThanOrEqual(1_000);
+    expect(entry?.query).toHaveLength(1_000);
+  });
+
   test("holds no secret, whatever is sent", async () => {
     const { browser, store, tool } = await open();
     const body = JSON.stringify({ name: "night", scope: "full" });
@@ -101,6 +148,10 @@ describe("what a person does", () => {
     const secrets = [String(made.json.token), TEST_TOKENS.full, "hook-secret", "body-secret"];
     const publish = "/v2/publish/https://hooks.test/T0/hook-secret?key=hook-secret";
     await browser.send("POST", publish, { body: "body-secret" });
+    const encoded = encodeURIComponent(
+      "https://hook-secret@hooks.test/hook-secret?key=hook-secret",
+    );
+    await browser.send("POST", `/v2/publish/${encoded}`, { body: "body-secret" });
     const target = `/v2/queues/q?qstash_token=${TEST_TOKENS.full}&QSTASH_TOKEN=hook-secret&x=1`;
     await tool.send("DELETE", target);
     const rows = JSON.stringify(
@@ -110,7 +161,8 @@ describe("what a person does", () => {
     expect(await entriesOf(browser)).toMatchObject([
       { action: "DELETE /v2/queues/:name", query: "x=1", isDashboard: false },
       { action: "POST /v2/publish/*", target: "https://hooks.test", query: null },
-      { action: "POST /v2/tokens", target: null, status: 201 },
+      { action: "POST /v2/publish/*", target: "https://hooks.test", query: null },
+      { action: "POST /v2/tokens", target: "night", status: 201 },
     ]);
   });
 });

@@ -1,9 +1,9 @@
 import { isRepriseError, type TokenScope } from "@reprise/protocol";
-import { bringsToken, checkToken } from "./auth.ts";
+import { bringsToken, checkToken, tokenOf } from "./auth.ts";
 import { AuthFailures } from "./auth-failures.ts";
 import { callerIp } from "./request.ts";
 import type { ApiRoom, Peer } from "./room.ts";
-import { createSessionDoor, type OpenSession, type SessionDoor } from "./session.ts";
+import { createSessionDoor, digestOf, type OpenSession, type SessionDoor } from "./session.ts";
 
 /** Who sends a request. */
 export interface Caller {
@@ -18,6 +18,8 @@ export interface Authenticator {
   readonly authenticate: (request: Request, peer: Peer) => Caller;
   /** Whether what a request came with is still good; nothing is counted. */
   readonly holds: (request: Request, peer: Peer) => boolean;
+  /** The same text for all requests of a login, and for all of a token. */
+  readonly nameOf: (request: Request, peer: Peer) => string;
   /** Runs a check of its own; its refusal counts like that of a bad token. */
   readonly counted: <R>(request: Request, peer: Peer, check: () => R) => R;
   /** Null where nobody can log in. */
@@ -53,6 +55,11 @@ export function createAuthenticator(room: ApiRoom): Authenticator {
         if (isRepriseError(error)) return false;
         throw error;
       }
+    },
+    nameOf: (request, peer) => {
+      const token = tokenOf(request, peer);
+      if (token !== null) return Buffer.from(digestOf(token)).toString("base64url");
+      return callerOf(request, peer).session?.id ?? "";
     },
     counted,
     door,

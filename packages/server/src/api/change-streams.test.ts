@@ -4,7 +4,7 @@ import type { Change } from "../core/rows.ts";
 import { ChangeFeed } from "../observe/change-feed.ts";
 import { fullRows } from "../store/full-rows.suite.ts";
 import type { Store } from "../store/store.ts";
-import { ChangeStreams, STREAMS_MAX } from "./change-streams.ts";
+import { ChangeStreams, STREAMS_MAX, STREAMS_OF_ONE_MAX } from "./change-streams.ts";
 import { SESSION_MS } from "./session.ts";
 import { openSessionClient, TEST_TOKENS } from "./session-client.suite.ts";
 
@@ -95,14 +95,50 @@ test("as many streams are open as there may be", async () => {
   const { browser, changes } = await open();
   const streams = [];
   for (let index = 0; index < STREAMS_MAX; index += 1) {
+    if (index % STREAMS_OF_ONE_MAX === 0) await browser.login(TEST_TOKENS.reader);
     streams.push(await listen(await browser.send("GET", "/v2/changes")));
   }
+  await browser.login(TEST_TOKENS.reader);
   const refused = await browser.send("GET", "/v2/changes");
   expect(refused).toMatchObject({ status: 429, json: { code: "too_many_streams" } });
   await streams[0]?.cancel();
   expect((await browser.send("HEAD", "/v2/changes")).status).toBe(200);
   await listen(await browser.send("GET", "/v2/changes"));
   expect(changes.count).toBe(STREAMS_MAX);
+});
+
+test("neither a login nor a token takes the places of all others", async () => {
+  const { browser, changes } = await open();
+  const withToken = { headers: { authorization: `Bearer ${TEST_TOKENS.reader}`, cookie: null } };
+  for (const more of [{}, withToken]) {
+    const before = changes.count;
+    for (let index = 0; index < 1_000; index += 1) {
+      const answer = await browser.send("GET", "/v2/changes", more);
+      const isOpen = index < STREAMS_OF_ONE_MAX;
+      expect(answer.status).toBe(isOpen ? 200 : 429);
+      if (!isOpen) expect(answer.json.error).toContain("16 streams of changes are open by this");
+    }
+    expect(changes.count - before).toBe(STREAMS_OF_ONE_MAX);
+  }
+});
+
+test("a stream ends at once when somebody logs out, and when its token is revoked", async () => {
+  const { browser, tokens, changes } = await open();
+  const other = await listen(await browser.send("GET", "/v2/changes"));
+  await browser.login(TEST_TOKENS.full);
+  const own = await listen(await browser.send("GET", "/v2/changes"));
+  await browser.send("DELETE", "/v2/session");
+  expect(await own.next()).toBeNull();
+  const { token, text } = await tokens.create("short", "read-only");
+  await browser.login(text);
+  const withSession = await listen(await browser.send("GET", "/v2/changes"));
+  const headers = { authorization: `Bearer ${text}`, cookie: null };
+  const withToken = await listen(await browser.send("GET", "/v2/changes", { headers }));
+  await browser.login(TEST_TOKENS.full);
+  expect((await browser.send("DELETE", `/v2/tokens/${token.id}`)).status).toBe(200);
+  expect([await withSession.next(), await withToken.next()]).toEqual([null, null]);
+  expect(changes.count).toBe(1);
+  await other.cancel();
 });
 
 test("a stream ends with its session, with its token, and when the server stops", async () => {
@@ -153,6 +189,8 @@ test("what others have changed in a shared store is found", async () => {
     await host.advance(1_000);
   };
   await polled();
+  // The first look has nothing to compare with: others may have changed anything since the page has asked.
+  expect(await next()).toBe(eventOf(...CHANGE_TOPICS));
   await world.store.transaction((transaction) =>
     transaction.write([{ type: "insert", table: "deadLetters", row: fullRows.deadLetters }]),
   );

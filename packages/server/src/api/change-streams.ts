@@ -6,6 +6,8 @@ import type { Store } from "../store/store.ts";
 
 /** One for each page that somebody has open, and then some. */
 export const STREAMS_MAX = 64;
+/** Of one login, or of one token: nobody takes the places of all others. */
+export const STREAMS_OF_ONE_MAX = 16;
 
 /** Between two events. */
 const EVENT_MS = 1_000;
@@ -20,6 +22,7 @@ export interface ChangeStreamsOptions {
 }
 
 interface Stream {
+  readonly owner: string;
   readonly controller: ReadableStreamDefaultController<Uint8Array>;
   /** Whether its reader may still look. */
   readonly isAllowed: () => boolean;
@@ -44,21 +47,23 @@ export class ChangeStreams {
     return this.#streams.size;
   }
 
-  /** @throws RepriseError `too_many_streams`, or `shutting_down`. */
-  open(isAllowed: () => boolean): ReadableStream<Uint8Array> {
+  /**
+   * @param owner whose it is, by any text.
+   * @throws RepriseError `too_many_streams`, or `shutting_down`.
+   */
+  open(owner: string, isAllowed: () => boolean): ReadableStream<Uint8Array> {
     if (this.#isClosed) {
       throw new RepriseError("shutting_down", { message: "the server is stopping; ask again" });
     }
-    if (this.#streams.size >= STREAMS_MAX) {
-      throw new RepriseError("too_many_streams", {
-        message: `${STREAMS_MAX} streams of changes are open here already; close one, or ask for what is shown again now and then`,
-        details: { limit: STREAMS_MAX },
-      });
+    const ownCount = [...this.#streams].filter((other) => other.owner === owner).length;
+    if (this.#streams.size >= STREAMS_MAX) throw tooMany(STREAMS_MAX, "here");
+    if (ownCount >= STREAMS_OF_ONE_MAX) {
+      throw tooMany(STREAMS_OF_ONE_MAX, "by this session or token");
     }
     let stream: Stream | null = null;
     return new ReadableStream<Uint8Array>({
       start: (controller) => {
-        stream = { controller, isAllowed };
+        stream = { owner, controller, isAllowed };
         this.#streams.add(stream);
         this.#listen();
         this.#write(stream, `retry: ${EVENT_MS}\n: open\n\n`);
@@ -67,6 +72,13 @@ export class ChangeStreams {
         if (stream !== null) this.#drop(stream);
       },
     });
+  }
+
+  /** Ends those whose readers may no longer look; without it they end when there is something to tell. */
+  endForbidden(): void {
+    for (const stream of [...this.#streams]) {
+      if (!stream.isAllowed()) this.#end(stream);
+    }
   }
 
   /** Ends all streams; none is opened any more. */
@@ -146,4 +158,11 @@ export class ChangeStreams {
     this.#eventTimer = null;
     this.#pending.clear();
   }
+}
+
+function tooMany(limit: number, where: string): RepriseError {
+  return new RepriseError("too_many_streams", {
+    message: `${limit} streams of changes are open ${where} already; close one, or ask for what is shown again now and then`,
+    details: { limit },
+  });
 }

@@ -72,6 +72,7 @@ const LISTED: readonly (readonly [string, Endpoint])[] = [
   ["POST /v2/workflows/dlq/restart/:", REVIVE],
   ["DELETE /v2/workflows/runs", BULK],
   ["POST /v2/workflows/runs/:/steps", { ...ENVELOPE, body: "bytes" }],
+  ["GET /v2/workflows/runs/count", READ],
   // A run that goes on reads its own steps; a reader may look at them as well.
   ["GET /v2/workflows/runs/:", { ...READ, need: "either" }],
   ["DELETE /v2/workflows/runs/:", { ...WRITE, body: "bytes" }],

@@ -2,19 +2,16 @@ import type { CountAnswer, OpenMessagePage, OpenMessageResource } from "@reprise
 import type { EnvelopeRow, MessageRow } from "../core/rows.ts";
 import { countMessages } from "../engine/count-messages.ts";
 import type { Condition } from "../store/store.ts";
-import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { readBoolean } from "./filters.ts";
 import { type OpenSelection, openSelection } from "./message-filters.ts";
-import { type Parameters, readCursor, readOneOf, readWhole } from "./parameters.ts";
+import { behind, readPage } from "./pages.ts";
+import { type Parameters, readOneOf } from "./parameters.ts";
 import { readWaitingFacts } from "./read-waiting.ts";
 import type { ApiRoom } from "./room.ts";
 import { messageFields, viewOf } from "./views/message.ts";
 import { isOpen, type OpenRow, openFields } from "./views/waiting.ts";
 
 /** Lists messages that have not ended, or counts them. Rare ones are looked for in pieces, so that no request holds up the server. */
-
-const COUNT_DEFAULT = 100;
-const COUNT_MAX = 1_000;
 
 /** @throws RepriseError `invalid_query` or `invalid_cursor`. */
 export async function listOpenMessages(
@@ -24,18 +21,12 @@ export async function listOpenMessages(
   const selection = openSelection(parameters);
   const order = readOneOf(parameters, "order", ["latestFirst", "earliestFirst"]);
   const isNewestFirst = order?.[0] !== "earliestFirst";
-  const limit = Math.min(readWhole(parameters, "count", 1) ?? COUNT_DEFAULT, COUNT_MAX);
   const endpoint = `messages.list.${isNewestFirst ? "latestFirst" : "earliestFirst"}`;
-  const issuer = { endpoint, secret: room.credentials.cursorSecret };
-  const cursor = readCursor(parameters);
-  const afterKey = cursor === null ? null : (decodeCursor(cursor, 1, issuer)[0] ?? null);
+  const { limit, afterKey, cursorBehind } = readPage(parameters, { endpoint }, room);
   if (readBoolean(parameters, "countOnly") === true) return { count: await count(selection, room) };
   const found = await find({ selection, isNewestFirst, limit, afterKey }, room);
   const shown = await show(found, room);
-  return {
-    messages: shown.messages,
-    ...(shown.next === null ? {} : { cursor: encodeCursor([shown.next], issuer) }),
-  };
+  return { messages: shown.messages, ...cursorBehind(shown.next) };
 }
 
 async function count(selection: OpenSelection, room: ApiRoom): Promise<number> {
@@ -69,7 +60,7 @@ async function find(search: Search, room: ApiRoom): Promise<Found> {
   const deadline = room.host.now() + SCAN_MS_MAX;
   const rows: OpenRow[] = [];
   for (let after = search.afterKey; ; await room.host.nextTurn()) {
-    const page = await readPage(after, search, room);
+    const page = await readSpan(after, search, room);
     for (const row of page.rows) {
       if (!isOpen(row) || selection.matches?.(row) === false) continue;
       // One more than the limit proves that there is more.
@@ -81,20 +72,20 @@ async function find(search: Search, room: ApiRoom): Promise<Found> {
   }
 }
 
-interface Page {
+interface Span {
   readonly rows: readonly MessageRow[];
   /** Null when nothing is left behind these rows. */
   readonly end: number | null;
 }
 
-async function readPage(
+async function readSpan(
   after: number | null,
   { selection, isNewestFirst }: Search,
   { store }: ApiRoom,
-): Promise<Page> {
+): Promise<Span> {
   const query = {
     order: isNewestFirst ? "descending" : "ascending",
-    ...(after === null ? {} : { afterKey: after }),
+    ...behind(after),
   } as const;
   const { conditions: where, isNamed } = selection;
   if (isNamed) {

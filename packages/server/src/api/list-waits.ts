@@ -6,27 +6,17 @@ import {
   type WaitPage,
   type WaitResource,
 } from "@reprise/protocol";
-import type { RunRow, TableName, Tables } from "../core/rows.ts";
+import type { RunRow, Tables } from "../core/rows.ts";
 import { parseWaitConfig } from "../core/wait.ts";
 import type { EventRow, WaitRow } from "../core/wait-rows.ts";
 import type { Condition } from "../store/store.ts";
-import { decodeCursor, encodeCursor } from "./cursor.ts";
-import {
-  invalid,
-  type Parameters,
-  readCount,
-  readCursor,
-  readOneOf,
-  readText,
-  refuseUnknown,
-} from "./parameters.ts";
+import { behind, type FoundPage, readPage, type WantedPage } from "./pages.ts";
+import { invalid, type Parameters, readOneOf, readText, refuseUnknown } from "./parameters.ts";
 import type { ApiRoom } from "./room.ts";
 import { WIRE_RUN_STATE } from "./views/run.ts";
 
 /** Lists what runs wait for, and what came before anybody waited. Most waits are over, so few rows are looked at in one go. */
 
-const COUNT_DEFAULT = 100;
-const COUNT_MAX = 1_000;
 /** Keys that one read may pass over. */
 const SPAN_KEYS = 50_000;
 /** How long one request looks; the rest is behind its cursor. */
@@ -41,10 +31,10 @@ export async function listWaits(parameters: Parameters, room: ApiRoom): Promise<
     ...(kinds === null ? [] : [{ type: "in", column: "kind", values: kinds } as const]),
     ...(await givenConditions(parameters, room)),
   ];
-  const { rows, cursor } = await readPage({ table: "waits", where, parameters }, room);
+  const { rows, rest } = await findPage({ table: "waits", where, parameters }, room);
   const runOf = await readRuns(rows, room);
   const waits = rows.flatMap((row) => toWait(row, runOf.get(row.runKey)) ?? []);
-  return { waits, ...(cursor === null ? {} : { cursor }) };
+  return { waits, ...rest };
 }
 
 /** Newest first. @throws RepriseError `invalid_query` or `invalid_cursor`. */
@@ -54,10 +44,10 @@ export async function listKeptEvents(
 ): Promise<KeptEventPage> {
   refuseUnknown(parameters, ["eventId", "workflowRunId", "count", "cursor"]);
   const where = await givenConditions(parameters, room);
-  const { rows, cursor } = await readPage({ table: "events", where, parameters }, room);
+  const { rows, rest } = await findPage({ table: "events", where, parameters }, room);
   const runOf = await readRuns(rows, room);
   const events = rows.flatMap((row) => toKeptEvent(row, runOf.get(row.runKey)) ?? []);
-  return { events, ...(cursor === null ? {} : { cursor }) };
+  return { events, ...rest };
 }
 
 /** Both tables have these columns. */
@@ -81,49 +71,32 @@ async function givenConditions<T extends Waiting>(
   return conditions;
 }
 
-interface Wanted<T extends TableName> {
-  readonly table: T;
-  readonly where: readonly Condition<T>[];
-  readonly parameters: Parameters;
-}
-
-interface Read<T extends TableName> {
-  readonly rows: readonly Tables[T][];
-  readonly cursor: string | null;
-}
-
-async function readPage<T extends Waiting>(wanted: Wanted<T>, room: ApiRoom): Promise<Read<T>> {
+async function findPage<T extends Waiting>(
+  wanted: WantedPage<T>,
+  room: ApiRoom,
+): Promise<FoundPage<T>> {
   const { table, where, parameters } = wanted;
-  const { store, host, credentials } = room;
-  const limit = parameters.has("count") ? readCount(parameters, COUNT_MAX) : COUNT_DEFAULT;
-  const issuer = { endpoint: `${table}.list`, secret: credentials.cursorSecret };
-  const cursor = readCursor(parameters);
+  const { store, host } = room;
+  const {
+    limit,
+    afterKey: begin,
+    cursorBehind,
+  } = readPage(parameters, { endpoint: `${table}.list` }, room);
   const deadline = host.now() + SCAN_MS_MAX;
   const rows: Tables[T][] = [];
-  let afterKey = cursor === null ? null : (decodeCursor(cursor, 1, issuer)[0] ?? null);
+  let afterKey = begin;
   for (;;) {
-    const behind = afterKey === null ? {} : { afterKey };
-    const [first] = await store.list(table, {
-      where: [],
-      order: "descending",
-      limit: 1,
-      ...behind,
-    });
-    if (first === undefined) return { rows, cursor: null };
+    const newest = { order: "descending", ...behind(afterKey) } as const;
+    const [first] = await store.list(table, { ...newest, where: [], limit: 1 });
+    if (first === undefined) return { rows, rest: {} };
     const from = Math.max(first.key - SPAN_KEYS, 0);
     const span: Condition<T> = { type: "range", column: "key", from };
     const missing = limit - rows.length;
-    const query = {
-      where: [...where, span],
-      order: "descending",
-      limit: missing,
-      ...behind,
-    } as const;
-    const found = await store.list(table, query);
+    const found = await store.list(table, { ...newest, where: [...where, span], limit: missing });
     rows.push(...found);
     const isFull = found.length === missing;
     afterKey = isFull ? (found.at(-1)?.key ?? from) : from;
-    if (isFull || host.now() > deadline) return { rows, cursor: encodeCursor([afterKey], issuer) };
+    if (isFull || host.now() > deadline) return { rows, rest: cursorBehind(afterKey) };
     await host.nextTurn();
   }
 }

@@ -76,7 +76,7 @@ test("what is open is counted, and what needs somebody is named", async () => {
           parallelism: 1,
           openCount: 1,
           waitingCount: 2,
-          isPaused: 0,
+          isPaused: 1,
         },
       }),
     ]),
@@ -95,13 +95,18 @@ test("what is open is counted, and what needs somebody is named", async () => {
     queues: [{ name: "line", waiting: 2, inFlight: 1, parallelism: 1 }],
   });
   expect(overview.buckets.at(-1)).toMatchObject({ failed: 1, failedRuns: 1 });
-  const told = overview.attention.map(({ type, count, subject }) => [type, count, subject]);
+  const told = overview.attention.map(({ type, count, subject, gate }) => [
+    type,
+    count,
+    ...(gate === null ? [subject] : [gate, subject]),
+  ]);
   expect(told).toEqual([
     ["dead_letters", 1, null],
     ["dead_messages", 1, null],
     ["stuck_runs", 3, null],
-    ["paused", 150, "p"],
-    ["gate_full", 150, "k"],
+    ["paused", 150, "flow_control", "p"],
+    ["paused", 2, "queue", "line"],
+    ["gate_full", 150, "flow_control", "k"],
   ]);
 });
 

@@ -1,9 +1,11 @@
-import type { RunFailureResource, RunResource } from "@reprise/protocol";
+import type { PresentStepResource, RunFailureResource, RunResource } from "@reprise/protocol";
 import { readFailureCause } from "../core/failure.ts";
-import type { DeadLetterRow, RunRow } from "../core/rows.ts";
-import { readRunWaiting } from "./read-run-waiting.ts";
+import type { DeadLetterRow, RunRow, StepRow } from "../core/rows.ts";
+import { nextStepIdOf } from "../core/step.ts";
+import { readStandings, type Standings } from "./read-run-waiting.ts";
 import type { ApiRoom } from "./room.ts";
 import { withoutAbsent } from "./views/content.ts";
+import { namingKey, toPresentStep } from "./views/present-step.ts";
 import { toRunResource } from "./views/run.ts";
 
 /** Runs as a table shows them: what a page needs of all its runs is read at once, and none of their records. */
@@ -11,9 +13,9 @@ export async function readLightRuns(
   runs: readonly RunRow[],
   room: ApiRoom,
 ): Promise<readonly RunResource[]> {
-  const [deadLetters, waiting] = await Promise.all([
+  const [deadLetters, { waiting, first }] = await Promise.all([
     readDeadLetters(runs, room),
-    readRunWaiting(
+    readStandings(
       runs
         .filter(({ state }) => state === "started")
         .map((run) => ({ run, planCounts: new Map(), lastAnswer: null, answeredUrl: null })),
@@ -28,6 +30,7 @@ export async function readLightRuns(
     limit: deadLetters.length,
     without: ["response"],
   });
+  const present = await readPresentSteps({ first, deadLetters }, room);
   const successorOf = new Map(successors.map((run) => [run.key, run]));
   return runs.map((run) => {
     const deadLetter = byKey.get(run.deadLetterKey ?? -1) ?? null;
@@ -44,6 +47,7 @@ export async function readLightRuns(
       ...resource,
       ...waiting.get(run.key),
       stepCount: run.stepCount,
+      presentStep: present.get(run.key),
       failure: deadLetter === null ? undefined : toFailure(deadLetter),
       steps: [],
     });
@@ -75,6 +79,50 @@ async function readDeadLetters(
         }),
   ]);
   return [...own, ...origins];
+}
+
+/** By the keys of the runs: of live ones what is open, of failed ones the delivery that has failed. */
+async function readPresentSteps(
+  {
+    first,
+    deadLetters,
+  }: Pick<Standings, "first"> & { readonly deadLetters: readonly DeadLetterRow[] },
+  room: ApiRoom,
+): Promise<ReadonlyMap<number, PresentStepResource>> {
+  const named = [...first.values()].flatMap((opening) => namingKey(opening) ?? []);
+  const [naming, failed] = await Promise.all([
+    readSteps(named, [], room),
+    readSteps(
+      deadLetters.map(({ messageKey }) => messageKey),
+      ["body"],
+      room,
+    ),
+  ]);
+  return new Map([
+    ...deadLetters.map(({ runKey, messageKey, stepName }) => {
+      const record = failed.get(messageKey);
+      const stepId = record === undefined ? undefined : nextStepIdOf(record);
+      const step = withoutAbsent<PresentStepResource>({ stepId, stepName: stepName ?? undefined });
+      return [runKey, step] as const;
+    }),
+    ...Array.from(first, ([key, opening]) => [key, toPresentStep(opening, naming)] as const),
+  ]);
+}
+
+async function readSteps(
+  values: readonly number[],
+  without: readonly "body"[],
+  { store }: ApiRoom,
+): Promise<ReadonlyMap<number, StepRow>> {
+  if (values.length === 0) return new Map();
+  const where = [{ type: "in", column: "key", values }] as const;
+  const rows = await store.list("steps", {
+    where,
+    order: "ascending",
+    limit: values.length,
+    without,
+  });
+  return new Map(rows.map((row) => [row.key, row]));
 }
 
 function nextRunKeys(deadLetters: readonly DeadLetterRow[]): readonly number[] {

@@ -150,7 +150,7 @@ function toQueueGate(row: QueueRow): OverviewGate {
   };
 }
 
-function busiest(gates: readonly OverviewGate[]): readonly OverviewGate[] {
+function busiest<G extends OverviewGate>(gates: readonly G[]): readonly G[] {
   return gates
     .toSorted((a, b) => b.waiting - a.waiting || b.inFlight - a.inFlight)
     .slice(0, GATES_SHOWN);
@@ -176,12 +176,15 @@ function toAttention(
   { failedFunctions, expiring }: Troubles,
 ): readonly AttentionItem[] {
   const about = (type: AttentionItem["type"], count: number, title: string) =>
-    count === 0 ? [] : [{ type, count, subject: null, title }];
-  const named = (type: AttentionItem["type"], gates: readonly OverviewGate[], title: string) =>
-    busiest(gates)
+    count === 0 ? [] : [{ type, count, subject: null, gate: null, title }];
+  const lines = [
+    ...queues.map((line) => ({ ...line, gate: "queue" as const })),
+    ...flows.map((line) => ({ ...line, gate: "flow_control" as const })),
+  ];
+  const named = (type: AttentionItem["type"], some: typeof lines, title: string) =>
+    busiest(some)
       .slice(0, NAMED_MAX)
-      .map(({ name, waiting }) => ({ type, count: waiting, subject: name, title }));
-  const all = [...queues, ...flows];
+      .map(({ name, waiting, gate }) => ({ type, count: waiting, subject: name, gate, title }));
   const isFull = ({ waiting, isPaused }: OverviewGate) => !isPaused && waiting >= LINE_MIN;
   return [
     ...about("expiring_dead_letters", expiring, "Failed runs leave the queue within a day"),
@@ -192,9 +195,9 @@ function toAttention(
     ...about("late_messages", (oldestDueAgeMs ?? 0) > LATE_MS ? 1 : 0, "Deliveries are late"),
     ...named(
       "paused",
-      all.filter(({ isPaused, waiting }) => isPaused && waiting > 0),
+      lines.filter(({ isPaused, waiting }) => isPaused && waiting > 0),
       "Paused",
     ),
-    ...named("gate_full", all.filter(isFull), "A long line"),
+    ...named("gate_full", lines.filter(isFull), "A long line"),
   ];
 }

@@ -64,6 +64,17 @@ export async function readRunWaiting(
   live: readonly LiveRun[],
   room: ApiRoom,
 ): Promise<ReadonlyMap<number, RunWaiting>> {
+  return (await readStandings(live, room)).waiting;
+}
+
+export interface Standings {
+  readonly waiting: ReadonlyMap<number, RunWaiting>;
+  /** What tells most of what is open of each run. */
+  readonly first: ReadonlyMap<number, Opening>;
+}
+
+/** The same, and where the runs stand. */
+export async function readStandings(live: readonly LiveRun[], room: ApiRoom): Promise<Standings> {
   const openings = await readOpenings(
     live.map(({ run }) => run),
     room,
@@ -79,7 +90,19 @@ export async function readRunWaiting(
   const sentences = Array.from(told, ([key, one]) => {
     return [key, { waitingFor: tellRun(one, facts) }] as const;
   });
-  return new Map<number, RunWaiting>([...sentences, ...stuck]);
+  return {
+    waiting: new Map<number, RunWaiting>([...sentences, ...stuck]),
+    first: new Map(
+      Array.from(told).flatMap(
+        ([
+          key,
+          {
+            openings: [first],
+          },
+        ]) => (first === undefined ? [] : [[key, first] as const]),
+      ),
+    ),
+  };
 }
 
 /** The reads before were several, so that a run that moves fast may look idle. One query sees it as it is. */
@@ -186,7 +209,7 @@ async function readLastFailures(
   store: ApiRoom["store"],
 ): Promise<ReadonlyMap<number, AttemptRow>> {
   const keys = messages
-    .filter(({ state, retried }) => state === "scheduled" && retried > 0)
+    .filter(({ state, retried }) => state !== "failed" && retried > 0)
     .map(({ key, retried }) => key * ATTEMPTS_PER_MESSAGE_MAX + retried - 1);
   const attempts = await inChunks(keys, (values) =>
     store.list("attempts", {

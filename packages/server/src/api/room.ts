@@ -1,6 +1,7 @@
 import type { SettingResource, TokenScope } from "@reprise/protocol";
 import type { AuditTrail } from "../engine/audit-trail.ts";
 import type { BulkRunner } from "../engine/bulk-runner.ts";
+import type { EndedSessions } from "../engine/ended-sessions.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { RingKeys } from "../engine/key-ring.ts";
 import type { Limits } from "../engine/limits.ts";
@@ -48,6 +49,8 @@ export interface OverviewSources {
 export interface Sessions {
   /** Who holds the token of this SHA-256; null when it is none of this server, or not any more. */
   readonly holderOf: (digest: Uint8Array) => Holder | null;
+  /** Those that somebody has logged out of. */
+  readonly ended: Pick<EndedSessions, "has" | "end">;
   /** All servers of one store have the same. */
   readonly secret: Uint8Array;
   /** Of this server, for the page to show. */

@@ -1,6 +1,7 @@
+import { EndedSessions } from "../engine/ended-sessions.ts";
 import { TokenRing } from "../engine/token-ring.ts";
 import { createApi } from "./app.ts";
-import type { ApiRoom, ApiSettings } from "./room.ts";
+import type { ApiRoom, ApiSettings, Sessions } from "./room.ts";
 import { createWorld, type World } from "./test-world.suite.ts";
 
 /** The API with tokens of its own, and a browser that keeps one cookie. */
@@ -8,6 +9,7 @@ export interface SessionClient {
   readonly world: World;
   readonly tokens: TokenRing;
   readonly room: ApiRoom;
+  readonly sessions: Sessions;
   /** Another server on the same store. */
   readonly open: (more?: Partial<ApiRoom>) => Browser;
 }
@@ -50,17 +52,19 @@ export async function openSessionClient(
     ],
   });
   const scopeOf = (text: string) => tokens.scopeOf(text);
+  const sessions: Sessions = {
+    holderOf: (digest) => tokens.holderOf(digest),
+    ended: await EndedSessions.open({ store, host }),
+    secret: new Uint8Array(32).fill(9),
+    version: "1.2.3",
+  };
   const room: ApiRoom = {
     ...world.room,
     credentials: { ...world.room.credentials, scopeOf, tokens },
     settings: { ...world.room.settings, ...settings },
-    sessions: {
-      holderOf: (digest) => tokens.holderOf(digest),
-      secret: new Uint8Array(32).fill(9),
-      version: "1.2.3",
-    },
+    sessions,
   };
-  return { world, tokens, room, open: (more = {}) => openBrowser({ ...room, ...more }) };
+  return { world, tokens, room, sessions, open: (more = {}) => openBrowser({ ...room, ...more }) };
 }
 
 export const PAGE_ORIGIN = "http://localhost:8080";
@@ -70,7 +74,7 @@ function openBrowser(room: ApiRoom): Browser {
   const browser: Browser = {
     cookie: "",
     send: async (method, target, { headers = {}, body, address = "192.0.2.1" } = {}) => {
-      const isSafe = method === "GET";
+      const isSafe = method === "GET" || method === "HEAD";
       const all = {
         host: "localhost:8080",
         "sec-fetch-site": "same-origin",

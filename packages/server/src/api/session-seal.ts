@@ -4,6 +4,10 @@ import { createCipheriv, createDecipheriv, hkdfSync } from "node:crypto";
 export interface SealedSession {
   /** SHA-256 of the token; null for the person at a development server, who needs none. */
   readonly digest: Uint8Array | null;
+  /** Of this login alone. */
+  readonly id: string;
+  /** The login. */
+  readonly startedAt: number;
   readonly expiresAt: number;
   /** Whether the browser came over HTTPS: the cookie goes back the same way only. */
   readonly isSecure: boolean;
@@ -11,7 +15,7 @@ export interface SealedSession {
 
 /**
  * Sessions as texts that nobody can read or make who has not the secret of this installation. Whatever is needed is in the text, so
- * that no server remembers sessions. It holds a digest and not the token: not even the secret brings a token to light.
+ * that no server remembers who is logged in. It holds a digest and not the token: not even the secret brings a token to light.
  */
 export interface SessionSeal {
   readonly seal: (session: SealedSession) => string;
@@ -19,11 +23,15 @@ export interface SessionSeal {
   readonly open: (text: string) => SealedSession | null;
 }
 
-const PURPOSE = "reprise dashboard session, 1";
+const PURPOSE = "reprise dashboard session, 2";
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 const DIGEST_BYTES = 32;
-const HEAD_BYTES = 9;
+const ID_BYTES = 16;
+const START_AT = 1;
+const END_AT = START_AT + 8;
+const ID_AT = END_AT + 8;
+const HEAD_BYTES = ID_AT + ID_BYTES;
 const TEXT_CHARS_MAX = 200;
 const IS_SECURE = 1;
 
@@ -56,10 +64,17 @@ export function createSessionSeal(
   };
 }
 
-function toBytes({ digest, expiresAt, isSecure }: SealedSession): Buffer {
+/** Of a new login. */
+export function newSessionId(randomBytes: (count: number) => Uint8Array): string {
+  return Buffer.from(randomBytes(ID_BYTES)).toString("base64url");
+}
+
+function toBytes({ digest, id, startedAt, expiresAt, isSecure }: SealedSession): Buffer {
   const head = Buffer.alloc(HEAD_BYTES);
   head.writeUInt8(isSecure ? IS_SECURE : 0, 0);
-  head.writeBigUInt64BE(BigInt(expiresAt), 1);
+  head.writeBigUInt64BE(BigInt(startedAt), START_AT);
+  head.writeBigUInt64BE(BigInt(expiresAt), END_AT);
+  head.write(id, ID_AT, ID_BYTES, "base64url");
   return Buffer.concat([head, digest ?? new Uint8Array()]);
 }
 
@@ -68,7 +83,9 @@ function fromBytes(bytes: Buffer): SealedSession | null {
   if (digest.byteLength !== 0 && digest.byteLength !== DIGEST_BYTES) return null;
   return {
     digest: digest.byteLength === 0 ? null : digest,
-    expiresAt: Number(bytes.readBigUInt64BE(1)),
+    id: bytes.subarray(ID_AT, HEAD_BYTES).toString("base64url"),
+    startedAt: Number(bytes.readBigUInt64BE(START_AT)),
+    expiresAt: Number(bytes.readBigUInt64BE(END_AT)),
     isSecure: bytes.readUInt8(0) === IS_SECURE,
   };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { SESSION_MS } from "./session.ts";
+import { EndedSessions } from "../engine/ended-sessions.ts";
+import { SESSION_MS, SESSION_WHOLE_MS } from "./session.ts";
 import { openSessionClient, PAGE_ORIGIN, TEST_TOKENS } from "./session-client.suite.ts";
 import { createSessionSeal } from "./session-seal.ts";
 
@@ -31,15 +32,14 @@ describe("a login", () => {
   });
 
   test("works at every server of the store, and at no other one", async () => {
-    const { open, room } = await openSessionClient();
+    const { open, sessions } = await openSessionClient();
     const browser = open();
     await browser.login(TEST_TOKENS.full);
     const twin = open();
     twin.cookie = browser.cookie;
     expect((await twin.send("GET", "/v2/queues")).status).toBe(200);
-    const { sessions } = room;
     const stranger = open({
-      sessions: { holderOf: () => null, version: "", ...sessions, secret: new Uint8Array(32) },
+      sessions: { ...sessions, secret: new Uint8Array(32) },
     });
     stranger.cookie = browser.cookie;
     expect((await stranger.send("GET", "/v2/queues")).json).toMatchObject({ code: "unauthorized" });
@@ -61,17 +61,23 @@ describe("a login", () => {
     );
     const session = {
       digest: new Uint8Array(32).fill(3),
+      id: Buffer.alloc(16, 7).toString("base64url"),
+      startedAt: 1_740_000_000_000,
       expiresAt: 1_750_000_000_000,
       isSecure: true,
     };
     const text = seal.seal(session);
-    expect(seal.open(text)).toMatchObject({ expiresAt: session.expiresAt, isSecure: true });
+    expect(seal.open(text)).toEqual({ ...session, digest: Buffer.from(session.digest) });
     expect(seal.seal(session)).not.toBe(text);
     const bytes = Buffer.from(text, "base64url");
     for (let bit = 0; bit < bytes.byteLength * 8; bit += 1) {
       const changed = Buffer.from(bytes);
       changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7));
       expect(seal.open(changed.toString("base64url"))).toBeNull();
+    }
+    for (let count = 0; count < bytes.byteLength; count += 1) {
+      expect(seal.open(bytes.subarray(0, count).toString("base64url"))).toBeNull();
+      expect(seal.open(bytes.subarray(count + 1).toString("base64url"))).toBeNull();
     }
   });
 
@@ -107,6 +113,13 @@ describe("a login", () => {
       ...{ scope: "full", tokenName: null, isDevelopment: true },
     });
     expect((await browser.send("GET", "/v2/tokens")).status).toBe(200);
+    const newcomer = open();
+    const foreign = { headers: { "sec-fetch-site": "cross-site" } };
+    expect((await newcomer.send("GET", "/v2/session", foreign)).status).toBe(403);
+    const { json, response } = await newcomer.send("GET", "/v2/session");
+    expect(json).toMatchObject({ scope: "full", tokenName: null, isDevelopment: true });
+    newcomer.cookie = cookieOf(response).split(";")[0] ?? "";
+    expect((await newcomer.send("GET", "/v2/tokens")).status).toBe(200);
     const production = open({ settings: { ...room.settings, isLoopbackOnly: false } });
     production.cookie = browser.cookie;
     expect((await production.send("GET", "/v2/queues")).status).toBe(401);
@@ -128,6 +141,59 @@ describe("a session", () => {
       ...{ status: 401, json: { error: expect.stringContaining("the session is over") } },
     });
     browser.cookie = cookieOf(renewed.response).split(";")[0] ?? "";
+    expect((await browser.send("GET", "/v2/queues")).status).toBe(200);
+  });
+
+  test("is over seven days after the login, however often it is asked for", async () => {
+    const { open, world } = await openSessionClient();
+    const browser = open();
+    await browser.login(TEST_TOKENS.full);
+    const endsAt = world.host.now() + SESSION_WHOLE_MS;
+    const steps = SESSION_WHOLE_MS / (SESSION_MS - 1);
+    for (let step = 0; step < steps - 1; step += 1) {
+      await world.host.advance(SESSION_MS - 1);
+      const { response, json } = await browser.send("GET", "/v2/session");
+      expect(json.expiresAt).toBe(Math.min(world.host.now() + SESSION_MS, endsAt));
+      browser.cookie = cookieOf(response).split(";")[0] ?? "";
+    }
+    await world.host.advance(endsAt - world.host.now());
+    expect((await browser.send("GET", "/v2/session")).status).toBe(401);
+  });
+
+  test("ends with the logout, and so does every copy of its cookie, at every server", async () => {
+    const { open, room, sessions, world } = await openSessionClient();
+    const [browser, thief] = [open(), open()];
+    await browser.login(TEST_TOKENS.full);
+    thief.cookie = browser.cookie;
+    const { response } = await thief.send("GET", "/v2/session");
+    const renewed = cookieOf(response).split(";")[0] ?? "";
+    const ended = await EndedSessions.open(world);
+    const other = open({ ...room, sessions: { ...sessions, ended } });
+    const third = open();
+    await third.login(TEST_TOKENS.full);
+    expect((await browser.send("DELETE", "/v2/session")).status).toBe(204);
+    await ended.refresh();
+    const again = await EndedSessions.open(world);
+    const restarted = open({ ...room, sessions: { ...sessions, ended: again } });
+    for (const cookie of [browser.cookie, renewed]) {
+      for (const one of [thief, other, restarted]) {
+        one.cookie = cookie;
+        expect((await one.send("GET", "/v2/queues")).status).toBe(401);
+        expect((await one.send("GET", "/v2/session")).status).toBe(401);
+      }
+    }
+    expect((await third.send("GET", "/v2/queues")).status).toBe(200);
+  });
+
+  test("is a new one with each login: whoever has planted a cookie has nothing of it", async () => {
+    const { open } = await openSessionClient();
+    const [browser, attacker] = [open(), open()];
+    await attacker.login(TEST_TOKENS.reader);
+    browser.cookie = attacker.cookie;
+    expect((await browser.login(TEST_TOKENS.full)).json).toMatchObject({ scope: "full" });
+    expect(browser.cookie).not.toBe(attacker.cookie);
+    expect((await attacker.send("GET", "/v2/session")).json).toMatchObject({ scope: "read-only" });
+    await attacker.send("DELETE", "/v2/session");
     expect((await browser.send("GET", "/v2/queues")).status).toBe(200);
   });
 

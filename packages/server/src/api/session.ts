@@ -3,11 +3,18 @@ import { type FlatHeaders, RepriseError, type TokenScope } from "@reprise/protoc
 import type { Holder } from "../engine/token-ring.ts";
 import { externalOrigin } from "./request.ts";
 import type { ApiRoom, Peer } from "./room.ts";
-import { createSessionSeal, type SealedSession, type SessionSeal } from "./session-seal.ts";
+import {
+  createSessionSeal,
+  newSessionId,
+  type SealedSession,
+  type SessionSeal,
+} from "./session-seal.ts";
 
 /** Logins of people at the dashboard: docs/dashboard.md says what a session may do and what it is safe from. */
 
 export const SESSION_MS = 12 * 60 * 60 * 1_000;
+/** From the login on, however busy the page is: whoever has copied a cookie cannot keep it alive for ever. */
+export const SESSION_WHOLE_MS = 7 * 24 * 60 * 60 * 1_000;
 export const SESSION_COOKIE = "reprise_session";
 /** What every request of the page that changes something brings; no form and no foreign page can send it. */
 const PAGE_HEADER = "reprise-dashboard";
@@ -31,16 +38,20 @@ export interface SessionDoor {
   readonly sessionOf: (request: Request, peer: Peer) => OpenSession | null;
   /** @throws RepriseError `unauthorized` or `forbidden`. */
   readonly login: (token: string | null, request: Request, peer: Peer) => OpenSession;
-  /** The same session with its whole time before it. */
+  /** The same session with its whole time before it, as far as there is some. */
   readonly renew: (session: OpenSession) => OpenSession;
+  /** Nobody can use it any more, whatever cookies there are of it. */
+  readonly end: (session: OpenSession) => Promise<void>;
   readonly cookieOf: (session: OpenSession) => string;
 }
 
 export function createSessionDoor(room: ApiRoom): SessionDoor | null {
   const { sessions, host, settings } = room;
   if (sessions === undefined) return null;
-  const seal = createSessionSeal(sessions.secret, (count) => host.randomBytes(count));
-  const endOf = () => host.now() + SESSION_MS;
+  const randomBytes = (count: number) => host.randomBytes(count);
+  const seal = createSessionSeal(sessions.secret, randomBytes);
+  const endOf = (startedAt: number) =>
+    Math.min(host.now() + SESSION_MS, startedAt + SESSION_WHOLE_MS);
   const holderOf = (digest: Uint8Array | null): Holder | null => {
     if (digest !== null) return sessions.holderOf(digest);
     return settings.isLoopbackOnly ? { name: "", scope: "full" } : null;
@@ -60,7 +71,8 @@ export function createSessionDoor(room: ApiRoom): SessionDoor | null {
       const sealed = firstOpened(texts, seal);
       if (sealed === null)
         throw unauthorized("the session is not one of this server; log in again");
-      if (sealed.expiresAt <= host.now()) throw unauthorized("the session is over; log in again");
+      const isOver = sealed.expiresAt <= host.now() || sessions.ended.has(sealed.id);
+      if (isOver) throw unauthorized("the session is over; log in again");
       return open(sealed);
     },
     login: (token, request, peer) => {
@@ -68,9 +80,14 @@ export function createSessionDoor(room: ApiRoom): SessionDoor | null {
       if (holderOf(digest) === null) {
         throw unauthorized(token === null ? 'send {"token": "..."}' : "invalid token");
       }
-      return open({ digest, expiresAt: endOf(), isSecure: cameSecurely(request, peer, room) });
+      const startedAt = host.now();
+      return open({
+        ...{ digest, startedAt, expiresAt: endOf(startedAt), id: newSessionId(randomBytes) },
+        isSecure: cameSecurely(request, peer, room),
+      });
     },
-    renew: (session) => ({ ...session, expiresAt: endOf() }),
+    renew: (session) => ({ ...session, expiresAt: endOf(session.startedAt) }),
+    end: ({ id, startedAt }) => sessions.ended.end(id, startedAt + SESSION_WHOLE_MS),
     cookieOf: (session) => cookie(seal.seal(session), SESSION_MS / 1_000, session.isSecure),
   };
 }

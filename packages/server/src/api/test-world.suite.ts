@@ -18,6 +18,7 @@ import { DEFAULT_LIMITS } from "../engine/limits.ts";
 import { TokenRing } from "../engine/token-ring.ts";
 import type { Host, OutgoingRequest, Timer } from "../host/host.ts";
 import { withLockCheck } from "../store/lock-check.ts";
+import { passOnStore } from "../store/pass-on.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
 import type { Condition, Store } from "../store/store.ts";
 import { createBulkRunner } from "./bulk-runner.ts";
@@ -244,28 +245,14 @@ interface Disk {
 
 /** The store as it is, but for its commits, which a full disk refuses. */
 function onDisk(store: Store, disk: Disk): Store {
-  return {
-    get counters() {
-      return store.counters;
-    },
-    get: (table, keys) => store.get(table, keys),
-    find: (table, lookup, values) => store.find(table, lookup, values),
-    list: (table, query) => store.list(table, query),
-    count: (table, where) => store.count(table, where),
-    isShared: store.isShared,
-    hints: store.hints,
-    now: () => store.now(),
-    nextDueAt: (holder) => store.nextDueAt(holder),
-    waitingGates: () => store.waitingGates(),
-    groups: (table, query) => store.groups(table, query),
-    close: () => store.close(),
+  return passOnStore(store, {
     transaction: (work) =>
       store.transaction(async (transaction) => {
         const result = await work(transaction);
         if (disk.isFull) throw new Error("the disk is full");
         return result;
       }),
-  };
+  });
 }
 
 function toWorld(room: ApiRoom, host: ScriptedHost, disk: Disk): World {

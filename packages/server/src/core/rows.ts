@@ -345,7 +345,7 @@ export interface AuditRow {
   readonly callerIp: string;
   /** Method and path, with names in place of ids. */
   readonly action: string;
-  /** The ids of the path, and the query without tokens. */
+  /** Ids and names of the path or the body, and the query without tokens, with the filters of a body. */
   readonly target: string | null;
   readonly query: string | null;
   /** What was answered; null until then, and for ever when the server ended in between. */

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Change, FlowControlRow, MessageRow, QueueRow } from "../core/rows.ts";
 import { fullRows } from "../store/full-rows.suite.ts";
+import { passOnStore } from "../store/pass-on.ts";
 import { messageRow } from "../store/rows.suite.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
 import { write } from "../store/store.suite.ts";
@@ -42,17 +43,11 @@ beforeEach(async () => {
       return () => listeners.delete(listener);
     },
   };
-  store = new Proxy(inner, {
-    get: (target, name) => {
-      if (name === "hints") return hints;
-      if (name === "waitingGates") {
-        return async () => {
-          if (lookMs > 0) await host.advance(lookMs);
-          return inner.waitingGates();
-        };
-      }
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === "function" ? value.bind(target) : value;
+  store = passOnStore(inner, {
+    hints,
+    waitingGates: async () => {
+      if (lookMs > 0) await host.advance(lookMs);
+      return inner.waitingGates();
     },
   });
   const clock = new SharedClock(() => host.now(), host.now());

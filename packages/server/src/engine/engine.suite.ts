@@ -3,6 +3,7 @@ import type { ReviveRun, StartRun, SubmitStep } from "../core/commands.ts";
 import { runConfig, startRun, submitStep } from "../core/rows.suite.ts";
 import type { MessageRow, RunRow } from "../core/rows.ts";
 import { withLockCheck } from "../store/lock-check.ts";
+import { passOnStore } from "../store/pass-on.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
 import type { Store, Transaction } from "../store/store.ts";
 import { Engine } from "./engine.ts";
@@ -76,8 +77,7 @@ export async function openWorld(
 }
 
 function withFaults(store: Store, faults: Faults): Store {
-  return {
-    get: (table, wanted) => store.get(table, wanted),
+  return passOnStore(store, {
     find: async (table, lookup, values) => {
       if (faults.reads > 0) {
         faults.reads -= 1;
@@ -85,16 +85,6 @@ function withFaults(store: Store, faults: Faults): Store {
       }
       return store.find(table, lookup, values);
     },
-    list: (table, query) => store.list(table, query),
-    count: (table, where) => store.count(table, where),
-    isShared: store.isShared,
-    hints: store.hints,
-    now: () => store.now(),
-    nextDueAt: (holder) => store.nextDueAt(holder),
-    waitingGates: () => store.waitingGates(),
-    groups: (table, query) => store.groups(table, query),
-    counters: store.counters,
-    close: () => store.close(),
     transaction: async <R>(work: (transaction: Transaction) => Promise<R>) => {
       await faults.beginGate;
       const fault = faults.next.shift();
@@ -107,7 +97,7 @@ function withFaults(store: Store, faults: Faults): Store {
       if (fault === "after") throw new Error("the answer to the commit is lost on purpose");
       return result;
     },
-  };
+  });
 }
 
 export function allMessages(store: Store): Promise<readonly MessageRow[]> {

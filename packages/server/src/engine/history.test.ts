@@ -4,8 +4,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { stepRow } from "../core/rows.suite.ts";
 import type { StepRow } from "../core/rows.ts";
 import { insert } from "../core/transition.ts";
+import { passOnStore } from "../store/pass-on.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
-import type { Reader, Store } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
 import { History } from "./history.ts";
 
 function record(runKey: number, position: number): StepRow {
@@ -41,20 +42,14 @@ function openHistory(charsMax = 1_000_000) {
         transaction.write(steps.map((step) => insert("steps", step))),
       ),
   };
-  const reader: Reader = {
-    get: (table, keys) => store.get(table, keys),
-    list: (table, query) => store.list(table, query),
-    count: (table, where) => store.count(table, where),
-    now: () => store.now(),
-    nextDueAt: (holder) => store.nextDueAt(holder),
-    waitingGates: () => store.waitingGates(),
+  const reader = passOnStore(store, {
     find: async (table, lookup, values) => {
       shelf.reads += 1;
       const rows = await store.find(table, lookup, values);
       await shelf.gate;
       return rows.toReversed();
     },
-  };
+  });
   runs += 10;
   return { shelf, history: new History(reader, charsMax), one: runs + 1, two: runs + 2 };
 }

@@ -1,4 +1,5 @@
 import type { TableName } from "../core/rows.ts";
+import { passOnTransaction } from "../store/pass-on.ts";
 import type { KeySpan, Transaction } from "../store/store.ts";
 import { lockedTables } from "../store/tables.ts";
 
@@ -30,15 +31,10 @@ export function drawAhead(transaction: Transaction): KeysAhead {
     // Whoever takes them hears of a failure, and so does the next read.
     drawn.spans.catch(() => {});
   };
-  const watched: Transaction = {
-    now: () => transaction.now(),
+  const watched = passOnTransaction(transaction, {
     get: (table, keys) => behindLock(table, transaction.get(table, keys)),
     find: (table, lookup, values) => behindLock(table, transaction.find(table, lookup, values)),
     list: (table, query) => behindLock(table, transaction.list(table, query)),
-    count: (table, where) => transaction.count(table, where),
-    nextDueAt: (holder) => transaction.nextDueAt(holder),
-    waitingGates: () => transaction.waitingGates(),
-    write: (changes) => transaction.write(changes),
     claimDue: (table, now, limit, holder) =>
       behindLock(table, transaction.claimDue(table, now, limit, holder)),
     claimWaiting: (gate, limit) => behindLock("messages", transaction.claimWaiting(gate, limit)),
@@ -47,7 +43,7 @@ export function drawAhead(transaction: Transaction): KeysAhead {
       drawn = null;
       return ahead !== null && ahead.count >= count ? ahead.spans : transaction.reserveKeys(count);
     },
-  };
+  });
   return { transaction: watched, expectKeys };
 }
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { NodeRow } from "../core/rows.ts";
+import { passOnStore } from "../store/pass-on.ts";
 import { openTestStore } from "../store/postgres-databases.suite.ts";
 import { messageRow } from "../store/rows.suite.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
@@ -26,18 +27,12 @@ beforeEach(async () => {
   way = { go: async () => {}, back: async () => {} };
   opened = [];
   const inner = await openSqliteStore({ path: ":memory:", now: databaseNow });
-  store = new Proxy(inner, {
-    get: (target, name) => {
-      if (name === "transaction") {
-        return async (work: Parameters<Store["transaction"]>[0]) => {
-          await way.go();
-          const result = await inner.transaction(work);
-          await way.back();
-          return result;
-        };
-      }
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === "function" ? value.bind(target) : value;
+  store = passOnStore(inner, {
+    transaction: async (work, options) => {
+      await way.go();
+      const result = await inner.transaction(work, options);
+      await way.back();
+      return result;
     },
   });
 });

@@ -1,6 +1,7 @@
 import { beforeEach, expect, onTestFinished, test } from "vitest";
 import type { Change, TableName, Tables } from "../core/rows.ts";
 import { fullRows } from "../store/full-rows.suite.ts";
+import { passOnStore, passOnTransaction } from "../store/pass-on.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
 import type { Store, Transaction } from "../store/store.ts";
 import { Tally } from "./retention-room.ts";
@@ -87,17 +88,7 @@ async function sweep(from: Store = store, tally = new Tally()): Promise<number> 
 
 /** The store as it is; what its transactions write is counted. */
 function counted(real: Store): Store {
-  return {
-    ...{ isShared: real.isShared, hints: real.hints, counters: real.counters },
-    get: (table, keys) => real.get(table, keys),
-    find: (table, lookup, values) => real.find(table, lookup, values),
-    list: (table, query) => real.list(table, query),
-    count: (table, where) => real.count(table, where),
-    now: () => real.now(),
-    nextDueAt: (holder) => real.nextDueAt(holder),
-    waitingGates: () => real.waitingGates(),
-    groups: (table, query) => real.groups(table, query),
-    close: () => real.close(),
+  return passOnStore(real, {
     transaction: (work) =>
       real.transaction(async (transaction) => {
         let rows = 0;
@@ -105,13 +96,11 @@ function counted(real: Store): Store {
           rows += changes.length;
           return transaction.write(changes);
         };
-        const list: Transaction["list"] = (table, query) => transaction.list(table, query);
-        // Retention uses no more of a transaction.
-        const result = await work({ list, write } as Transaction);
+        const result = await work(passOnTransaction(transaction, { write }));
         written.push(rows);
         return result;
       }),
-  };
+  });
 }
 
 async function keysOf(table: TableName): Promise<readonly number[]> {

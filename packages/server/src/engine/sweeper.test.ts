@@ -1,6 +1,7 @@
 import { beforeEach, expect, onTestFinished, test } from "vitest";
 import type { Change, TableName, Tables } from "../core/rows.ts";
 import { fullRows } from "../store/full-rows.suite.ts";
+import { passOnStore, passOnTransaction } from "../store/pass-on.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
 import type { Store, Transaction } from "../store/store.ts";
 import { limits } from "./engine.suite.ts";
@@ -42,19 +43,7 @@ beforeEach(async () => {
 
 /** The store as it is, but for its transactions, whose deletions are counted, and which can be refused. */
 function watched(real: Store): Store {
-  return {
-    counters: real.counters,
-    get: (table, keys) => real.get(table, keys),
-    find: (table, lookup, values) => real.find(table, lookup, values),
-    list: (table, query) => real.list(table, query),
-    count: (table, where) => real.count(table, where),
-    isShared: real.isShared,
-    hints: real.hints,
-    now: () => real.now(),
-    nextDueAt: (holder) => real.nextDueAt(holder),
-    waitingGates: () => real.waitingGates(),
-    groups: (table, query) => real.groups(table, query),
-    close: () => real.close(),
+  return passOnStore(real, {
     transaction: (work) =>
       real.transaction(async (transaction) => {
         if (isRefusing) throw new Error("refused");
@@ -62,11 +51,9 @@ function watched(real: Store): Store {
           deleted.push(changes.length);
           return transaction.write(changes);
         };
-        const list: Transaction["list"] = (table, query) => transaction.list(table, query);
-        // The sweeper uses no more of a transaction.
-        return work({ list, write } as Transaction);
+        return work(passOnTransaction(transaction, { write }));
       }),
-  };
+  });
 }
 
 function row<T extends TableName>(table: T, fields: Partial<Tables[T]>): Change {

@@ -34,7 +34,8 @@ const TABLES: readonly Newest[] = [
   newest("messages", ["messages", "runs"], ["body"]),
   newest("deadLetters", ["deadLetters"], ["responseBody", "callbackResponseBody"]),
   newest("deadMessages", ["deadMessages"], ["responseBody"]),
-  newest("logs", ["logs"], ["responseBody"]),
+  // Each moment of a message is a line of the log, its end as well.
+  newest("logs", ["logs", "messages"], ["responseBody"]),
   newest("waits", ["waits"], ["body", "answer"]),
   newest("bulkActions", ["bulkActions"]),
   newest("audits", BY_PEOPLE),
@@ -60,9 +61,10 @@ export function pollChanges({ host, store, listener }: ChangePollOptions): () =>
     const before = known;
     known = keys;
     rounds += 1;
-    const changed = TABLES.filter((_, index) => before !== null && before[index] !== keys[index]);
-    const topics =
-      rounds % ALL_EVERY === 0 ? CHANGE_TOPICS : changed.flatMap((table) => table.topics);
+    const changed = TABLES.filter((_, index) => before?.[index] !== keys[index]);
+    // What others have changed between the first question of a page and the first look is in no comparison.
+    const isAll = before === null || rounds % ALL_EVERY === 0;
+    const topics = isAll ? CHANGE_TOPICS : changed.flatMap((table) => table.topics);
     if (!isOver && topics.length > 0) listener(new Set(topics));
   };
   const plan = (): void => {

@@ -1,4 +1,5 @@
 import type { Change, ScheduleRow } from "../core/rows.ts";
+import { passOnStore, passOnTransaction } from "../store/pass-on.ts";
 import type { DueTable, Store, Transaction } from "../store/store.ts";
 
 /** Hears what is written, in one place, whoever writes it. */
@@ -36,24 +37,8 @@ interface Seen {
 /** The store as it is, with somebody who listens. */
 export function observeStore(store: Store, observer: StoreObserver): Store {
   const { clock } = observer;
-  return {
-    get counters() {
-      return store.counters;
-    },
-    isShared: store.isShared,
-    hints: store.hints,
-    ...(store.space === undefined ? {} : { space: store.space }),
-    ...(store.bytesUsed === undefined ? {} : { bytesUsed: store.bytesUsed }),
-    now: () => store.now(),
-    get: (table, keys) => store.get(table, keys),
-    find: (table, lookup, values) => store.find(table, lookup, values),
-    list: (table, query) => store.list(table, query),
-    count: (table, where) => store.count(table, where),
-    nextDueAt: (holder) => store.nextDueAt(holder),
-    waitingGates: () => store.waitingGates(),
-    groups: (table, query) => store.groups(table, query),
-    close: () => store.close(),
-    transaction: async (work) => {
+  return passOnStore(store, {
+    transaction: async (work, options) => {
       let seen: Seen = { batches: [], ticks: [], ticksAt: 0 };
       let [beganAt, workedAt, rounds] = [0, 0, 0];
       let refusal: unknown = null;
@@ -70,7 +55,7 @@ export function observeStore(store: Store, observer: StoreObserver): Store {
           } finally {
             workedAt = clock();
           }
-        });
+        }, options);
         const [workMs, commitMs] = [workedAt - beganAt, clock() - workedAt];
         observer.committed({ ...seen, workMs, commitMs, repeats: rounds - 1 });
         return result;
@@ -80,7 +65,7 @@ export function observeStore(store: Store, observer: StoreObserver): Store {
         throw error;
       }
     },
-  };
+  });
 }
 
 function observeTransaction(
@@ -88,15 +73,7 @@ function observeTransaction(
   seen: Seen,
   observer: StoreObserver,
 ): Transaction {
-  return {
-    now: () => transaction.now(),
-    get: (table, keys) => transaction.get(table, keys),
-    find: (table, lookup, values) => transaction.find(table, lookup, values),
-    list: (table, query) => transaction.list(table, query),
-    count: (table, where) => transaction.count(table, where),
-    nextDueAt: (holder) => transaction.nextDueAt(holder),
-    waitingGates: () => transaction.waitingGates(),
-    reserveKeys: (count) => transaction.reserveKeys(count),
+  return passOnTransaction(transaction, {
     write: (changes) => {
       seen.batches.push(changes);
       return transaction.write(changes);
@@ -125,7 +102,7 @@ function observeTransaction(
       for (const { key } of rows) observer.called(key);
       return rows;
     },
-  };
+  });
 }
 
 function isStorageError(error: unknown): boolean {

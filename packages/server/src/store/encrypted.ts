@@ -16,6 +16,7 @@ import {
   withKey,
   writeState,
 } from "./encrypted-state.ts";
+import { passOnStore, passOnTransaction } from "./pass-on.ts";
 import type { Condition, Reader, Store, Transaction } from "./store.ts";
 
 export interface EncryptionOptions {
@@ -121,39 +122,35 @@ interface Layer {
 }
 
 function encryptedStore(store: Store, layer: Layer): Store {
-  return {
+  return passOnStore(store, {
     ...encryptedReader(store, layer),
-    transaction: (work) =>
-      store.transaction((transaction) => work(encryptedTransaction(transaction, layer))),
-    isShared: store.isShared,
-    hints: store.hints,
-    ...(store.space === undefined ? {} : { space: store.space }),
-    ...(store.bytesUsed === undefined ? {} : { bytesUsed: store.bytesUsed }),
-    counters: store.counters,
+    transaction: (work, options) =>
+      store.transaction((transaction) => work(encryptedTransaction(transaction, layer)), options),
     groups: (table, query) => {
       refuseProtected(table, query.where, layer);
       return store.groups(table, query);
     },
-    close: () => store.close(),
-  };
+  });
 }
 
 function encryptedTransaction(transaction: Transaction, layer: Layer): Transaction {
   const { rows } = layer;
-  return {
+  return passOnTransaction(transaction, {
     ...encryptedReader(transaction, layer),
     write: (changes) => transaction.write(changes.map(rows.encode)),
     claimDue: async (table, now, limit, holder) =>
       opened(table, await transaction.claimDue(table, now, limit, holder), layer),
     claimWaiting: async (gate, limit) =>
       opened("messages", await transaction.claimWaiting(gate, limit), layer),
-    reserveKeys: (count) => transaction.reserveKeys(count),
-  };
+  });
 }
 
-function encryptedReader(reader: Reader, layer: Layer): Reader {
+/** The calls that give rows, or compare them. */
+function encryptedReader(
+  reader: Reader,
+  layer: Layer,
+): Pick<Reader, "get" | "find" | "list" | "count"> {
   return {
-    now: () => reader.now(),
     get: async (table, keys) => opened(table, await reader.get(table, keys), layer),
     find: async (table, lookup, values) =>
       opened(table, await reader.find(table, lookup, values), layer),
@@ -165,8 +162,6 @@ function encryptedReader(reader: Reader, layer: Layer): Reader {
       refuseProtected(table, where, layer);
       return reader.count(table, where);
     },
-    nextDueAt: (holder) => reader.nextDueAt(holder),
-    waitingGates: () => reader.waitingGates(),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Change, TableName, Tables } from "../core/rows.ts";
+import { passOnStore, passOnTransaction } from "./pass-on.ts";
 import type { Condition, LookupValue, Query, Store, Transaction } from "./store.ts";
 import { lockedTables } from "./tables.ts";
 
@@ -8,24 +9,8 @@ import { lockedTables } from "./tables.ts";
  * See docs/decisions/0012-postgres-and-nodes.md.
  */
 export function withLockCheck(store: Store, onViolation: (text: string) => void): Store {
-  return {
-    isShared: store.isShared,
-    hints: store.hints,
-    now: () => store.now(),
-    get: (table, keys) => store.get(table, keys),
-    find: (table, lookup, values) => store.find(table, lookup, values),
-    list: (table, query) => store.list(table, query),
-    count: (table, where) => store.count(table, where),
-    nextDueAt: (holder) => store.nextDueAt(holder),
-    waitingGates: () => store.waitingGates(),
-    groups: (table, query) => store.groups(table, query),
-    get counters() {
-      return store.counters;
-    },
-    close: () => store.close(),
-    ...(store.space === undefined ? {} : { space: store.space }),
-    ...(store.bytesUsed === undefined ? {} : { bytesUsed: store.bytesUsed }),
-    transaction: (work) =>
+  return passOnStore(store, {
+    transaction: (work, options) =>
       store.transaction(async (transaction) => {
         const found: string[] = [];
         const locks = new Locks((text) => found.push(text));
@@ -33,17 +18,12 @@ export function withLockCheck(store: Store, onViolation: (text: string) => void)
         // What is read behind a read that has failed is never used.
         for (const text of found) onViolation(text);
         return result;
-      }),
-  };
+      }, options),
+  });
 }
 
 function checked(transaction: Transaction, locks: Locks): Transaction {
-  return {
-    now: () => transaction.now(),
-    count: (table, where) => transaction.count(table, where),
-    nextDueAt: (holder) => transaction.nextDueAt(holder),
-    waitingGates: () => transaction.waitingGates(),
-    reserveKeys: (count) => transaction.reserveKeys(count),
+  return passOnTransaction(transaction, {
     get: async (table, keys) => {
       locks.beforeGet(table, keys);
       const reading = transaction.get(table, keys);
@@ -83,7 +63,7 @@ function checked(transaction: Transaction, locks: Locks): Transaction {
       for (const change of changes) locks.beforeWrite(change);
       await transaction.write(changes);
     },
-  };
+  });
 }
 
 /** Lookups of what hangs on a run, whose first value is the run's key. */

@@ -28,18 +28,6 @@ export function groupsStatement<T extends GroupedTable>(
   };
 }
 
-export function toGroupHead(raw: RawRow): GroupHead {
-  const [groupId, count, firstAt, lastAt, firstFreeAt, newestKey] = raw;
-  return {
-    groupId: String(groupId),
-    count: Number(count),
-    firstAt: Number(firstAt),
-    lastAt: Number(lastAt),
-    firstFreeAt: firstFreeAt == null ? null : Number(firstFreeAt),
-    newestKey: Number(newestKey),
-  };
-}
-
 export function partsStatement<T extends GroupedTable>(
   table: T,
   query: GroupQuery<T>,

@@ -8,7 +8,7 @@ import {
   toStoreError,
 } from "./postgres-errors.ts";
 import { GatheredGets } from "./postgres-gathered.ts";
-import { groupsStatement, partsStatement, toGroupHead, withParts } from "./postgres-groups.ts";
+import { groupsStatement, partsStatement, withParts } from "./postgres-groups.ts";
 import { PostgresHints } from "./postgres-hints.ts";
 
 import { closed, Line } from "./postgres-line.ts";
@@ -18,6 +18,7 @@ import { type RawRow, Session, type SessionOptions } from "./postgres-session.ts
 import type { Statement } from "./postgres-statements.ts";
 import { PostgresTransaction, type Tally } from "./postgres-transaction.ts";
 import { isPooledUrl } from "./postgres-url.ts";
+import { toGroupHead } from "./row-groups.ts";
 import type {
   Condition,
   GroupedTable,

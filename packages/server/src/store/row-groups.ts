@@ -14,6 +14,19 @@ export const GROUP_RANK = { latest: 'max("createdAt")', largest: "count(*)" } as
 /** Counted in its database, its parts not yet. */
 export type GroupHead = Omit<RowGroup, "partsFrom" | "parts">;
 
+/** Reads a row of {@link GROUP_COLUMNS}. Drivers give large numbers as texts or as big integers. */
+export function toGroupHead(values: readonly unknown[]): GroupHead {
+  const [groupId, count, firstAt, lastAt, firstFreeAt, newestKey] = values;
+  return {
+    groupId: String(groupId),
+    count: Number(count),
+    firstAt: Number(firstAt),
+    lastAt: Number(lastAt),
+    firstFreeAt: firstFreeAt == null ? null : Number(firstFreeAt),
+    newestKey: Number(newestKey),
+  };
+}
+
 export interface PartsAsked {
   readonly parts: number;
   readonly from: number;

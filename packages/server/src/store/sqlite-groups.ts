@@ -1,4 +1,4 @@
-import { GROUP_COLUMNS, GROUP_RANK, type GroupHead, partsOf } from "./row-groups.ts";
+import { GROUP_COLUMNS, GROUP_RANK, partsOf, toGroupHead } from "./row-groups.ts";
 import { type SqlQuery, toWhere } from "./sqlite-query.ts";
 import type { SqliteStatements } from "./sqlite-statements.ts";
 import type { Condition, GroupedTable, GroupQuery, RowGroup } from "./store.ts";
@@ -12,7 +12,7 @@ export function readGroups<T extends GroupedTable>(
 ): readonly RowGroup[] {
   const { sql, parameters } = groupsQuery(table, query);
   return statements.ask(sql, parameters).map((values) => {
-    const head = toHead(values);
+    const head = toGroupHead(values);
     const { from, width } = partsOf(head, query);
     const parts = Array.from({ length: query.parts }, (_, part) => {
       const begin = from + part * width;
@@ -25,18 +25,6 @@ export function readGroups<T extends GroupedTable>(
     });
     return { ...head, partsFrom: from, parts };
   });
-}
-
-function toHead(values: readonly unknown[]): GroupHead {
-  const [groupId, count, firstAt, lastAt, firstFreeAt, newestKey] = values;
-  return {
-    groupId: String(groupId),
-    count: Number(count),
-    firstAt: Number(firstAt),
-    lastAt: Number(lastAt),
-    firstFreeAt: firstFreeAt === null ? null : Number(firstFreeAt),
-    newestKey: Number(newestKey),
-  };
 }
 
 /** What the index holds that counts groups. */

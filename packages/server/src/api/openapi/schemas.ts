@@ -6,7 +6,7 @@ export const schemas: Readonly<Record<string, string>> = {
   AttemptResource:
     "retried: number; startedAt: number; endedAt: number; requestHeader: map<string[]>; responseStatus: number; responseHeader: map<string[]>; responseBody?: string; responseBodyBase64?: string; isTruncated: boolean; error?: string; cause?: string; move: string",
   AttentionItem:
-    "type: 'dead_letters'|'dead_messages'|'stuck_runs'|'late_messages'|'paused'|'gate_full'|'failure_function_failed'|'expiring_dead_letters'; count: number; subject: string|null; title: string",
+    "type: 'dead_letters'|'dead_messages'|'stuck_runs'|'late_messages'|'paused'|'gate_full'|'failure_function_failed'|'expiring_dead_letters'; count: number; subject: string|null; gate: 'queue'|'flow_control'|null; title: string",
   AuditEntry:
     "auditId: string; at: number; tokenName: string|null; scope: string; isDashboard: boolean; callerIP: string; action: string; target: string|null; query: string|null; status: number|null; error: string|null; count: number|null; actionId: string|null",
   AuditPage: "entries: AuditEntry[]; cursor?: string",
@@ -70,6 +70,8 @@ export const schemas: Readonly<Record<string, string>> = {
     "at: number; delivered: number; failed: number; succeededRuns: number; failedRuns: number",
   OverviewGate:
     "name: string; waiting: number; inFlight: number; parallelism: number|null; isPaused: boolean",
+  PresentStepResource:
+    "stepId?: number; stepName?: string; failedAttempts?: number; error?: string",
   PublishAnswer:
     "messageId: string; deduplicated?: boolean; url?: string; workflowRunId?: string; workflowCreatedAt?: number",
   QueueResource:
@@ -81,7 +83,7 @@ export const schemas: Readonly<Record<string, string>> = {
   RunLinkResource: "workflowRunId: string; workflowRunCreatedAt: number; mode: 'resume'|'restart'",
   RunPage: "runs: RunResource[]; cursor?: string",
   RunResource:
-    "workflowRunId: string; workflowUrl: string; workflowState: 'RUN_STARTED'|'RUN_SUCCESS'|'RUN_FAILED'|'RUN_CANCELED'; waitingFor?: string; isStuck?: true; workflowRunCreatedAt: number; workflowRunCompletedAt?: number; workflowRunCallerIp?: string; workflowRunResponse?: string; flowControlKey?: string; label?: string; labels?: string[]; invoker?: InvokerResource; dlqId?: string; failureFunction?: FailureFunctionResource; resumedFrom?: RunLinkResource; resumedBy?: RunLinkResource; steps: StepGroupResource[]; stepCount?: number; failure?: RunFailureResource",
+    "workflowRunId: string; workflowUrl: string; workflowState: 'RUN_STARTED'|'RUN_SUCCESS'|'RUN_FAILED'|'RUN_CANCELED'; waitingFor?: string; isStuck?: true; workflowRunCreatedAt: number; workflowRunCompletedAt?: number; workflowRunCallerIp?: string; workflowRunResponse?: string; flowControlKey?: string; label?: string; labels?: string[]; invoker?: InvokerResource; dlqId?: string; failureFunction?: FailureFunctionResource; resumedFrom?: RunLinkResource; resumedBy?: RunLinkResource; steps: StepGroupResource[]; stepCount?: number; presentStep?: PresentStepResource; failure?: RunFailureResource",
   Session:
     "scope: 'full'|'read-only'; tokenName: string|null; isDevelopment: boolean; version: string; expiresAt: number; now: number",
   SettingResource: "name: string; value: string; source: 'default'|'environment'|'file'",

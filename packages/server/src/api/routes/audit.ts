@@ -2,21 +2,16 @@ import type { AuditEntry, AuditPage } from "@reprise/protocol";
 import { Hono } from "hono";
 import type { AuditRow } from "../../core/rows.ts";
 import type { Condition } from "../../store/store.ts";
-import { decodeCursor, encodeCursor } from "../cursor.ts";
+import { listNewest } from "../pages.ts";
 import {
   invalid,
   type Parameters,
   queryParameters,
-  readCount,
-  readCursor,
   readList,
   readWhole,
   refuseUnknown,
 } from "../parameters.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
-
-const COUNT_MAX = 1_000;
-const COUNT_DEFAULT = 100;
 
 const KNOWN = ["count", "cursor", "fromDate", "toDate", "action", "tokenName"];
 
@@ -29,23 +24,9 @@ export function auditRoutes(room: ApiRoom): Hono<ApiEnv> {
 
 async function listPage(parameters: Parameters, room: ApiRoom): Promise<AuditPage> {
   refuseUnknown(parameters, KNOWN);
-  const limit = parameters.has("count") ? readCount(parameters, COUNT_MAX) : COUNT_DEFAULT;
-  const issuer = { endpoint: "audit.list", secret: room.credentials.cursorSecret };
-  const cursor = readCursor(parameters);
-  const afterKey = cursor === null ? undefined : decodeCursor(cursor, 1, issuer)[0];
-  const found = await room.store.list("audits", {
-    where: conditionsOf(parameters),
-    order: "descending",
-    limit: limit + 1,
-    ...(afterKey === undefined ? {} : { afterKey }),
-  });
-  const rows = found.slice(0, limit);
-  const last = rows.at(-1);
-  const isEnd = found.length <= limit || last === undefined;
-  return {
-    entries: rows.map(toEntry),
-    ...(isEnd ? {} : { cursor: encodeCursor([last.key], issuer) }),
-  };
+  const where = conditionsOf(parameters);
+  const { rows, rest } = await listNewest({ table: "audits", where, parameters }, room);
+  return { entries: rows.map(toEntry), ...rest };
 }
 
 function conditionsOf(parameters: Parameters): readonly Condition<"audits">[] {

@@ -1,19 +1,10 @@
 import { BULK_ACTION_STATES, type BulkActionPage, quoted, RepriseError } from "@reprise/protocol";
 import { Hono } from "hono";
 import type { Condition } from "../../store/store.ts";
-import { decodeCursor, encodeCursor } from "../cursor.ts";
-import {
-  type Parameters,
-  queryParameters,
-  readCount,
-  readCursor,
-  readOneOf,
-} from "../parameters.ts";
+import { listNewest } from "../pages.ts";
+import { type Parameters, queryParameters, readOneOf } from "../parameters.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
 import { bulkActionKey, toBulkAction } from "../views/bulk-action.ts";
-
-const COUNT_MAX = 1000;
-const COUNT_DEFAULT = 100;
 
 /** `/v2/bulkActions`: how far the changes of many messages have come, and their end before everything is changed. */
 export function bulkActionRoutes(room: ApiRoom): Hono<ApiEnv> {
@@ -42,25 +33,10 @@ function bulkActionNotFound(id: string): RepriseError {
   });
 }
 
-/** Newest first. */
 async function listPage(parameters: Parameters, room: ApiRoom): Promise<BulkActionPage> {
-  const limit = parameters.has("count") ? readCount(parameters, COUNT_MAX) : COUNT_DEFAULT;
-  const issuer = { endpoint: "bulkActions.list", secret: room.credentials.cursorSecret };
-  const cursor = readCursor(parameters);
-  const afterKey = cursor === null ? undefined : decodeCursor(cursor, 1, issuer)[0];
-  const found = await room.store.list("bulkActions", {
-    where: stateCondition(parameters),
-    order: "descending",
-    limit: limit + 1,
-    ...(afterKey === undefined ? {} : { afterKey }),
-  });
-  const rows = found.slice(0, limit);
-  const last = rows.at(-1);
-  const isEnd = found.length <= limit || last === undefined;
-  return {
-    bulkActions: rows.map(toBulkAction),
-    ...(isEnd ? {} : { cursor: encodeCursor([last.key], issuer) }),
-  };
+  const where = stateCondition(parameters);
+  const { rows, rest } = await listNewest({ table: "bulkActions", where, parameters }, room);
+  return { bulkActions: rows.map(toBulkAction), ...rest };
 }
 
 function stateCondition(parameters: Parameters): readonly Condition<"bulkActions">[] {

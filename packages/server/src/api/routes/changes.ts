@@ -6,7 +6,7 @@ import type { ApiEnv } from "../room.ts";
 /** `GET /v2/changes`: server-sent events that say what has changed, for pages that show it. */
 export function changeRoutes(
   streams: ChangeStreams,
-  { holds }: Pick<Authenticator, "holds">,
+  { holds, nameOf }: Pick<Authenticator, "holds" | "nameOf">,
 ): Hono<ApiEnv> {
   const headers = {
     "content-type": "text/event-stream; charset=utf-8",
@@ -19,7 +19,7 @@ export function changeRoutes(
     if (raw.method === "HEAD") return c.body(null, 200, headers);
     const peer = c.env;
     return c.body(
-      streams.open(() => holds(raw, peer)),
+      streams.open(nameOf(raw, peer), () => holds(raw, peer)),
       200,
       headers,
     );

@@ -4,28 +4,24 @@ import {
   type BulkRunsAnswer,
   DEAD_LETTER_PAGE_MAX,
   type DeadLetterPage,
-  type DeadLetterResource,
   newRunId,
   type RunAnswer as RunAnswerResource,
 } from "@reprise/protocol";
 import { type Context, Hono } from "hono";
 import type { ReviveRun, RunAnswer } from "../../core/commands.ts";
 import type { DeadLetterRow } from "../../core/rows.ts";
-import { decodeCursor, encodeCursor } from "../cursor.ts";
 import { actOnIds, actOnKnownIds, actOnMatches } from "../dead-letter-actions.ts";
 import { DEAD_LETTER_FILTERS, deadLetterConditions } from "../filters.ts";
 import { deadLetterNotFound, findDead } from "../find-dead.ts";
 import { readOverrides, refuseMessage } from "../overrides.ts";
+import { listDead } from "../pages.ts";
 import {
   bulkParameters,
   invalid,
   type Parameters,
   queryParameters,
-  readCount,
-  readCursor,
   readList,
   readOneOf,
-  readOrder,
   refuseUnknown,
 } from "../parameters.ts";
 import { readDeadLetter, readDeadLetters } from "../read-dead-letters.ts";
@@ -82,49 +78,19 @@ export function deadLetterRoutes(room: ApiRoom): Hono<ApiEnv> {
     });
 }
 
-/** Rows that one read of a page takes; each brings bodies along. */
-const READ_ROWS = 20;
-
-/** A page ends early behind this many characters of bodies: what is listed has to fit into memory. */
-const PAGE_CHARS_MAX = 32 * 1024 * 1024;
-
-async function listPage(parameters: Parameters, room: ApiRoom): Promise<DeadLetterPage> {
+function listPage(parameters: Parameters, room: ApiRoom): Promise<DeadLetterPage> {
   const where = deadLetterConditions(parameters);
-  const most = readCount(parameters, DEAD_LETTER_PAGE_MAX);
-  const order = readOrder(parameters);
-  const issuer = { endpoint: `dlq.list.${order}`, secret: room.credentials.cursorSecret };
-  const cursor = readCursor(parameters);
-  let afterKey = cursor === null ? undefined : decodeCursor(cursor, 1, issuer)[0];
-  const messages: DeadLetterResource[] = [];
-  let chars = 0;
-  let hasMore = true;
-  while (hasMore && messages.length < most && chars < PAGE_CHARS_MAX) {
-    const limit = Math.min(READ_ROWS, most - messages.length);
-    const position = afterKey === undefined ? {} : { afterKey };
-    const found = await room.store.list("deadLetters", {
-      where,
-      order,
-      limit: limit + 1,
-      ...position,
-    });
-    const rows = found.slice(0, limit);
-    const entries = await readDeadLetters(rows, room);
-    messages.push(...entries);
-    chars += entries.reduce((sum, entry) => sum + bodyChars(entry), 0);
-    afterKey = rows.at(-1)?.key ?? afterKey;
-    hasMore = found.length > limit;
-  }
-  return hasMore && afterKey !== undefined
-    ? { messages, cursor: encodeCursor([afterKey], issuer) }
-    : { messages };
-}
-
-function bodyChars(entry: DeadLetterResource): number {
-  const { body, bodyBase64, responseBody, responseBodyBase64 } = entry;
-  return [body, bodyBase64, responseBody, responseBodyBase64].reduce(
-    (sum, text) => sum + (text?.length ?? 0),
-    0,
-  );
+  const read = (rows: readonly DeadLetterRow[]) => readDeadLetters(rows, room);
+  const most = DEAD_LETTER_PAGE_MAX;
+  const wanted = {
+    table: "deadLetters",
+    where,
+    parameters,
+    endpoint: "dlq.list",
+    most,
+    read,
+  } as const;
+  return listDead(wanted, room);
 }
 
 const BULK_NAMES: readonly string[] = ["dlqIds", "count", "cursor", ...DEAD_LETTER_FILTERS];

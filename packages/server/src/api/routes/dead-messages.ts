@@ -11,20 +11,17 @@ import { type Context, Hono } from "hono";
 import type { RetryDeadMessage } from "../../core/commands.ts";
 import type { DeadMessageRow } from "../../core/rows.ts";
 import type { Condition } from "../../store/store.ts";
-import { decodeCursor, encodeCursor } from "../cursor.ts";
 import { actOnIds, actOnKnownIds, actOnMatches } from "../dead-letter-actions.ts";
 import { deadLetterNotFound, findDead } from "../find-dead.ts";
 import { DEAD_MESSAGE_FILTERS, deadMessageConditions } from "../message-filters.ts";
 import { readRetryOverrides } from "../overrides.ts";
+import { listDead } from "../pages.ts";
 import {
   bulkParameters,
   invalid,
   type Parameters,
   queryParameters,
-  readCount,
-  readCursor,
   readIds,
-  readOrder,
   refuseUnknown,
 } from "../parameters.ts";
 import { requestHeaders } from "../request.ts";
@@ -54,37 +51,11 @@ export function deadMessageRoutes(room: ApiRoom): Hono<ApiEnv> {
     });
 }
 
-/** Rows that one read of a page takes; each brings bodies along. */
-const READ_ROWS = 20;
-
-/** A page ends early behind this many characters of bodies: what is listed has to fit into memory. */
-const PAGE_CHARS_MAX = 32 * 1024 * 1024;
-
 async function listPage(parameters: Parameters, room: ApiRoom): Promise<DeadMessagePage> {
   const where = await pageConditions(parameters, room);
-  const most = readCount(parameters, DEAD_LETTER_PAGE_MAX);
-  const order = readOrder(parameters);
-  const issuer = { endpoint: `messages.dlq.list.${order}`, secret: room.credentials.cursorSecret };
-  const cursor = readCursor(parameters);
-  let afterKey = cursor === null ? undefined : decodeCursor(cursor, 1, issuer)[0];
-  const messages: DeadMessageResource[] = [];
-  let chars = 0;
-  let hasMore = true;
-  while (hasMore && messages.length < most && chars < PAGE_CHARS_MAX) {
-    const limit = Math.min(READ_ROWS, most - messages.length);
-    const position = afterKey === undefined ? {} : { afterKey };
-    const query = { where, order, limit: limit + 1, ...position };
-    const found = await room.store.list("deadMessages", query);
-    const rows = found.slice(0, limit);
-    const entries = await readDeadMessages(rows, room);
-    messages.push(...entries);
-    chars += entries.reduce((sum, entry) => sum + bodyChars(entry), 0);
-    afterKey = rows.at(-1)?.key ?? afterKey;
-    hasMore = found.length > limit;
-  }
-  return hasMore && afterKey !== undefined
-    ? { messages, cursor: encodeCursor([afterKey], issuer) }
-    : { messages };
+  const read = (rows: readonly DeadMessageRow[]) => readDeadMessages(rows, room);
+  const [most, endpoint] = [DEAD_LETTER_PAGE_MAX, "messages.dlq.list"];
+  return listDead({ table: "deadMessages", where, parameters, endpoint, most, read }, room);
 }
 
 /** Ids win over every filter; those that are not in the queue are passed over. */
@@ -111,14 +82,6 @@ async function readDeadMessages(
     const unknown = { key, url, createdAt, config: "", body: new Uint8Array(), bodyHash: "" };
     return toDeadMessage(row, envelopes.get(key) ?? unknown, settings.deadLetterRetentionMs);
   });
-}
-
-function bodyChars(entry: DeadMessageResource): number {
-  const { body, bodyBase64, responseBody, responseBodyBase64 } = entry;
-  return [body, bodyBase64, responseBody, responseBodyBase64].reduce(
-    (sum, text) => sum + (text?.length ?? 0),
-    0,
-  );
 }
 
 const BULK_NAMES: readonly string[] = ["dlqIds", "count", "cursor", ...DEAD_MESSAGE_FILTERS];

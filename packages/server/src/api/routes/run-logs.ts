@@ -1,5 +1,6 @@
 import {
   EVENT_PAGE_MAX,
+  LIGHT_RUN_PAGE_MAX,
   quoted,
   RUN_PAGE_MAX,
   RUN_STATES,
@@ -76,7 +77,7 @@ async function runPage(parameters: Parameters, room: ApiRoom): Promise<RunPage> 
   const isWithoutResponse = isLight || bodyBytesMax === -1;
   const search = { ...selection, conditions, order: "descending", isWithoutResponse } as const;
   const afterKey = readPlace(parameters, 1, issuer)?.[0] ?? null;
-  const limit = readCount(parameters, RUN_PAGE_MAX);
+  const limit = readCount(parameters, isLight ? LIGHT_RUN_PAGE_MAX : RUN_PAGE_MAX);
   const isStuck = readBoolean(parameters, "stuck") === true && !selection.isNamed;
   const found = isStuck
     ? await findStuckRuns({ ...search, afterKey, limit }, room)

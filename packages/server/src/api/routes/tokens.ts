@@ -13,7 +13,7 @@ import { readBody } from "../request.ts";
 import type { ApiEnv, ApiRoom } from "../room.ts";
 
 /** `/v2/tokens`: who may call this server, and for what. Changes hold for the next request. */
-export function tokenRoutes({ credentials: { tokens }, host }: ApiRoom): Hono<ApiEnv> {
+export function tokenRoutes({ credentials: { tokens }, host, changes }: ApiRoom): Hono<ApiEnv> {
   return new Hono<ApiEnv>()
     .get("/v2/tokens", (c) => c.json(tokens.list().map(toResource)))
     .post("/v2/tokens", async (c) => {
@@ -26,6 +26,7 @@ export function tokenRoutes({ credentials: { tokens }, host }: ApiRoom): Hono<Ap
     .delete("/v2/tokens/:tokenId", async (c) => {
       const tokenId = c.req.param("tokenId");
       await tokens.revoke(tokenId);
+      changes?.endForbidden();
       host.log("info", "token_revoked", { tokenId });
       return c.json({});
     });

@@ -39,6 +39,10 @@ export interface Opening {
   readonly groupEnd: number | null;
   readonly wait: WaitRow | null;
   readonly message: OpenRow | null;
+  /** The record that the message delivers, without its body. */
+  readonly step: StepRow | null;
+  /** The last failed attempt of the message. */
+  readonly failure: AttemptRow | null;
   /** When the attempt in flight began. */
   readonly startedAt: number | null;
   readonly words: WaitingWords;
@@ -53,7 +57,9 @@ export function openingsOf(outlook: RunOutlook, timeoutMsDefault: number): reado
     // The app has been told the answer, and has done nothing with it.
     if (wait.state === "answered" && message === null) return [];
     const startedAt = message === null ? null : start(message);
-    return [{ stepId: wait.stepId, groupEnd: null, wait, message, startedAt, words: PLAIN_WORDS }];
+    const failure = outlook.failures.get(message?.key ?? -1) ?? null;
+    const of = { stepId: wait.stepId, groupEnd: null, step: null, failure };
+    return [{ ...of, wait, message, startedAt, words: PLAIN_WORDS }];
   });
   const steps = messages
     .filter(({ kind }) => kind === "step" || kind === "hop")
@@ -80,6 +86,8 @@ function ofStep(message: OpenRow, outlook: RunOutlook, startedAt: number | null)
   return {
     stepId: isPlan ? step.slot / 2 : null,
     groupEnd: isPlan ? step.nextStepId : null,
+    step: step ?? null,
+    failure: failure ?? null,
     wait: null,
     message,
     startedAt,
@@ -92,7 +100,7 @@ function ofStep(message: OpenRow, outlook: RunOutlook, startedAt: number | null)
 }
 
 /** Only sleeps are recorded before they are due; a resume may put them off further. */
-function isSleep({ dueAt }: OpenRow, step: StepRow | undefined): boolean {
+export function isSleep({ dueAt }: OpenRow, step: StepRow | undefined): boolean {
   if (step === undefined || step.slot === INITIAL_SLOT) return false;
   return step.dueAt > step.createdAt && dueAt === step.dueAt;
 }
