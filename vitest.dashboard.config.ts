@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 import base from "./vitest.config.ts";
 
-/** The dashboard in a real Chromium. One file after the other: a browser needs what two cores have. */
+/** The dashboard in a real Chromium. Two files at a time: a browser and its server need a core. */
 export default defineConfig({
   ...base,
   test: {
@@ -9,7 +9,7 @@ export default defineConfig({
     include: ["tests/dashboard/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**"],
     globalSetup: ["tests/dashboard/global-setup.ts"],
-    fileParallelism: false,
+    maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },

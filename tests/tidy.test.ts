@@ -7,6 +7,7 @@ import { expect, test } from "vitest";
 import { checkFile } from "./tidy/check.ts";
 import {
   checkErrorPage,
+  checkLinks,
   checkLockFile,
   checkManifest,
   type LockFile,
@@ -69,6 +70,15 @@ test("every dependency is pinned", () => {
     const manifest = JSON.parse(read(path)) as Manifest;
     return checkManifest(path, manifest);
   });
+  expect(print(violations)).toEqual([]);
+});
+
+test("every link between pages leads somewhere", () => {
+  const files = listFiles();
+  const pages = files.filter((path) => path.endsWith(".md"));
+  expect(pages).toContain("README.md");
+  const texts = new Map(pages.map((path) => [path, read(path)]));
+  const violations = checkLinks(texts, (path) => existsSync(join(root, path)));
   expect(print(violations)).toEqual([]);
 });
 

@@ -47,6 +47,10 @@ Both are still running. Press Ctrl-C to stop them.
   server  ${serverUrl}   (log: ${serverLog})
   app     ${appUrl}   (log: ${appLog})
 
+Look at both runs in the dashboard:
+  failed   ${serverUrl}/#/runs/${run.workflowRunId}
+  resumed  ${serverUrl}/#/runs/${resumed.workflowRunId}
+
 In another terminal:
   ${prefix}npm run reprise -- runs show ${run.workflowRunId}
   ${prefix}npm run reprise -- runs show ${resumed.workflowRunId}
@@ -55,7 +59,8 @@ Break the courier, order again, and handle the dead letter yourself:
   curl -X POST ${appUrl}/orders -H 'Content-Type: application/json' -d ${order}
   ${prefix}npm run reprise -- dlq list
   curl -X POST ${appUrl}/courier/online
-  ${prefix}npm run reprise -- dlq resume <dlqId>`);
+  ${prefix}npm run reprise -- dlq resume <dlqId>
+or in the dashboard: ${serverUrl}/#/failures`);
 }
 
 function stopOnSignal(signal) {

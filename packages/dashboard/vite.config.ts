@@ -5,7 +5,7 @@ import { defineConfig } from "vite";
 /** Files are found relative to the document, so that the page works below any path prefix of a proxy. */
 export default defineConfig({
   base: "./",
-  plugins: [react(), tailwindcss()],
+  plugins: [react({ jsxImportSource: "#jsx" }), tailwindcss()],
   resolve: { conditions: ["source", "module", "browser", "development|production"] },
   build: {
     outDir: "../server/dashboard",

@@ -59,7 +59,7 @@ function idOf(nth: number): string {
   return `wfr_${String(nth).padStart(8, "0")}`;
 }
 
-const CONFIG = JSON.stringify({
+export const CONFIG = JSON.stringify({
   ...{ isPersistent: false, retries: 3, retryDelay: null, timeoutMs: null, flowControl: null },
   ...{ labels: [], redaction: null, forward: {}, failureCallback: null, featureSet: [] },
   ...{ isDetecting: true, requiresSdkHeader: false, hop: "none", invoker: null },

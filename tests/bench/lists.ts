@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { devServerConfig, openSqliteStore, type Store, startServer } from "@reprise/server";
+import { largeRuns } from "./large-runs.ts";
 import { deadLetterOf, LABELS, OLDEST_AT, type RowsOfRun, rowsOfRun, URLS } from "./listed-rows.ts";
 import { percentilesOf } from "./percentiles.ts";
 import type { Fact } from "./report.ts";
@@ -12,8 +13,7 @@ const REQUESTS = 20;
 /** Measures the first pages that a dashboard asks for, over so many runs and as many dead letters; client and server are one process. */
 export async function measureLists(runs: number): Promise<readonly Fact[]> {
   return withTemporaryDirectory(async (directory) => {
-    const store = await openSqliteStore({ path: join(directory, "reprise.db") });
-    await fill(store, runs).finally(() => store.close());
+    await fillLists(directory, runs);
     const server = await startServer(
       devServerConfig({ port: 0, dataDir: directory, logLevel: "error" }),
     );
@@ -91,6 +91,12 @@ function fact(what: string, value: number, unit: string): Fact {
   return { name: "lists", what, value, unit, ceiling: null };
 }
 
+/** Makes the database of a server with so many runs and as many dead letters, and some runs that are large. */
+export async function fillLists(directory: string, runs: number): Promise<void> {
+  const store = await openSqliteStore({ path: join(directory, "reprise.db") });
+  await fill(store, runs).finally(() => store.close());
+}
+
 async function fill(store: Store, runs: number): Promise<void> {
   for (let begin = 0; begin < runs; begin += RUNS_AT_ONCE) {
     const rows: RowsOfRun[] = [];
@@ -98,6 +104,9 @@ async function fill(store: Store, runs: number): Promise<void> {
       rows.push(rowsOfRun(nth), [deadLetterOf(nth)]);
     }
     await store.transaction((transaction) => transaction.write(rows.flat()));
+  }
+  for (const rows of largeRuns(runs)) {
+    await store.transaction((transaction) => transaction.write(rows));
   }
   await store.transaction((transaction) => transaction.reserveKeys(runs * 20));
 }

@@ -33,6 +33,7 @@ export const RUN_BENCH_NAMES = [
   "runs.invoke",
   "retention",
   "lists",
+  "dashboard",
   "messages.claim",
   "stores",
 ] as const;
@@ -66,7 +67,7 @@ export interface BenchOptions {
   readonly deadLetters: number;
   /** In the database of `retention`. */
   readonly rows: number;
-  /** And dead letters, in the database of `lists`. */
+  /** And dead letters, in the database of `lists` and of `dashboard`. */
   readonly runs: number;
   readonly store: "embedded" | "postgres";
   /** Servers that share one database in the rows of steps, each with an app of its own. */

@@ -4,6 +4,7 @@ import {
   DEFAULT_LIMITS,
   type Host,
   openSqliteStore,
+  passOnStore,
   type Store,
   Sweeper,
 } from "@reprise/server";
@@ -207,23 +208,13 @@ interface Calls {
 
 /** The calls of this store hold up the thread from their begin to their end. */
 function timed(store: Store, { listMs, transactionMs, transactionCpuMs }: Calls): Store {
-  return {
-    ...{ isShared: store.isShared, hints: store.hints, counters: store.counters },
-    ...(store.space === undefined ? {} : { space: store.space }),
-    get: (table, keys) => store.get(table, keys),
-    find: (table, lookup, values) => store.find(table, lookup, values),
+  return passOnStore(store, {
     list: (table, query) => {
       const startedAt = performance.now();
       const found = store.list(table, query);
       listMs.push(performance.now() - startedAt);
       return found;
     },
-    count: (table, where) => store.count(table, where),
-    now: () => store.now(),
-    nextDueAt: (holder) => store.nextDueAt(holder),
-    waitingGates: () => store.waitingGates(),
-    groups: (table, query) => store.groups(table, query),
-    close: () => store.close(),
     transaction: (work) =>
       store.transaction(async (transaction) => {
         const startedAt = performance.now();
@@ -233,7 +224,7 @@ function timed(store: Store, { listMs, transactionMs, transactionCpuMs }: Calls)
         transactionCpuMs.push(threadCpuMs() - cpuBefore);
         return result;
       }),
-  };
+  });
 }
 
 /** Small commits one after the other as long as `work` goes on: what each takes in all, the wait for its turn included. */

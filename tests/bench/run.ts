@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { measureBulkResume } from "./bulk-resume.ts";
 import { measureClaims } from "./claims.ts";
+import { measureDashboard } from "./dashboard.ts";
 import { withDatabaseServer } from "./database.ts";
 import { measureFanOut, measureOfficialFanOut } from "./fan-out.ts";
 import { measureInvoke } from "./invoke.ts";
@@ -82,6 +83,8 @@ function measureRuns(name: RunBenchName, options: BenchOptions): Promise<readonl
       return measureRetention(options.rows);
     case "lists":
       return measureLists(options.runs);
+    case "dashboard":
+      return measureDashboard(options.runs);
     case "stores":
       return measureStores(options);
   }

@@ -32,7 +32,7 @@ export async function openWorld(settings: Partial<ServerConfig> = {}): Promise<B
 export interface Watched {
   readonly page: Page;
   readonly context: BrowserContext;
-  /** Errors, violations of the policy, dialogs: nothing of that may ever be. */
+  /** Errors, violations of the policy, dialogs, requests to others than the server: nothing of that may ever be. */
   readonly faults: readonly string[];
   /** Goes to an address behind `#`, and waits for its title. */
   readonly visit: (place: string) => Promise<void>;
@@ -41,9 +41,11 @@ export interface Watched {
 /** What the browser says itself about answers that the page expects. */
 const EXPECTED = /Failed to load resource: the server responded with a status of 4\d\d/;
 
+/** `origin` is where the page comes from: the server itself, unless somebody stands in front of it. */
 export async function openPage(
   { browser, shop }: BrowserWorld,
   options: BrowserContextOptions = {},
+  origin = new URL(shop.url).origin,
 ): Promise<Watched> {
   const context = await browser.newContext({ viewport: { width: 1_400, height: 900 }, ...options });
   onTestFinished(() => context.close());
@@ -60,6 +62,12 @@ export async function openPage(
   context.on("console", (message) => {
     if (message.type() === "error" && !EXPECTED.test(message.text())) faults.push(message.text());
   });
+  context.on("request", (request) => {
+    const url = new URL(request.url());
+    if (/^https?:$/.test(url.protocol) && url.origin !== origin) {
+      faults.push(`request: ${request.url()}`);
+    }
+  });
   context.on("weberror", (error) => faults.push(String(error.error())));
   const page = await context.newPage();
   const visit = async (place: string) => {
@@ -73,7 +81,7 @@ export async function openPage(
 export async function settled(page: Page): Promise<void> {
   await page.waitForLoadState("load");
   await page.evaluate(
-    "new Promise((resolve) => requestIdleCallback(() => requestAnimationFrame(resolve)))",
+    "new Promise((resolve) => requestIdleCallback(() => requestAnimationFrame(resolve), { timeout: 5_000 }))",
   );
 }
 

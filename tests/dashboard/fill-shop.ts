@@ -5,13 +5,15 @@ const FAILED = "RUN_FAILED";
 
 /** Brings something of everything into the shop; gives the runs whose pages are worth a look. */
 export async function fillShop(shop: Shop): Promise<ShopRuns> {
-  await fillMessages(shop);
+  const retried = await fillMessages(shop);
   const runs = await fillRuns(shop);
   await fillControls(shop);
-  return runs;
+  return { ...runs, message: retried };
 }
 
 export interface ShopRuns {
+  /** A message that is tried again. */
+  readonly message: string;
   readonly succeeded: string;
   readonly failed: string;
   readonly tunnelled: string;
@@ -20,7 +22,7 @@ export interface ShopRuns {
   readonly parent: string;
 }
 
-async function fillRuns(shop: Shop): Promise<ShopRuns> {
+async function fillRuns(shop: Shop): Promise<Omit<ShopRuns, "message">> {
   const succeeded = await shop.trigger("/order", { id: 4711, customer: "Ada" }, { label: "web" });
   for (let id = 1; id <= 6; id++)
     await shop.trigger("/order", { id }, { label: id % 2 === 0 ? "app" : "web" });
@@ -51,7 +53,7 @@ async function fillRuns(shop: Shop): Promise<ShopRuns> {
   return { succeeded, failed: failing[0] ?? "", tunnelled, waiting, sleeping, parent };
 }
 
-async function fillMessages(shop: Shop): Promise<void> {
+async function fillMessages(shop: Shop): Promise<string> {
   const { appUrl } = shop;
   const post = (
     path: string,
@@ -69,7 +71,7 @@ async function fillMessages(shop: Shop): Promise<void> {
     );
   }
   await post(`/v2/publish/${appUrl}/login/hook`, { "Upstash-Retries": "0" });
-  await post(`/v2/publish/${appUrl}/broken/retrying`, {
+  const retrying = await post(`/v2/publish/${appUrl}/broken/retrying`, {
     "Upstash-Retries": "3",
     "Upstash-Retry-Delay": "600000",
   });
@@ -80,6 +82,8 @@ async function fillMessages(shop: Shop): Promise<void> {
   };
   for (let index = 0; index < 5; index++)
     await post(`/v2/publish/${appUrl}/held/flow-${index}`, flow);
+  const { messageId } = retrying as { readonly messageId: string }; // What publishing answers.
+  return messageId;
 }
 
 async function fillControls(shop: Shop): Promise<void> {

@@ -22,6 +22,7 @@ const nowhere: ShopRuns = {
   waiting: "",
   sleeping: "",
   parent: "",
+  message: "",
 };
 const names = Object.keys(placesOf(nowhere));
 

@@ -87,7 +87,7 @@ describe.skipIf(!hasBrowser())("recovery", () => {
     const go = dialog.getByRole("button", { name: /^resume/i });
     await go.waitFor();
     for (let presses = 0; presses < 40; presses++) {
-      if (await go.evaluate("(element) => element === document.activeElement")) break;
+      if ((await go.and(page.locator(":focus")).count()) > 0) break;
       await page.keyboard.press("Tab");
     }
     await page.keyboard.press("Enter");

@@ -19,10 +19,10 @@ function makeWorkflows(shop: Shop): ReadonlyMap<string, Workflow> {
   const own = (route: Route): Workflow => serve(route, { qstashClient }).handler;
   const { appUrl } = shop;
   return new Map<string, Workflow>([
-    ["/order", own(order)],
+    ["/order", own(order(shop))],
     [
       "/order/failing",
-      serve(failingOrder, { qstashClient, failureFunction: async () => "refunded" }).handler,
+      serve(failingOrder(shop), { qstashClient, failureFunction: async () => "refunded" }).handler,
     ],
     ["/invoice", own(invoice(appUrl))],
     ["/subscription", own(subscription)],
@@ -34,26 +34,38 @@ function makeWorkflows(shop: Shop): ReadonlyMap<string, Workflow> {
 }
 
 /** Reserve, charge, then parcel and mail at once, at last the receipt. */
-async function order(context: WorkflowContext): Promise<unknown> {
-  await context.run("reserve stock", () => ({ shelf: "B-17", items: 3 }));
-  const payment = await context.run("charge card", () => ({
-    paymentId: "pay_8Hq2",
-    amount: 129.5,
-  }));
-  await Promise.all([
-    context.run("pack parcel", () => ({ parcel: "P-5520" })),
-    context.run("send confirmation", () => "queued"),
-  ]);
-  return context.run("write receipt", () => ({ receipt: `R-${payment.paymentId}`, paid: true }));
-}
+const order =
+  (shop: Shop): Route =>
+  async (context) => {
+    const work = <T>(name: string, ms: number, result: T) =>
+      context.run(name, () => {
+        shop.takes(ms);
+        return result;
+      });
+    await work("reserve stock", 180, { shelf: "B-17", items: 3 });
+    const payment = await work("charge card", 920, { paymentId: "pay_8Hq2", amount: 129.5 });
+    await Promise.all([
+      work("pack parcel", 1_400, { parcel: "P-5520" }),
+      work("send confirmation", 260, "queued"),
+    ]);
+    return work("write receipt", 90, { receipt: `R-${payment.paymentId}`, paid: true });
+  };
 
-async function failingOrder(context: WorkflowContext): Promise<unknown> {
-  await context.run("reserve stock", () => ({ shelf: "A-02", items: 1 }));
-  return context.run("charge card", () => {
-    const { id = 0 } = (context.requestPayload ?? {}) as { readonly id?: number }; // What the test triggers with.
-    throw new WorkflowNonRetryableError(`card of customer ${id} was declined: insufficient funds`);
-  });
-}
+const failingOrder =
+  (shop: Shop): Route =>
+  async (context) => {
+    await context.run("reserve stock", () => {
+      shop.takes(210);
+      return { shelf: "A-02", items: 1 };
+    });
+    return context.run("charge card", () => {
+      shop.takes(1_150);
+      const { id = 0 } = (context.requestPayload ?? {}) as { readonly id?: number }; // What the test triggers with.
+      throw new WorkflowNonRetryableError(
+        `card of customer ${id} was declined: insufficient funds`,
+      );
+    });
+  };
 
 const invoice =
   (appUrl: string): Route =>

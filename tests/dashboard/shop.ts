@@ -15,9 +15,16 @@ const NGROK_PAGE = `<!DOCTYPE html>
 <html><head><title>ERR_NGROK_3200</title><style>body{font-family:sans-serif;color:#333}</style></head>
 <body><h1>The endpoint shop.tunnel.example is offline.</h1><p>ERR_NGROK_3200</p></body></html>`;
 
+/** Where a shop is found: a host name and a port. */
+export interface ShopPlace {
+  readonly name: string;
+  readonly port: number;
+}
+
 /** A shop whose workflows and messages run on a server of their own, with something of everything for the dashboard to show. */
 export class Shop {
-  readonly #server: RunningServer;
+  #server: RunningServer;
+  readonly #start: (port: number) => Promise<RunningServer>;
   readonly #closeApp: () => void;
   readonly appUrl: string;
   readonly client: Client;
@@ -25,9 +32,17 @@ export class Shop {
   readonly #more = new Map<string, Workflow>();
   /** What a broken part of the shop answers; null: it works. */
   tunnel: "offline" | null = null;
+  /** Lets the time pass that a piece of work takes, where a day is told: no time otherwise. */
+  takes: (ms: number) => void = () => {};
 
-  private constructor(server: RunningServer, appUrl: string, closeApp: () => void) {
+  private constructor(
+    server: RunningServer,
+    start: (port: number) => Promise<RunningServer>,
+    appUrl: string,
+    closeApp: () => void,
+  ) {
     this.#server = server;
+    this.#start = start;
     this.appUrl = appUrl;
     this.#closeApp = closeApp;
     const own = { baseUrl: server.url, token: server.token };
@@ -35,15 +50,21 @@ export class Shop {
     this.messages = new QstashClient(own);
   }
 
-  static async open(settings: Partial<ServerConfig>): Promise<Shop> {
+  /** At a place that is named, the server finds the shop under that name. */
+  static async open(settings: Partial<ServerConfig>, place?: ShopPlace): Promise<Shop> {
     const base = devServerConfig({ port: 0, logLevel: "error" });
-    const server = await startServer({ ...base, drainMs: 100, ...settings });
+    const start = (port: number) =>
+      startServer(
+        { ...base, drainMs: 100, ...settings, port },
+        place === undefined ? {} : { resolve: async () => [{ address: "127.0.0.1", family: 4 }] },
+      );
+    const server = await start(settings.port ?? 0);
     let shop: Shop | null = null;
     const http = createServer((request, response) => void shop?.answer(request, response));
-    await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+    await new Promise<void>((resolve) => http.listen(place?.port ?? 0, "127.0.0.1", resolve));
     const address = http.address();
     const port = typeof address === "object" && address !== null ? address.port : 0;
-    shop = new Shop(server, `http://127.0.0.1:${port}`, () => {
+    shop = new Shop(server, start, `http://${place?.name ?? "127.0.0.1"}:${port}`, () => {
       http.closeAllConnections();
       http.close();
     });
@@ -56,6 +77,15 @@ export class Shop {
 
   get token(): string {
     return this.#server.token;
+  }
+
+  async stopServer(): Promise<void> {
+    await this.#server.close();
+  }
+
+  /** On the port and the directory of the one that was stopped: clients know it. */
+  async startServer(): Promise<void> {
+    this.#server = await this.#start(Number(new URL(this.url).port));
   }
 
   async close(): Promise<void> {

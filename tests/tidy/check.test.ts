@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { checkFile } from "./check.ts";
 import {
   checkErrorPage,
+  checkLinks,
   checkLockFile,
   checkManifest,
   readErrorCodes,
@@ -11,6 +12,8 @@ import {
 
 const core = "packages/server/src/core/message.ts";
 const engine = "packages/server/src/engine/engine.ts";
+const page = "packages/dashboard/src/pages/run/page.tsx";
+const part = "packages/dashboard/src/parts/facts.tsx";
 const lines = (count: number): string => "// a line\n".repeat(count);
 const longFunction = `export function long(): void {\n${"  work();\n".repeat(70)}}\n`;
 const machinePath = ["", "home", "someone", "reprise"].join("/");
@@ -80,15 +83,46 @@ const plants: readonly Plant[] = [
   { rule: "function-size", path: engine, text: longFunction },
   { rule: "parameters", path: engine, text: "export const f = (a, b, c, d, e) => a;" },
   { rule: "parameters", path: engine, text: "interface A { f(a, b, c, d, e): void }" },
+  { rule: "file-size", path: page, text: lines(401) },
+  { rule: "function-size", path: page, text: longFunction },
   { rule: "any", path: engine, text: "export const a: any = 1;" },
   { rule: "any", path: engine, text: "export const a = new Map<string, any>();" },
   { rule: "cast", path: engine, text: "export const a = b as string;" },
   { rule: "cast", path: engine, text: "// Two lines above.\n\nexport const a = b as string;" },
   { rule: "cast", path: engine, text: "export const a = <string>b;" },
+  { rule: "cast", path: page, text: "export const Page = () => <p>{b as string}</p>;" },
+  { rule: "default-export", path: page, text: "export default function Page() {}" },
+  { rule: "default-export", path: "examples/nextjs/app/desk.tsx", text: "export default Desk;" },
   { rule: "default-export", path: engine, text: "export default function run() {}" },
   { rule: "default-export", path: engine, text: "export { a as default };" },
   { rule: "barrel", path: engine, text: 'export { a } from "./lease.ts";' },
   { rule: "barrel", path: engine, text: 'export * from "./lease.ts"; run();' },
+  { rule: "package-import", path: page, text: 'import { a } from "@reprise/server";' },
+  { rule: "import-extension", path: page, text: 'import { a } from "./track";' },
+  { rule: "import-extension", path: engine, text: 'import { a } from "./lease.tsx";' },
+  { rule: "import-home", path: page, text: 'import "../../../../protocol/src/ids.ts";' },
+  { rule: "page-import", path: page, text: 'import { a } from "../runs/columns.tsx";' },
+  { rule: "page-import", path: page, text: 'type A = import("../runs/cancel.ts").A;' },
+  { rule: "page-import", path: part, text: 'const a = await import("../pages/run/page.tsx");' },
+  { rule: "page-import", path: part, text: 'import { a } from "../pages/run/page.tsx";' },
+  { rule: "markup", path: page, text: "element.innerHTML = text;" },
+  { rule: "markup", path: page, text: "Object.assign(element, { outerHTML: text });" },
+  { rule: "markup", path: page, text: 'element["innerHTML"] = text;' },
+  { rule: "markup", path: page, text: "element[`innerHTML`] = text;" },
+  { rule: "markup", path: page, text: 'element.insertAdjacentHTML("beforeend", text);' },
+  { rule: "markup", path: page, text: "export const A = () => <p dangerouslySetInnerHTML={b} />;" },
+  {
+    rule: "markup",
+    path: page,
+    text: "export const A = () => <p {...{ dangerouslySetInnerHTML }} />;",
+  },
+  { rule: "markup", path: page, text: "document.write(text);" },
+  { rule: "markup", path: page, text: "window.document.writeln(text);" },
+  { rule: "markup", path: page, text: "eval(text);" },
+  { rule: "markup", path: page, text: "window.eval(text);" },
+  { rule: "markup", path: page, text: "new Function(text)();" },
+  { rule: "markup", path: page, text: "Function(text)();" },
+  { rule: "markup", path: page, text: 'setTimeout("run()", 1);' },
   { rule: "reminder", path: engine, text: "// TODO: later\nrun();" },
   { rule: "reminder", path: engine, text: "/*\n * FIXME soon\n */\nrun();" },
   { rule: "focus", path: "tests/a.test.ts", text: 'test.only("a", run);' },
@@ -130,6 +164,18 @@ const tidy: readonly Omit<Plant, "rule">[] = [
   { path: "packages/server/src/engine/engine.test.ts", text: `${longFunction}${lines(400)}` },
   { path: "packages/cli/src/main.ts", text: 'import { start } from "@reprise/server";' },
   { path: "vitest.config.ts", text: "export default {};" },
+  { path: "examples/nextjs/app/page.tsx", text: "export default function Page() {}" },
+  {
+    path: page,
+    text: 'import { a } from "../../parts/facts.tsx";\nimport { b } from "./track.tsx";',
+  },
+  { path: page, text: 'import "./page.css";\nimport icon from "./icon.svg";' },
+  { path: "packages/dashboard/src/router.tsx", text: 'import("./pages/run/page.tsx");' },
+  {
+    path: part,
+    text: "// Never innerHTML: React makes the elements.\nsetTimeout(() => run(), 1);",
+  },
+  { path: part, text: "export const write = (text: string) => file.write(text);" },
   { path: "docs/guide.md", text: "Open https://example.com/home/page and ~/work/x." },
 ];
 
@@ -172,6 +218,23 @@ test("a version range in a manifest is found", () => {
   expect(checkManifest("package.json", { dependencies: { a: "1.2.3-beta.4" } })).toEqual([]);
   const ranged = { dependencies: { a: "^1.2.3" }, devDependencies: { b: "latest" } };
   expect(checkManifest("package.json", ranged)).toHaveLength(2);
+});
+
+test("a link that leads nowhere is found", () => {
+  const pages = new Map([
+    ["docs/a.md", "# A page\n\n## `GET /x`, a *thing*\n\n```\n# no heading\n[no](link.md)\n```\n"],
+    ["README.md", "[a](docs/a.md) [b](docs/a.md#get-x-a-thing) [c](https://a.test/b) `[d](e)`"],
+  ]);
+  const exists = (path: string) => pages.has(path);
+  expect(checkLinks(pages, exists)).toEqual([]);
+  const linked = "[a](#gone)\n[b](b.md) [c](../README.md#no-heading) [d](#no-heading) [e](#a-page)";
+  pages.set("docs/a.md", `${pages.get("docs/a.md")}${linked}`);
+  expect(checkLinks(pages, exists)).toMatchObject([
+    { line: 9, message: "docs/a.md has no heading gone" },
+    { line: 10, message: "there is no docs/b.md" },
+    { line: 10, message: "README.md has no heading no-heading" },
+    { line: 10, message: "docs/a.md has no heading no-heading" },
+  ]);
 });
 
 test("an error code without a heading is found", () => {

@@ -1,5 +1,6 @@
 // The tidy check: which rules hold for a file. Pure, so that each rule can be shown to find its violation.
 
+import { markupRule, pageImportRule } from "./dashboard-rules.ts";
 import {
   coreImportRule,
   floorRule,
@@ -26,11 +27,13 @@ const typeScriptRules: readonly Rule[] = [
   exportRule,
   reminderRule,
   focusRule,
+  pageImportRule,
+  markupRule,
 ];
 
 /** Finds what breaks the rules of the house in one file. */
 export function checkFile(path: string, text: string): readonly Violation[] {
   const violations = [...checkName(path), ...checkPlaces(path, text)];
-  if (!/\.(ts|mjs)$/.test(path)) return violations;
+  if (!/\.(tsx?|mjs)$/.test(path)) return violations;
   return [...violations, ...applyRules(parseSource(path, text), typeScriptRules)];
 }

@@ -14,12 +14,13 @@ const allowedPackages: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
   server: ["@reprise/protocol"],
   cli: ["@reprise/protocol", "@reprise/server"],
+  dashboard: ["@reprise/protocol"],
   // What an app installs stands alone (`sdkImportRule`); the embedded server is asked for by its testing kit alone.
   sdk: ["@reprise/server"],
 };
 
 /** Calls `check` with every module name that the source imports or re-exports, also in types and dynamic imports. */
-function visitImports(check: (name: string, offset: number) => void): VisitorObject {
+export function visitImports(check: (name: string, offset: number) => void): VisitorObject {
   return {
     ImportDeclaration: (node) => check(node.source.value, node.start),
     ExportAllDeclaration: (node) => check(node.source.value, node.start),
@@ -35,7 +36,8 @@ function visitImports(check: (name: string, offset: number) => void): VisitorObj
   };
 }
 
-const isRelative = (name: string): boolean => name.startsWith("./") || name.startsWith("../");
+export const isRelative = (name: string): boolean =>
+  name.startsWith("./") || name.startsWith("../");
 
 function resolveImport(source: Source, name: string): string {
   return join(dirname(source.path), name);
@@ -130,12 +132,17 @@ function homeOf(path: string): string {
   return top === "packages" || top === "examples" ? `${top}/${name}/` : `${top}/`;
 }
 
+/** Endings of files that may be imported: what is shown to people brings elements, styles and pictures along. */
+function endingsFor(path: string): readonly string[] {
+  if (path.endsWith(".mjs")) return [".mjs", ".json"];
+  const isShown = path.endsWith(".tsx") || path.startsWith("packages/dashboard/");
+  return isShown ? [".ts", ".tsx", ".json", ".css", ".svg"] : [".ts", ".json"];
+}
+
 function checkRelativeImport(source: Source, name: string, offset: number, report: Report): void {
-  const extension = source.path.endsWith(".mjs") ? ".mjs" : ".ts";
-  // Parts of pages are the only modules with elements.
-  const isPart = source.path.startsWith("packages/dashboard/") && name.endsWith(".tsx");
-  if (!name.endsWith(extension) && !name.endsWith(".json") && !isPart) {
-    report("import-extension", offset, `${name} must end with ${extension}`);
+  const endings = endingsFor(source.path);
+  if (!endings.some((ending) => name.endsWith(ending))) {
+    report("import-extension", offset, `${name} must end with ${endings.join(", ")}`);
   }
   const home = homeOf(source.path);
   if (source.path.includes("/") && !resolveImport(source, name).startsWith(home)) {

@@ -1,5 +1,6 @@
 // Rules that compare files with each other: the lock file, the manifests and the pages of the documentation.
 
+import { dirname, join } from "node:path/posix";
 import { parseSource, type Violation } from "./source.ts";
 
 type Dependencies = Readonly<Record<string, string>>;
@@ -64,6 +65,52 @@ export function checkManifest(path: string, manifest: Manifest): readonly Violat
     .map(([name, version]) => {
       return { rule: "pin", path, line: 1, message: `${name} is not pinned: ${version}` };
     });
+}
+
+/** What a heading is called in a link, as the hosts of repositories do it. */
+function anchorOf(heading: string): string {
+  const words = heading.toLowerCase().replace(/\[([^\]]*)\]\([^)]*\)/g, "$1");
+  return words
+    .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+    .trim()
+    .replace(/\s/g, "-");
+}
+
+/** A page without its blocks of code, which may show anything. Lines keep their numbers. */
+function withoutCode(text: string): readonly string[] {
+  const emptied = text.replace(/^```[\s\S]*?^```/gm, (code) => code.replace(/[^\n]/g, ""));
+  return emptied.split("\n");
+}
+
+/**
+ * A link to a page or a heading of this repository leads somewhere.
+ * @param pages the text of every page by its path; `exists` knows all other files as well.
+ */
+export function checkLinks(
+  pages: ReadonlyMap<string, string>,
+  exists: (path: string) => boolean,
+): readonly Violation[] {
+  const anchors = new Map(
+    [...pages].map(([path, text]) => {
+      const headings = withoutCode(text).flatMap((line) => /^#+\s+(.*)$/.exec(line)?.[1] ?? []);
+      return [path, new Set(headings.map(anchorOf))] as const;
+    }),
+  );
+  const faultOf = (from: string, link: string): string | null => {
+    const [place = "", anchor] = link.split("#");
+    const path = place === "" ? from : join(dirname(from), place);
+    if (!exists(path)) return `there is no ${path}`;
+    const isKnown = anchor === undefined || anchors.get(path)?.has(anchor) !== false;
+    return isKnown ? null : `${path} has no heading ${anchor}`;
+  };
+  return [...pages].flatMap(([path, text]) =>
+    withoutCode(text).flatMap((line, index) =>
+      [...line.replace(/`[^`]*`/g, "").matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link = ""]) => {
+        const fault = /^[a-z]+:/.test(link) ? null : faultOf(path, link);
+        return fault === null ? [] : [{ rule: "link", path, line: index + 1, message: fault }];
+      }),
+    ),
+  );
 }
 
 /** The codes of the union type `ErrorCode`. */

@@ -70,9 +70,12 @@ export const exportRule: Rule = (source, report) => {
     /^packages\/(?:[^/]+\/src|sdk\/src\/(?:messages|connect|testing))\/index\.ts$/.test(
       source.path,
     );
-  const isConfiguration = source.path.endsWith(".config.ts");
+  // Tools look for a default export in their configuration, Next.js in its pages.
+  const isFound = /\.config\.ts$|^examples\/nextjs\/app\/.*\b(?:layout|page)\.tsx$/.test(
+    source.path,
+  );
   const reportDefault = (offset: number): void => {
-    if (!isConfiguration) report("default-export", offset, "exports by name only");
+    if (!isFound) report("default-export", offset, "exports by name only");
   };
   const isReexport = (statement: Statement): boolean =>
     statement.type === "ExportAllDeclaration" ||

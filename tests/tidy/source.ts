@@ -29,7 +29,7 @@ export type Report = (rule: string, offset: number, message: string) => void;
 export type Rule = (source: Source, report: Report) => VisitorObject;
 
 export function isTestPath(path: string): boolean {
-  return /\.(test|suite)\.ts$/.test(path);
+  return /\.(test|suite)\.tsx?$/.test(path);
 }
 
 /** Parses a source file; throws when it does not parse, because no rule could then be trusted. */

@@ -52,6 +52,15 @@ export function toSearch(query: Query): string {
   return search.toString();
 }
 
+const SESSION_PATH = "/v2/session";
+const ended = new Set<() => void>();
+
+/** Calls `listener` when the server no longer knows the session: it was too long, or its token is gone. Gives the way to stop. */
+export function onSessionEnd(listener: () => void): () => void {
+  ended.add(listener);
+  return () => ended.delete(listener);
+}
+
 /**
  * Asks the API with the session's cookie.
  * @param path from the server's address on, ids percent-encoded: `/v2/queues/mail`.
@@ -71,16 +80,26 @@ export async function ask<T>(path: string, asked: Asked = {}): Promise<T> {
     ...(body === undefined ? {} : { body: isRaw ? body : JSON.stringify(body) }),
     ...(signal === undefined ? {} : { signal }),
   };
-  const response = await send(apiUrl(path, query), init);
+  const response = await send(toRequest(apiUrl(path, query), init));
   const text = await response.text();
+  if (response.status === 401 && path !== SESSION_PATH) for (const listener of ended) listener();
   if (!response.ok) throw toError(response.status, text);
   // The types of the protocol say what each endpoint answers.
   return (text === "" ? null : parse(text)) as T;
 }
 
-async function send(url: URL, init: RequestInit): Promise<Response> {
+function toRequest(url: URL, init: RequestInit): Request {
   try {
-    return await fetch(url, init);
+    return new Request(url, init);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.replace(/^.*: /, "") : String(error);
+    throw new ApiError(0, "invalid_request", `the browser cannot send this: ${reason}`);
+  }
+}
+
+async function send(request: Request): Promise<Response> {
+  try {
+    return await fetch(request);
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new ApiError(0, "unreachable", "the server cannot be reached");

@@ -1,4 +1,4 @@
-import type { ChangeEvent, ChangeTopic } from "@reprise/protocol";
+import type { ChangeTopic } from "@reprise/protocol";
 import { useQueryClient } from "@tanstack/react-query";
 import {
   createContext,
@@ -10,7 +10,8 @@ import {
   useRef,
   useState,
 } from "react";
-import { apiUrl } from "./client.ts";
+import { followChanges } from "./changes.ts";
+import { sessionOptions } from "./session.ts";
 
 export type Connection = "live" | "paused" | "lost";
 
@@ -20,8 +21,6 @@ interface Live {
   readonly missed: number;
   readonly setPaused: (isPaused: boolean) => void;
 }
-
-const REOPEN_MS = 3_000;
 
 const LiveContext = createContext<Live>({ connection: "lost", missed: 0, setPaused: () => {} });
 
@@ -43,33 +42,16 @@ export function LiveProvider({ children }: { readonly children: ReactNode }) {
     [client],
   );
   useEffect(() => {
-    let source: EventSource | null = null;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let wasLost = false;
-    const open = () => {
-      source = new EventSource(apiUrl("/v2/changes"), { withCredentials: true });
-      source.onopen = () => {
-        setConnected(true);
-        if (wasLost && !pausedRef.current) void client.invalidateQueries();
-        wasLost = false;
-      };
-      source.onerror = () => {
-        wasLost = true;
-        setConnected(false);
-        // After an answer such as 503 the browser gives up.
-        if (source?.readyState === EventSource.CLOSED) timer = setTimeout(open, REOPEN_MS);
-      };
-      source.addEventListener("change", (event: MessageEvent<string>) => {
-        const { topics } = JSON.parse(event.data) as ChangeEvent; // The server's own event.
-        if (pausedRef.current) setMissed((count) => count + 1);
-        else void askAgain(topics);
-      });
+    const unlessPaused = (look: () => unknown) => {
+      if (pausedRef.current) setMissed((count) => count + 1);
+      else look();
     };
-    open();
-    return () => {
-      clearTimeout(timer);
-      source?.close();
-    };
+    return followChanges({
+      onChange: (topics) => unlessPaused(() => askAgain(topics)),
+      onConnected: setConnected,
+      onReturn: () => unlessPaused(() => client.invalidateQueries()),
+      onRefused: () => void client.invalidateQueries({ queryKey: sessionOptions.queryKey }),
+    });
   }, [client, askAgain]);
   const setPaused = useCallback(
     (next: boolean) => {

@@ -1,6 +1,6 @@
 import type { ChangeTopic } from "@reprise/protocol";
 import { useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useRef, useState } from "react";
 
 export interface Action {
   readonly isBusy: boolean;
@@ -15,7 +15,11 @@ export function useAction(...topics: readonly ChangeTopic[]): Action {
   const client = useQueryClient();
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState<Error | null>(null);
+  // A second press comes before the page has shown the first one.
+  const busyRef = useRef(false);
   const run = async (work: () => Promise<unknown>): Promise<boolean> => {
+    if (busyRef.current) return false;
+    busyRef.current = true;
     setBusy(true);
     setError(null);
     try {
@@ -28,6 +32,7 @@ export function useAction(...topics: readonly ChangeTopic[]): Action {
       setError(fault instanceof Error ? fault : new Error(String(fault)));
       return false;
     } finally {
+      busyRef.current = false;
       setBusy(false);
     }
   };

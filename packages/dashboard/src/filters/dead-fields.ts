@@ -1,4 +1,4 @@
-import type { FilterChoice, FilterField } from "./fields.ts";
+import { type FilterChoice, type FilterField, spanFields } from "./fields.ts";
 
 /** What dead letters can be filtered by: exactly what lists, counts and bulk actions of the API take. */
 
@@ -19,14 +19,7 @@ const SHARED: readonly FilterField[] = [
     parameter: "responseStatus",
     kind: "number",
   },
-  {
-    key: "from",
-    title: "failed from then on",
-    parameter: "fromDate",
-    kind: "instant",
-    isSingle: true,
-  },
-  { key: "to", title: "failed up to then", parameter: "toDate", kind: "end", isSingle: true },
+  ...spanFields("failed"),
   { key: "group", title: "group of failures", parameter: "groupId", pattern: /^grp_\w+$/ },
   {
     key: "message",

@@ -29,6 +29,16 @@ export interface FilterField {
   readonly pattern?: RegExp;
 }
 
+/** From when to when something has happened, as every list of the API takes it. */
+export function spanFields(happened: string): readonly FilterField[] {
+  const from = `${happened} from then on`;
+  const to = `${happened} up to then`;
+  return [
+    { key: "from", title: from, parameter: "fromDate", kind: "instant", isSingle: true },
+    { key: "to", title: to, parameter: "toDate", kind: "end", isSingle: true },
+  ];
+}
+
 export interface FilterTerm {
   readonly key: string;
   readonly value: string;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { FilterField } from "./fields.ts";
-import { formatFilter, parseFilter } from "./grammar.ts";
+import { foreignTerms, formatFilter, parseFilter } from "./grammar.ts";
 
 const FIELDS: readonly FilterField[] = [
   { key: "state", title: "state", parameter: "state", isSingle: true },
@@ -42,6 +42,14 @@ describe("the language of filters", () => {
       terms: [{ key: "state", value: "failed" }],
       text: "TypeError: x",
     });
+  });
+
+  test("knows words that are meant as terms of fields that there are none of", () => {
+    const text = 'stat:failed -state:failed TypeError: "quoted:text" 12:30 http://x.test label:a:b';
+    expect(foreignTerms(text, FIELDS)).toEqual([
+      { key: "stat", value: "failed" },
+      { key: "-state", value: "failed" },
+    ]);
   });
 
   test("reads a quote that nobody closes to the end", () => {

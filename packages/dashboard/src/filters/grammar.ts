@@ -55,6 +55,19 @@ export function parseFilter(text: string, fields: readonly FilterField[]): Filte
   return { terms: joinTerms(terms, fields), text: rest.join(" ") };
 }
 
+const KEY_LIKE = /^-?[a-z][a-z_-]*$/i;
+
+/** Words that look like terms of fields that there are none of: `stat:failed`, `-state:failed`. */
+export function foreignTerms(text: string, fields: readonly FilterField[]): readonly FilterTerm[] {
+  return splitWords(text).flatMap((word) => {
+    const key = word.text.slice(0, Math.max(0, word.colon));
+    const value = word.text.slice(word.colon + 1);
+    const isAddress = value.startsWith("//");
+    if (!KEY_LIKE.test(key) || value === "" || isAddress) return [];
+    return toTerm(word, fields) === null ? [{ key, value }] : [];
+  });
+}
+
 function toTerm({ text, colon }: Word, fields: readonly FilterField[]): FilterTerm | null {
   const key = colon > 0 ? text.slice(0, colon).toLowerCase() : "";
   if (fieldOf(fields, key) !== undefined) return { key, value: text.slice(colon + 1) };

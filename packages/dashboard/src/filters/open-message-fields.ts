@@ -1,5 +1,5 @@
 import { OPEN_MESSAGE_STATES } from "@reprise/protocol";
-import type { FilterField } from "./fields.ts";
+import { type FilterField, spanFields } from "./fields.ts";
 
 /** What open messages can be filtered by. A cancel knows all of them but the state. */
 export const OPEN_MESSAGE_FIELDS: readonly FilterField[] = [
@@ -18,12 +18,5 @@ export const OPEN_MESSAGE_FIELDS: readonly FilterField[] = [
   { key: "schedule", title: "id of the schedule", parameter: "scheduleId", pattern: /^scd_\S+$/ },
   { key: "flow", title: "flow-control key", parameter: "flowControlKey" },
   { key: "caller", title: "address that sent it", parameter: "callerIp" },
-  {
-    key: "from",
-    title: "created from then on",
-    parameter: "fromDate",
-    kind: "instant",
-    isSingle: true,
-  },
-  { key: "to", title: "created up to then", parameter: "toDate", kind: "end", isSingle: true },
+  ...spanFields("created"),
 ];

@@ -1,5 +1,6 @@
 import type { Query } from "../api/client.ts";
 import { type Filter, type FilterField, type FilterTerm, fieldOf } from "./fields.ts";
+import { foreignTerms } from "./grammar.ts";
 import { readInstant } from "./instants.ts";
 
 interface Clock {
@@ -33,6 +34,16 @@ export function toQuery(
     query[field.parameter] = values.length === 1 ? only : values;
   }
   return { query, faults };
+}
+
+/** Why the words of a filter that name no field cannot be meant as they are typed. */
+export function foreignFaults(text: string, fields: readonly FilterField[]): readonly string[] {
+  const known = fields.map(({ key }) => key).join(", ");
+  return foreignTerms(text, fields).map(({ key, value }) =>
+    key.startsWith("-")
+      ? `nothing can be left out by a minus: ${key}:${value}`
+      : `there is no field ${JSON.stringify(key)} here; known: ${known}. In quotes, "${key}:${value}" is text`,
+  );
 }
 
 /** Null when the value is none that this field takes. */

@@ -4,7 +4,7 @@ import type { Query } from "../api/client.ts";
 import { useZone } from "../parts/when.tsx";
 import { type Filter, type FilterField, type FilterTerm, fieldOf, NO_FILTER } from "./fields.ts";
 import { formatFilter, joinTerms, parseFilter } from "./grammar.ts";
-import { directTerms, toQuery } from "./query.ts";
+import { directTerms, foreignFaults, toQuery } from "./query.ts";
 
 /** The search's name for the text of the filter. */
 const NAME = "q";
@@ -32,10 +32,10 @@ export function useFilter(fields: readonly FilterField[]): FilterState {
   const direct = formatFilter({ terms: directTerms(search, fields), text: "" });
   const text = [search[NAME] ?? "", direct].filter((part) => part !== "").join(" ");
   const filter = useMemo(() => parseFilter(text, fields), [text, fields]);
-  const { query, faults } = useMemo(
-    () => toQuery(filter, fields, { now: Date.now(), isUtc }),
-    [filter, fields, isUtc],
-  );
+  const { query, faults } = useMemo(() => {
+    const made = toQuery(filter, fields, { now: Date.now(), isUtc });
+    return { ...made, faults: [...foreignFaults(text, fields), ...made.faults] };
+  }, [filter, text, fields, isUtc]);
   const set = useCallback(
     (next: Filter) =>
       void navigate({

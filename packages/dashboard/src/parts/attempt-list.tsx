@@ -41,7 +41,7 @@ function Attempt({ attempt, number, isOpen }: AttemptProps) {
           {responseStatus === 0 ? (cause ?? "no answer") : responseStatus}
         </Badge>
         <span className="text-xs text-soft">
-          <Instant at={startedAt} />, took {formatDuration(endedAt - startedAt)}
+          <Instant isExact at={startedAt} />, took {formatDuration(endedAt - startedAt)}
         </span>
       </summary>
       <div className="space-y-3 border-t border-line p-3">

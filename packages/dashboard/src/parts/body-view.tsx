@@ -3,6 +3,7 @@ import { Download } from "lucide-react";
 import { lazy, memo, Suspense, useMemo, useState } from "react";
 import { bytesOf, formatBytes, hexLines } from "./bytes.ts";
 import { Copy } from "./copy.tsx";
+import { SubHeading } from "./heading.tsx";
 import { readTree } from "./json.ts";
 import { JsonTree } from "./json-tree.tsx";
 
@@ -44,12 +45,12 @@ function Body({ title, text, base64, headers, isTruncated }: BodyViewProps) {
   return (
     <section className="min-w-0">
       <div className="mb-1 flex flex-wrap items-center gap-2">
-        <h3 className="text-xs font-semibold text-soft">
+        <SubHeading className="text-xs font-semibold text-soft">
           {title} <span className="font-normal tabular-nums">{formatBytes(size)}</span>
           {isTruncated === true && (
             <span className="font-normal"> (cut: the server keeps no more)</span>
           )}
-        </h3>
+        </SubHeading>
         {whole !== "" && (
           <div className="ml-auto flex items-center gap-0.5">
             {forms.map((name) => (

@@ -8,6 +8,12 @@ export function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
   }
 }
 
+export function base64Of(text: string): string {
+  return btoa(
+    Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join(""),
+  );
+}
+
 export function formatBytes(count: number): string {
   if (count < 1_000) return `${count} B`;
   if (count < 1_000_000) return `${(count / 1_000).toFixed(1)} kB`;

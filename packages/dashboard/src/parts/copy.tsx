@@ -1,5 +1,6 @@
 import { Check, Copy as CopyIcon } from "lucide-react";
 import { useState } from "react";
+import { writeClipboard } from "./write-clipboard.ts";
 
 const SHOWN_MS = 1_500;
 
@@ -7,7 +8,7 @@ const SHOWN_MS = 1_500;
 export function Copy({ text, label }: { readonly text: string; readonly label: string }) {
   const [isCopied, setCopied] = useState(false);
   const copy = async () => {
-    await navigator.clipboard.writeText(text);
+    await writeClipboard(text);
     setCopied(true);
     setTimeout(() => setCopied(false), SHOWN_MS);
   };

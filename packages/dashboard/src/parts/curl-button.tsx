@@ -1,6 +1,7 @@
 import { Terminal } from "lucide-react";
 import { useState } from "react";
 import { type CurlRequest, toCurl } from "./curl.ts";
+import { writeClipboard } from "./write-clipboard.ts";
 
 const SHOWN_MS = 1_500;
 
@@ -8,7 +9,7 @@ const SHOWN_MS = 1_500;
 export function CurlButton({ request }: { readonly request: CurlRequest }) {
   const [isCopied, setCopied] = useState(false);
   const copy = async () => {
-    await navigator.clipboard.writeText(toCurl(request));
+    await writeClipboard(toCurl(request));
     setCopied(true);
     setTimeout(() => setCopied(false), SHOWN_MS);
   };

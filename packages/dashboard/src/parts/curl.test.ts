@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { asked, SHELLS } from "../recover/shell.suite.ts";
 import { toCurl } from "./curl.ts";
 
 test("writes a request as a command", () => {
@@ -16,43 +17,49 @@ test("writes a request as a command", () => {
   );
 });
 
-/** Words of the command as a shell reads single quotes; null when something outside of quotes means more than itself. */
-function wordsOf(command: string): readonly string[] | null {
-  const words: string[] = [];
-  for (const found of command.matchAll(/(?:'[^']*'|\\'|\\\n|[^\s'\\])+|\s+/g)) {
-    const [word] = found;
-    if (/^\s+$/.test(word) || word === "\\\n") continue;
-    const bare = word.replace(/\\'|'[^']*'/g, "");
-    if (/[$`;&|<>*?~!#(){}"]/.test(bare)) return null;
-    words.push(word.replace(/\\'|'([^']*)'/g, (all, inner) => (all === "\\'" ? "'" : inner)));
-  }
-  return words;
-}
-
-test.each([
+const HOSTILE = [
   "it's",
   "$(touch /tmp/x)",
   "`id`",
   "a; rm -rf ~",
   "'; echo hi; '",
+  "\u001b'; echo hi; '",
+  "\n'; echo hi #",
   '"quoted" & more',
   "-o/etc/passwd",
   "@/etc/passwd",
-])("the body %j stays one word", (text) => {
-  const command = toCurl({ method: "POST", url: "https://app.test/", headers: {}, text });
-  const words = wordsOf(command);
-  expect(words).toContain(text);
-  expect(words?.at(-1)).toBe("https://app.test/");
+  "a\nb\u001b[2J\r\n",
+  "\u202etxt.exe \u200b",
+  "100% \\n %s !x",
+  "\ud83d\ude42 \u200d",
+];
+
+describe.each(SHELLS)("in %s", (shell) => {
+  test.each(HOSTILE)("%j stays what it is, wherever it stands", (text) => {
+    const header = text.replace(/[\r\n]/g, " ").trim();
+    const url = `https://app.test/${text}`;
+    const command = toCurl({ method: "POST", url, headers: { "X-A": [header] }, text });
+    expect(asked(command, shell)).toEqual({
+      args: ["-X", "POST", "-H", `X-A: ${header}`, "--data-raw", text, "--globoff", "--url", url],
+      input: "",
+    });
+  });
+
+  test("a text with NUL goes through base64, as no word holds one", () => {
+    const text = "a\u0000'b'\n";
+    const { args, input } = asked(
+      toCurl({ method: "POST", url: "https://a.test/", headers: {}, text }),
+      shell,
+    );
+    expect([args.includes("--data-binary"), input]).toEqual([true, text]);
+  });
 });
 
-test("line breaks and control characters cannot end the command early", () => {
-  const command = toCurl({
-    method: "POST",
-    url: "https://a.test/",
-    headers: {},
-    text: "a\nb\u001b[2J",
-  });
-  expect(command).toContain(String.raw`--data-raw $'a\x0ab\x1b[2J'`);
+test("nothing that a terminal takes for more than a letter is part of the command", () => {
+  for (const text of HOSTILE) {
+    const command = toCurl({ method: "POST", url: "https://a.test/", headers: {}, text });
+    expect(command.replaceAll("\n", "").replaceAll("\ud83d\ude42", "")).toMatch(/^[\x20-\x7e]*$/);
+  }
 });
 
 test("bytes go through base64", () => {

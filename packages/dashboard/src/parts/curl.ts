@@ -1,5 +1,6 @@
 import type { HeaderMap } from "@reprise/protocol";
 import { shellWord } from "../recover/shell.ts";
+import { base64Of } from "./bytes.ts";
 
 export interface CurlRequest {
   readonly method: string;
@@ -28,12 +29,9 @@ export function toCurl({ method, url, headers, text, base64 }: CurlRequest): str
   const lines = Object.entries(headers)
     .filter(([name]) => !OWN.has(name.toLowerCase()))
     .flatMap(([name, values]) => values.map((value) => `-H ${shellWord(headerOf(name, value))}`));
-  const isBinary = text === undefined && base64 !== undefined && base64 !== "";
-  const body = isBinary
-    ? ["--data-binary @-"]
-    : hasText(text)
-      ? [`--data-raw ${shellWord(text)}`]
-      : [];
+  const binary = binaryOf(text, base64);
+  const body =
+    binary !== null ? ["--data-binary @-"] : hasText(text) ? [`--data-raw ${shellWord(text)}`] : [];
   // Brackets in a URL are no pattern, and a text that begins with a dash is no option.
   const parts = [
     `-X ${shellWord(method)}`,
@@ -43,7 +41,13 @@ export function toCurl({ method, url, headers, text, base64 }: CurlRequest): str
     `--url ${shellWord(url)}`,
   ];
   const command = `curl ${parts.join(" \\\n  ")}`;
-  return isBinary ? `printf %s ${shellWord(base64)} | base64 -d | ${command}` : command;
+  return binary === null ? command : `printf %s ${shellWord(binary)} | base64 -d | ${command}`;
+}
+
+/** What goes through a pipe, as no word of a shell holds it. */
+function binaryOf(text: string | undefined, base64: string | undefined): string | null {
+  if (text?.includes("\0") === true) return base64Of(text);
+  return text === undefined && base64 !== undefined && base64 !== "" ? base64 : null;
 }
 
 const hasText = (text: string | undefined): text is string => text !== undefined && text !== "";

@@ -7,7 +7,9 @@ interface FactsProps {
 
 /** Names and values, one under the other. */
 export function Facts({ facts }: FactsProps) {
-  const given = facts.filter(([, value]) => value !== undefined && value !== null && value !== "");
+  const isGiven = (value: ReactNode) =>
+    value !== undefined && value !== null && value !== "" && value !== false;
+  const given = facts.filter(([, value]) => isGiven(value));
   return (
     <dl className="grid grid-cols-[minmax(7rem,auto)_1fr] gap-x-4 gap-y-1.5">
       {given.map(([name, value]) => (

@@ -11,53 +11,57 @@ const BOX =
 interface Labelled {
   readonly label: string;
   readonly hint?: ReactNode;
+  readonly className?: string | undefined;
 }
 
-/** An input with its name above and its hint below. */
-export function Field({
-  label,
-  hint,
-  className = "",
-  ...rest
-}: Labelled & InputHTMLAttributes<HTMLInputElement>) {
+/** What ties an input to its name and its hint. */
+interface Ties {
+  readonly id: string;
+  readonly "aria-describedby": string | undefined;
+}
+
+interface FrameProps extends Labelled {
+  readonly input: (ties: Ties) => ReactNode;
+}
+
+/** The name of an input above it, and its hint below. */
+function Frame({ label, hint, className, input }: FrameProps) {
   const id = useId();
+  const hintId = hint === undefined ? undefined : `${id}-hint`;
   return (
     <div className={className}>
       <label htmlFor={id} className="font-medium">
         {label}
       </label>
-      <input
-        id={id}
-        aria-describedby={hint === undefined ? undefined : `${id}-hint`}
-        className={BOX}
-        {...rest}
-      />
-      <Hint id={`${id}-hint`}>{hint}</Hint>
+      {input({ id, "aria-describedby": hintId })}
+      {hintId !== undefined && (
+        <p id={hintId} className="mt-1 text-xs text-soft">
+          {hint}
+        </p>
+      )}
     </div>
   );
 }
 
-export function TextField({
-  label,
-  hint,
-  className = "",
-  ...rest
-}: Labelled & TextareaHTMLAttributes<HTMLTextAreaElement>) {
-  const id = useId();
+type FieldProps = Labelled & InputHTMLAttributes<HTMLInputElement>;
+
+export function Field({ label, hint, className, ...rest }: FieldProps) {
   return (
-    <div className={className}>
-      <label htmlFor={id} className="font-medium">
-        {label}
-      </label>
-      <textarea
-        id={id}
-        aria-describedby={hint === undefined ? undefined : `${id}-hint`}
-        className={`${BOX} font-mono`}
-        rows={5}
-        {...rest}
-      />
-      <Hint id={`${id}-hint`}>{hint}</Hint>
-    </div>
+    <Frame
+      {...{ label, hint, className }}
+      input={(ties) => <input {...ties} className={BOX} {...rest} />}
+    />
+  );
+}
+
+type TextFieldProps = Labelled & TextareaHTMLAttributes<HTMLTextAreaElement>;
+
+export function TextField({ label, hint, className, ...rest }: TextFieldProps) {
+  return (
+    <Frame
+      {...{ label, hint, className }}
+      input={(ties) => <textarea {...ties} className={`${BOX} font-mono`} rows={5} {...rest} />}
+    />
   );
 }
 
@@ -65,38 +69,26 @@ interface ChoiceProps extends Labelled {
   readonly value: string;
   readonly choices: readonly (readonly [value: string, title: string])[];
   readonly onChoose: (value: string) => void;
-  readonly className?: string;
 }
 
-export function Choice({ label, hint, value, choices, onChoose, className = "" }: ChoiceProps) {
-  const id = useId();
+export function Choice({ label, hint, className, value, choices, onChoose }: ChoiceProps) {
   return (
-    <div className={className}>
-      <label htmlFor={id} className="font-medium">
-        {label}
-      </label>
-      <select
-        id={id}
-        value={value}
-        onChange={(event) => onChoose(event.target.value)}
-        className={BOX}
-      >
-        {choices.map(([choice, title]) => (
-          <option key={choice} value={choice}>
-            {title}
-          </option>
-        ))}
-      </select>
-      <Hint id={`${id}-hint`}>{hint}</Hint>
-    </div>
-  );
-}
-
-function Hint({ id, children }: { readonly id: string; readonly children: ReactNode }) {
-  if (children === undefined) return null;
-  return (
-    <p id={id} className="mt-1 text-xs text-soft">
-      {children}
-    </p>
+    <Frame
+      {...{ label, hint, className }}
+      input={(ties) => (
+        <select
+          {...ties}
+          value={value}
+          onChange={(event) => onChoose(event.target.value)}
+          className={BOX}
+        >
+          {choices.map(([choice, title]) => (
+            <option key={choice} value={choice}>
+              {title}
+            </option>
+          ))}
+        </select>
+      )}
+    />
   );
 }

@@ -1,5 +1,6 @@
 import type { HeaderMap } from "@reprise/protocol";
 import { useState } from "react";
+import { SubHeading } from "./heading.tsx";
 
 interface HeaderListProps {
   readonly title: string;
@@ -9,7 +10,7 @@ interface HeaderListProps {
 /** From this many on they can be searched. */
 const SEARCH_FROM = 7;
 
-/** Names and values of headers, as they were. */
+/** Names and values of headers; what cannot be seen in them is named. */
 export function HeaderList({ title, headers = {} }: HeaderListProps) {
   const [text, setText] = useState("");
   const all = Object.entries(headers).flatMap(([name, values]) =>
@@ -20,9 +21,9 @@ export function HeaderList({ title, headers = {} }: HeaderListProps) {
   return (
     <section>
       <div className="mb-1 flex items-center justify-between gap-2">
-        <h4 className="text-xs font-semibold text-soft">
+        <SubHeading className="text-xs font-semibold text-soft">
           {title} <span className="font-normal tabular-nums">({all.length})</span>
-        </h4>
+        </SubHeading>
         {all.length >= SEARCH_FROM && (
           <input
             type="search"

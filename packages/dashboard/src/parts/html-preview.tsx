@@ -5,8 +5,8 @@ export function HtmlPreview({ html }: { readonly html: string }) {
   const frame = useRef<HTMLIFrameElement>(null);
   const cleaned = useMemo(() => cleanPage(html), [html]);
   useEffect(() => {
-    // A trusted text is none for the types of the document.
-    if (frame.current !== null) frame.current.srcdoc = cleaned as string;
+    if (frame.current === null) return;
+    frame.current.srcdoc = cleaned as string; // A trusted text is none for the types of the document.
   }, [cleaned]);
   return (
     <iframe
@@ -33,9 +33,8 @@ const RULES: Policy = { createHTML: (text) => text };
  * The only policy of the page, and only this module has it: first to read a page into a document of its own, where nothing runs and
  * nothing loads, then for what is left of it after the cleaning.
  */
-// Not every browser knows trusted types.
-const policy =
-  (globalThis as WithTrustedTypes).trustedTypes?.createPolicy("preview", RULES) ?? RULES;
+const { trustedTypes } = globalThis as WithTrustedTypes; // Not every browser knows them.
+const policy = trustedTypes?.createPolicy("preview", RULES) ?? RULES;
 
 /** Elements that only give a shape to words; of all others the words are kept. */
 const SHAPES = new Set(
@@ -61,14 +60,17 @@ const HANDLERS = /(?<=^|[\s"'/<>=])(?=on[a-z]+[\s\0]*=)/gi;
 const NOTHING_SEEN = "\u200b";
 /** Styles are told of as well; under this name they are read as text, too. */
 const STYLES = /(?<=<\/?)style(?=[\s/>])/gi;
+/** And so are addresses of the whole page; this is a name of nothing. */
+const BASES = /(?<=<\/?)base(?=[\s/>])/gi;
 
-const quiet = (html: string): string => html.replace(HANDLERS, NOTHING_SEEN).replace(STYLES, "xmp");
+const quiet = (html: string): string =>
+  html.replace(HANDLERS, NOTHING_SEEN).replace(STYLES, "xmp").replace(BASES, "span");
 
 function cleanPage(html: string): unknown {
   const parsed = new DOMParser().parseFromString(policy.createHTML(quiet(html)), "text/html");
   const target = document.implementation.createHTMLDocument("");
   copyInto(target.body, parsed.body, { left: NODES_MAX }, 0);
-  return policy.createHTML(target.body.outerHTML);
+  return policy.createHTML(new XMLSerializer().serializeToString(target.body));
 }
 
 const DEPTH_MAX = 100;

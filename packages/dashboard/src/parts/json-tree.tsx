@@ -1,6 +1,7 @@
 import { ChevronRight } from "lucide-react";
 import { useState } from "react";
-import { isLongNumber } from "./json.ts";
+import { longNumberIn } from "./json.ts";
+import { quotedText } from "./visible.ts";
 
 interface JsonTreeProps {
   readonly value: unknown;
@@ -28,8 +29,7 @@ interface NodeProps {
   readonly depth: number;
 }
 
-const isBranch = (value: unknown): value is object =>
-  typeof value === "object" && value !== null && !isLongNumber(value);
+const isBranch = (value: unknown): value is object => typeof value === "object" && value !== null;
 
 function Node({ name, value, depth }: NodeProps) {
   if (!isBranch(value)) {
@@ -100,11 +100,12 @@ function Name({ name }: { readonly name: string | null }) {
 }
 
 /** As JSON has it, and broken where its lines end: stacks of errors are read line by line. */
-const written = (text: string): string => JSON.stringify(text).replaceAll("\\n", "\\n\n");
+const written = (text: string): string => quotedText(text).replaceAll("\\n", "\\n\n");
 
 function Leaf({ value }: { readonly value: unknown }) {
   const [isWhole, setWhole] = useState(false);
-  if (isLongNumber(value)) return <span className="text-warn">{value.written}</span>;
+  const long = longNumberIn(value);
+  if (long !== null) return <span className="text-warn">{long}</span>;
   if (typeof value !== "string") return <span className="text-warn">{String(value)}</span>;
   const isCut = value.length > TEXT_CHARS && !isWhole;
   return (

@@ -1,4 +1,4 @@
-import type { FilterField } from "../filters/fields.ts";
+import { type FilterField, spanFields } from "../filters/fields.ts";
 
 /** What runs can be filtered by, as `GET /v2/workflows/logs` takes it. */
 export const RUN_FIELDS: readonly FilterField[] = [
@@ -26,14 +26,7 @@ export const RUN_FIELDS: readonly FilterField[] = [
   { key: "message", title: "message of the run", parameter: "messageId", pattern: /^msg_\S+$/ },
   { key: "flow", title: "flow-control key", parameter: "flowControlKey" },
   { key: "ip", title: "address that it was triggered from", parameter: "callerIp" },
-  {
-    key: "from",
-    title: "created from then on",
-    parameter: "fromDate",
-    kind: "instant",
-    isSingle: true,
-  },
-  { key: "to", title: "created up to then", parameter: "toDate", kind: "end", isSingle: true },
+  ...spanFields("created"),
   {
     key: "stuck",
     title: "nothing can wake it any more",

@@ -20,13 +20,19 @@ export interface PlacedStep {
   readonly number: number;
 }
 
+const OPEN = new Set(["STEP_PROGRESS", "STEP_RETRY"]);
+
 export function placeSteps({ steps }: RunResource): readonly PlacedStep[] {
   const placed: PlacedStep[] = [];
   let count = 0;
+  const lasting = new Set<string>();
   steps.forEach((inGroup, group) => {
-    const all: readonly AnyStep[] = inGroup.steps;
+    const isNext = inGroup.type === "next";
+    // The delivery that ends a sleep is told of twice: as the sleep, and as what comes next.
+    const told: readonly AnyStep[] = inGroup.steps;
+    const all = told.filter(({ messageId }) => !isNext || !lasting.has(messageId));
     all.forEach((step, lane) => {
-      const isNext = inGroup.type === "next";
+      if (OPEN.has(step.state)) lasting.add(step.messageId);
       placed.push({ step, group, lane, lanes: all.length, isNext, number: step.stepId ?? count });
       count += 1;
     });
@@ -34,21 +40,12 @@ export function placeSteps({ steps }: RunResource): readonly PlacedStep[] {
   return placed;
 }
 
-const OPEN = new Set(["STEP_PROGRESS", "STEP_RETRY"]);
-
 export function openSteps(run: RunResource): readonly PlacedStep[] {
   return placeSteps(run).filter(({ step }) => OPEN.has(step.state));
 }
 
 export function failedStep(run: RunResource): PlacedStep | undefined {
   return placeSteps(run).find(({ step }) => step.state === "STEP_FAILED");
-}
-
-/** Where the run stands: the step that failed it, the first open one, or the last one. */
-export function presentStep(run: RunResource): PlacedStep | undefined {
-  const placed = placeSteps(run);
-  if (run.workflowState === "RUN_FAILED") return failedStep(run) ?? placed.at(-1);
-  return placed.find(({ step }) => OPEN.has(step.state)) ?? placed.at(-1);
 }
 
 /** The name of a step; the server knows that of an open one only when the app said it. */
@@ -61,18 +58,12 @@ export function nameOf({ step, isNext }: PlacedStep): string | undefined {
 
 export const lastError = ({ errors = [] }: AnyStep): StepErrorResource | undefined => errors.at(-1);
 
-/** Why it failed or is tried again, in one line. */
-export function reasonOf(run: RunResource): string | undefined {
-  if (run.workflowState !== "RUN_FAILED" && run.workflowState !== "RUN_STARTED") return undefined;
-  const step = run.workflowState === "RUN_FAILED" ? failedStep(run) : openSteps(run).find(hasError);
-  const error = step === undefined ? undefined : lastError(step.step);
-  if (error !== undefined) return describeError(error);
-  const call = run.failureFunction;
-  if (run.workflowState !== "RUN_FAILED" || call === undefined) return undefined;
-  return describeError({ error: String(call.failStatus), body: call.failResponse });
+/** Why it failed or is tried again, in one line, of a run that was listed without its steps. */
+export function reasonOf({ failure, presentStep }: RunResource): string | undefined {
+  if (failure === undefined) return presentStep?.error;
+  const { reason, message } = failure;
+  return message === undefined ? reason : describeError({ error: reason, body: message });
 }
-
-const hasError = ({ step }: PlacedStep): boolean => lastError(step) !== undefined;
 
 export function describeError({ error, body }: Pick<StepErrorResource, "error" | "body">): string {
   const said = describeBody(body);

@@ -1,6 +1,6 @@
 import { RunLink } from "./id-link.tsx";
 import type { Word } from "./verdict.ts";
-import { formatDuration, formatInstant, useNow, useZone } from "./when.tsx";
+import { describeInstant, formatDuration, formatInstant, useNow, useZone } from "./when.tsx";
 
 /** A sentence with its instants, names and runs. */
 export function VerdictText({ words }: { readonly words: readonly Word[] }) {
@@ -30,7 +30,11 @@ function Moment({ at }: { readonly at: number }) {
   const zone = useZone();
   const awayMs = at - useNow();
   return (
-    <time dateTime={new Date(at).toISOString()} className="tabular-nums">
+    <time
+      dateTime={new Date(at).toISOString()}
+      title={describeInstant(at)}
+      className="tabular-nums"
+    >
       {formatInstant(at, zone)}
       {awayMs > 0 ? ` (in ${formatDuration(awayMs)})` : ""}
     </time>

@@ -128,7 +128,7 @@ describe("the verdict on a live run", () => {
       "its app",
       progress,
       "delivery in flight since 2026-11-22T02:59:00Z (attempt 2 of 4)",
-      "Running step 2: delivery in flight since 2026-11-22T02:59:00Z (attempt 2 of 4).",
+      "Running step 2: delivery in flight since 2026-11-22T02:59:00.000Z (attempt 2 of 4).",
     ],
     ["a delay", progress, "delay until 2026-11-22T10:00:00Z", "Begins 2026-11-22T10:00:00.000Z."],
   ])("waits for %s", (_name, step, waitingFor, sentence) => {
@@ -139,6 +139,22 @@ describe("the verdict on a live run", () => {
     const run = makeRun({ waitingFor: "2 of 2 branches: event a; event b" }, progress, progress);
     expect(say(run)).toBe(
       "Running 2 branches side by side; waiting for 2 of 2 branches: event a; event b.",
+    );
+  });
+
+  test("sleeps, and what comes next has not begun", () => {
+    const nap = { ...progress, stepName: "nap", stepType: "SleepFor", sleepUntil: AT };
+    const run = makeRun({ waitingFor: "sleep until 2026-11-22T10:00:00Z" }, nap);
+    const next = { type: "next", steps: [progress] };
+    // As above.
+    const steps = [...run.steps, next as unknown as StepGroupResource];
+    expect(say({ ...run, steps })).toBe('Sleeping until 2026-11-22T10:00:00.000Z in step 2 "nap".');
+  });
+
+  test("runs branches and says when, in the person's own zone", () => {
+    const run = makeRun({ waitingFor: "delay until 2026-11-22T10:00:00Z" }, progress, progress);
+    expect(say(run)).toBe(
+      "Running 2 branches side by side; waiting for delay until 2026-11-22T10:00:00.000Z.",
     );
   });
 
@@ -158,7 +174,12 @@ test.each([
   expect(describeBody(body)).toBe(said);
 });
 
-test("the reason of a failed run is that of its failed step", () => {
-  const run = makeRun({ workflowState: "RUN_FAILED" }, failed);
-  expect(reasonOf(run)).toBe('503 Service Unavailable: the bank is "closed"');
+test("a list says why a run has failed, or is tried again", () => {
+  const failure = { reason: "503 Service Unavailable", failedAt: AT, isOpen: true };
+  expect(reasonOf(makeRun({ failure: { ...failure, message: "Error: bank closed" } }))).toBe(
+    "503 Service Unavailable: Error: bank closed",
+  );
+  expect(reasonOf(makeRun({ failure }))).toBe("503 Service Unavailable");
+  expect(reasonOf(makeRun({ presentStep: { error: "no answer" } }))).toBe("no answer");
+  expect(reasonOf(makeRun({}))).toBeUndefined();
 });

@@ -128,7 +128,17 @@ function otherwise(waitingFor: string): readonly Word[] {
   if (delay !== undefined && !Number.isNaN(Date.parse(delay))) {
     return ["Begins ", { at: Date.parse(delay) }, "."];
   }
-  return waitingFor === "" ? ["Running."] : [`Waiting for ${waitingFor}.`];
+  return waitingFor === "" ? ["Running."] : ["Waiting for ", ...toldWords(waitingFor), "."];
+}
+
+const INSTANT = /(\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)/;
+
+/** A sentence of the server; instants in it are told in the zone of the person. */
+export function toldWords(text: string): readonly Word[] {
+  return text
+    .split(INSTANT)
+    .filter((part) => part !== "")
+    .map((part) => (INSTANT.test(part) ? { at: Date.parse(part) } : part));
 }
 
 function retrying(run: RunResource, placed: PlacedStep, openCount: number): Verdict {
@@ -153,10 +163,10 @@ function retrying(run: RunResource, placed: PlacedStep, openCount: number): Verd
 }
 
 function branches({ waitingFor }: RunResource, steps: readonly PlacedStep[]): Verdict {
-  const said = waitingFor === undefined ? "." : `; waiting for ${waitingFor}.`;
+  const said = waitingFor === undefined ? [] : ["; waiting for ", ...toldWords(waitingFor)];
   return {
     tone: "calm",
-    words: [`Running ${steps.length} branches side by side${said}`],
+    words: [`Running ${steps.length} branches side by side`, ...said, "."],
     next: [],
   };
 }
@@ -184,7 +194,12 @@ function stepVerdict(placed: PlacedStep, waitingFor: string): readonly Word[] {
       return ["Calling ", { code: step.callUrl ?? "a service" }, " in ", ...stepWords(placed), "."];
     default:
       return waitingFor.startsWith("delivery in flight") || waitingFor === ""
-        ? ["Running ", ...stepWords(placed), `${waitingFor === "" ? "" : `: ${waitingFor}`}.`]
+        ? [
+            "Running ",
+            ...stepWords(placed),
+            ...(waitingFor === "" ? [] : [": ", ...toldWords(waitingFor)]),
+            ".",
+          ]
         : otherwise(waitingFor);
   }
 }

@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from "react";
 
-type Zone = "local" | "utc";
+export type Zone = "local" | "utc";
 const STORED = "reprise.zone";
 const listeners = new Set<() => void>();
 const TICK_MS = 1_000;
@@ -28,15 +28,25 @@ export const useZone = (): Zone => useSyncExternalStore(subscribe, readZone);
 /** Epoch milliseconds, anew each second. */
 export const useNow = (): number => useSyncExternalStore(subscribe, () => now);
 
-export function formatInstant(at: number, zone: Zone): string {
-  const timeZone = zone === "utc" ? { timeZone: "UTC" } : {};
-  const text = new Intl.DateTimeFormat("en-CA", {
-    dateStyle: "short",
-    timeStyle: "medium",
-    hourCycle: "h23",
-    ...timeZone,
-  }).format(at);
-  return `${text.replace(",", "")}${zone === "utc" ? " UTC" : ""}`;
+const MS_DIGITS = 3;
+const FORMAT = { dateStyle: "short", timeStyle: "medium", hourCycle: "h23" } as const;
+
+/** Made once: to make one takes a thousand times as long as to use it. */
+const FORMATS: Readonly<Record<Zone, Intl.DateTimeFormat>> = {
+  local: new Intl.DateTimeFormat("en-CA", FORMAT),
+  utc: new Intl.DateTimeFormat("en-CA", { ...FORMAT, timeZone: "UTC" }),
+};
+
+/** @param isExact to the millisecond, for what is compared with logs of other programs. */
+export function formatInstant(at: number, zone: Zone, isExact = false): string {
+  const text = FORMATS[zone].format(at);
+  const ms = isExact ? `.${String(Math.floor(at) % 1_000).padStart(MS_DIGITS, "0")}` : "";
+  return `${text.replace(",", "")}${ms}${zone === "utc" ? " UTC" : ""}`;
+}
+
+/** For the title of whatever shows a time: to the millisecond, in both zones. */
+export function describeInstant(at: number): string {
+  return `${formatInstant(at, "local", true)} here, ${formatInstant(at, "utc", true)}`;
 }
 
 const UNITS = [
@@ -61,31 +71,65 @@ export function formatDuration(durationMs: number): string {
   return parts.join(" ");
 }
 
+const HOUR_MS = 3_600_000;
+const FAR_MS = 10 * 24 * HOUR_MS;
+
+/** As exact as a person needs it that far away: no seconds beside minutes, no hours beside many days. */
+function formatDistance(awayMs: number): string {
+  const text = formatDuration(awayMs);
+  const isShort = awayMs < HOUR_MS || awayMs >= FAR_MS;
+  return isShort ? text.split(" ").slice(0, 2).join(" ") : text;
+}
+
 function formatAge(at: number, from: number): string {
   const awayMs = at - from;
   if (Math.abs(awayMs) < 1_500) return "now";
-  const text = formatDuration(Math.abs(awayMs));
+  const text = formatDistance(Math.abs(awayMs));
   return awayMs > 0 ? `in ${text}` : `${text} ago`;
 }
 
-/** An instant as its age, with the date on hover and for screen readers. */
+/** An instant as its age, with the date in both zones on hover and for screen readers. */
 export function When({ at }: { readonly at: number }) {
-  const zone = useZone();
   const from = useNow();
-  const text = formatInstant(at, zone);
   return (
-    <time dateTime={new Date(at).toISOString()} title={text} className="whitespace-nowrap">
+    <time
+      dateTime={new Date(at).toISOString()}
+      title={describeInstant(at)}
+      className="whitespace-nowrap"
+    >
       {formatAge(at, from)}
     </time>
   );
 }
 
-/** An instant as a date. */
-export function Instant({ at }: { readonly at: number }) {
+interface InstantProps {
+  readonly at: number;
+  /** To the millisecond. */
+  readonly isExact?: boolean;
+}
+
+/** An instant as a date, with both zones on hover. */
+export function Instant({ at, isExact = false }: InstantProps) {
   const zone = useZone();
   return (
-    <time dateTime={new Date(at).toISOString()} className="whitespace-nowrap tabular-nums">
-      {formatInstant(at, zone)}
+    <time
+      dateTime={new Date(at).toISOString()}
+      title={describeInstant(at)}
+      className="whitespace-nowrap tabular-nums"
+    >
+      {formatInstant(at, zone, isExact)}
     </time>
+  );
+}
+
+/** An instant as a date, and how long ago it was. */
+export function InstantAndAge({ at }: { readonly at: number }) {
+  return (
+    <>
+      <Instant at={at} />{" "}
+      <span className="text-soft">
+        (<When at={at} />)
+      </span>
+    </>
   );
 }

@@ -9,3 +9,19 @@ const numbers = new Intl.NumberFormat("en");
 export function formatCount(count: number): string {
   return numbers.format(count);
 }
+
+interface Limits {
+  readonly parallelism?: number | undefined;
+  readonly rate?: number | undefined;
+  /** In seconds. */
+  readonly period?: number | undefined;
+}
+
+/** `parallelism 2, rate 10 per 60 s`; empty without a limit. */
+export function limitsOf({ parallelism, rate, period }: Limits): string {
+  const limits = [
+    parallelism === undefined ? "" : `parallelism ${parallelism}`,
+    rate === undefined ? "" : `rate ${rate} per ${period ?? 1} s`,
+  ];
+  return limits.filter((limit) => limit !== "").join(", ");
+}

@@ -1,5 +1,5 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useRef, useState } from "react";
+import { type FormEvent, useEffect, useRef, useState } from "react";
 import { ask } from "../api/client.ts";
 import { Button } from "../parts/button.tsx";
 import { Dialog } from "../parts/dialog.tsx";
@@ -27,16 +27,24 @@ interface RecoverDialogProps {
 /** Resumes, restarts, retries or deletes dead letters: says first what will happen to which, then what became of each. */
 export function RecoverDialog({ isOpen, onClose, ...rest }: RecoverDialogProps) {
   const [isRunning, setRunning] = useState(false);
+  // A person has tried to close it too early.
+  const [isHurried, setHurried] = useState(false);
   const title = rest.queue === "workflows" ? "Recover failed runs" : "Recover failed messages";
   return (
     // While it works it is stopped by its button, never by a stray key.
-    <Dialog isOpen={isOpen} onClose={() => !isRunning && onClose()} title={title} isWide>
-      <Recover {...rest} onClose={onClose} onRunning={setRunning} />
+    <Dialog
+      isOpen={isOpen}
+      onClose={isRunning ? () => setHurried(true) : onClose}
+      title={title}
+      isWide
+    >
+      <Recover {...rest} isHurried={isHurried} onClose={onClose} onRunning={setRunning} />
     </Dialog>
   );
 }
 
 type RecoverProps = Omit<RecoverDialogProps, "isOpen"> & {
+  readonly isHurried: boolean;
   readonly onRunning: (isRunning: boolean) => void;
 };
 
@@ -48,12 +56,14 @@ interface Work {
   readonly error: Error | null;
 }
 
-function Recover({ what, queue, verb: verbAtFirst, onClose, onRunning }: RecoverProps) {
+function Recover(props: RecoverProps) {
+  const { what, queue, verb: verbAtFirst, isHurried, onClose, onRunning } = props;
   const client = useQueryClient();
   const [verb, setVerb] = useState(() => verbText(queue, verbAtFirst ?? "resume").verb);
   const [overrides, setOverrides] = useState<OverrideValues>({});
   const [work, setWork] = useState<Work | null>(null);
   const stopRef = useRef<AbortController | null>(null);
+  useLeaving(stopRef, work?.isRunning === true);
   const { data, error, refetch } = usePreview({ what, queue, verb, isEnabled: work === null });
   const recovery = { what, queue, verb, overrides };
 
@@ -79,8 +89,15 @@ function Recover({ what, queue, verb: verbAtFirst, onClose, onRunning }: Recover
 
   if (work !== null) {
     const stop = () => stopRef.current?.abort();
+    const text = verbText(queue, verb);
     return (
-      <RecoverProgress {...work} text={verbText(queue, verb)} onStop={stop} onClose={onClose} />
+      <RecoverProgress
+        {...work}
+        text={text}
+        isHurried={isHurried}
+        onStop={stop}
+        onClose={onClose}
+      />
     );
   }
   return (
@@ -95,6 +112,17 @@ function Recover({ what, queue, verb: verbAtFirst, onClose, onRunning }: Recover
       onClose={onClose}
     />
   );
+}
+
+/** Work that nobody can see any more ends; the browser asks before it closes the page. */
+function useLeaving(stop: { readonly current: AbortController | null }, isRunning: boolean): void {
+  useEffect(() => () => stop.current?.abort(), [stop]);
+  useEffect(() => {
+    if (!isRunning) return;
+    const hold = (event: BeforeUnloadEvent) => event.preventDefault();
+    window.addEventListener("beforeunload", hold);
+    return () => window.removeEventListener("beforeunload", hold);
+  }, [isRunning]);
 }
 
 interface ChoiceProps {

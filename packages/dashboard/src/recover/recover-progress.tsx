@@ -1,5 +1,5 @@
 import { Check, X } from "lucide-react";
-import { useEffect, useRef } from "react";
+import { type MouseEvent, useEffect, useRef } from "react";
 import { Button } from "../parts/button.tsx";
 import { Fault } from "../parts/page.tsx";
 import { formatCount } from "../parts/words.ts";
@@ -13,13 +13,15 @@ interface RecoverProgressProps {
   readonly isStopped: boolean;
   readonly error: Error | null;
   readonly text: VerbText;
+  /** A person has tried to close it while it works. */
+  readonly isHurried: boolean;
   readonly onStop: () => void;
   readonly onClose: () => void;
 }
 
 /** How far it is, and what became of each. */
 export function RecoverProgress(props: RecoverProgressProps) {
-  const { total, progress, isRunning, error, text, onStop, onClose } = props;
+  const { total, progress, isRunning, isHurried, error, text, onStop, onClose } = props;
   const buttonRef = useRef<HTMLButtonElement>(null);
   // The button that started it is gone: the keyboard goes on at the one that is next.
   // biome-ignore lint/correctness/useExhaustiveDependencies: the button is another one when the work has ended
@@ -36,15 +38,20 @@ export function RecoverProgress(props: RecoverProgressProps) {
         max={Math.max(total, handled, 1)}
         className="h-2 w-full appearance-none overflow-hidden rounded-full bg-raised [&::-moz-progress-bar]:bg-accent [&::-webkit-progress-bar]:bg-raised [&::-webkit-progress-value]:bg-accent"
       />
+      {isRunning && isHurried && (
+        <p role="alert" className="text-warn">
+          It is still at work: stop it first, or wait for its end.
+        </p>
+      )}
       {error !== null && <Fault error={error} />}
-      <OutcomeList outcomes={progress.outcomes} past={text.past} />
+      <OutcomeList outcomes={progress.outcomes} past={text.past} isRunning={isRunning} />
       <div className="flex justify-end gap-2">
         {isRunning ? (
-          <Button ref={buttonRef} key="stop" look="danger" onClick={onStop}>
+          <Button ref={buttonRef} key="stop" look="danger" onClick={once(onStop)}>
             Stop
           </Button>
         ) : (
-          <Button ref={buttonRef} key="close" look="primary" onClick={onClose}>
+          <Button ref={buttonRef} key="close" look="primary" onClick={once(onClose)}>
             Close
           </Button>
         )}
@@ -52,6 +59,11 @@ export function RecoverProgress(props: RecoverProgressProps) {
     </div>
   );
 }
+
+/** The second half of a double click was meant for the button that was there before. */
+const once = (work: () => void) => (event: MouseEvent) => {
+  if (event.detail < 2) work();
+};
 
 function sentenceOf({ total, progress, isRunning, isStopped, text }: RecoverProgressProps): string {
   const { done, failed } = progress;
@@ -69,13 +81,13 @@ function sentenceOf({ total, progress, isRunning, isStopped, text }: RecoverProg
 
 const SHOWN_MAX = 200;
 
-function OutcomeList({
-  outcomes,
-  past,
-}: {
+interface OutcomeListProps {
   readonly outcomes: readonly Outcome[];
   readonly past: string;
-}) {
+  readonly isRunning: boolean;
+}
+
+function OutcomeList({ outcomes, ...shape }: OutcomeListProps) {
   const failed = outcomes.filter(({ error }) => error !== undefined);
   const made = outcomes.filter(({ error }) => error === undefined);
   const shown = [...failed, ...made.toReversed()].slice(0, SHOWN_MAX);
@@ -84,7 +96,7 @@ function OutcomeList({
     <ul className="max-h-[40vh] divide-y divide-line overflow-y-auto rounded-lg border border-line">
       {shown.map((outcome, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: the server names some of them by nothing
-        <OutcomeRow key={index} outcome={outcome} past={past} />
+        <OutcomeRow key={index} outcome={outcome} {...shape} />
       ))}
       {outcomes.length > shown.length && (
         <li className="px-3 py-1.5 text-xs text-soft">
@@ -95,7 +107,11 @@ function OutcomeList({
   );
 }
 
-function OutcomeRow({ outcome, past }: { readonly outcome: Outcome; readonly past: string }) {
+interface OutcomeRowProps extends Omit<OutcomeListProps, "outcomes"> {
+  readonly outcome: Outcome;
+}
+
+function OutcomeRow({ outcome, past, isRunning }: OutcomeRowProps) {
   const { dlqId, runId, messageId, error } = outcome;
   const Icon = error === undefined ? Check : X;
   const id = runId ?? messageId;
@@ -113,6 +129,9 @@ function OutcomeRow({ outcome, past }: { readonly outcome: Outcome; readonly pas
         {id !== undefined && (
           <a
             href={`#/${place}/${encodeURIComponent(id)}`}
+            // The work goes on in this one.
+            target={isRunning ? "_blank" : undefined}
+            rel="noopener"
             className="font-mono text-xs text-accent underline"
           >
             {id}

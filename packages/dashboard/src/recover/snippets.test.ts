@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { shellWord } from "./shell.ts";
+import { wordsOf } from "./shell.suite.ts";
 import { cliOf, curlOf, type Recovery, sdkOf } from "./snippets.ts";
 
 const SERVER = "http://127.0.0.1:8080/";
@@ -13,44 +13,6 @@ function recovery(part: Partial<Recovery>): Recovery {
     ...part,
   };
 }
-
-/** The page's own types know nothing of Node, so this name is told apart from the import. */
-const CHILD_PROCESS: string = "node:child_process";
-// As far as it is used here.
-const { execFileSync } = (await import(CHILD_PROCESS)) as {
-  readonly execFileSync: (file: string, args: readonly string[], options: object) => string;
-};
-
-/** The words that a shell makes of a command line. */
-function wordsOf(line: string): readonly string[] {
-  const script = `print() { for word in "$@"; do printf '%s\\0' "$word"; done; }; print ${line}`;
-  return execFileSync("bash", ["-c", script], { encoding: "utf8" }).split("\0").slice(0, -1);
-}
-
-describe("a word of the shell", () => {
-  test.each([
-    "plain",
-    "",
-    "two words",
-    "it's",
-    '$(touch x) `id` $HOME \\ " ! * ? [a] {b} ~ # ; & | < > ( )',
-    "'; rm -rf / #",
-    "line\nbreak\tand \u001b[31mred\u0007",
-    "back\\slash 'and' \u0001!",
-    "ünïcode 🙂",
-    "\u202egnp.exe",
-    "-dash",
-    "=name",
-    "~/x",
-    "$'x'",
-  ])("%j is read back as it was", (text) => {
-    expect(wordsOf(shellWord(text))).toEqual([text]);
-  });
-
-  test("has no control characters", () => {
-    expect(shellWord("a\u001b\n\u0000b")).toMatch(/^[\x20-\x7e]*$/);
-  });
-});
 
 describe("curl", () => {
   test("one entry by its path, with the overrides as headers", () => {
@@ -152,6 +114,12 @@ describe("the SDK", () => {
     expect(text).toContain(
       'client.dlq.retryAll({ filter: { label: ["\\"); evil(); (\\"", "b"], responseStatus: 503, urlGroup: "g" } })',
     );
+  });
+
+  test("a text that would read otherwise than it is stands there as escapes", () => {
+    const query = { label: "\u202etxt.exe\u2066\u200b" };
+    const text = sdkOf(SERVER, recovery({ what: { kind: "filter", query } }));
+    expect(text).toContain(String.raw`label: "\u202etxt.exe\u2066\u200b"`);
   });
 
   test("failure functions and deletions go page by page", () => {

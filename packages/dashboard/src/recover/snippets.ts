@@ -1,6 +1,7 @@
 /** The same recovery by curl, at the shell, and with the SDK. The token is never part of it. */
 
 import { type Query, toSearch } from "../api/client.ts";
+import { quotedText } from "../parts/visible.ts";
 import { type OverrideValues, toOverrideHeaders } from "./overrides.ts";
 import {
   callOf,
@@ -147,7 +148,7 @@ export function sdkOf(server: string, recovery: Recovery): string {
     `import { Client } from "${library}";`,
     "",
     "const client = new Client({",
-    `  baseUrl: ${JSON.stringify(server.replace(/\/$/, ""))},`,
+    `  baseUrl: ${quotedText(server.replace(/\/$/, ""))},`,
     "  token: process.env.REPRISE_TOKEN,",
     "});",
   ];
@@ -159,10 +160,10 @@ function sdkNamed(dlqIds: readonly string[], { verb, ...recovery }: Recovery): r
   const [first = "", ...others] = dlqIds;
   if (verb === "callback") {
     return dlqIds.map(
-      (dlqId) => `await client.dlq.retryFailureFunction({ dlqId: ${JSON.stringify(dlqId)} });`,
+      (dlqId) => `await client.dlq.retryFailureFunction({ dlqId: ${quotedText(dlqId)} });`,
     );
   }
-  const ids = others.length === 0 ? JSON.stringify(first) : literal(dlqIds);
+  const ids = others.length === 0 ? quotedText(first) : literal(dlqIds);
   return [`await client.dlq.${verb}(${ids}${sdkOptions({ verb, ...recovery })});`];
 }
 
@@ -257,9 +258,10 @@ function redactionOf(text: string): object {
 /** A value as code: names without quotes where they need none. */
 function literal(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  if (typeof value !== "object" || value === null)
+    return typeof value === "string" ? quotedText(value) : JSON.stringify(value);
   const fields = Object.entries(value).map(([name, field]) => {
-    const key = /^[A-Za-z_]\w*$/.test(name) ? name : JSON.stringify(name);
+    const key = /^[A-Za-z_]\w*$/.test(name) ? name : quotedText(name);
     return `${key}: ${literal(field)}`;
   });
   return `{ ${fields.join(", ")} }`;

@@ -12,19 +12,37 @@ function isTyping({ target }: KeyboardEvent): boolean {
   return target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
 }
 
+/** Menus read letters themselves. */
 const isInDialog = (): boolean =>
-  document.querySelector('[role="dialog"],[role="alertdialog"]') !== null;
+  document.querySelector('[role="dialog"],[role="alertdialog"],[role="menu"]') !== null;
 
-/** Keys of a page, while nobody types and no dialog is open. With a modifier only `mod+k` is told. */
+/** What parts of the page listen to now. */
+const listening = new Set<HotKeys>();
+
+/** The keys that do something here, by their names. */
+export function presentKeys(): ReadonlySet<string> {
+  return new Set([...listening].flatMap((keys) => Object.keys(keys)));
+}
+
+/** Keyboards of many languages have brackets behind AltGr, which browsers tell as Ctrl and Alt, or behind Option. */
+function modifierOf(event: KeyboardEvent): "none" | "mod" | "other" {
+  const isBracket = event.key === "[" || event.key === "]";
+  if (event.getModifierState("AltGraph") || (event.altKey && isBracket)) return "none";
+  if (event.altKey) return "other";
+  return event.metaKey || event.ctrlKey ? "mod" : "none";
+}
+
+/** Keys of a page, while no dialog is open, and while nobody types but for those with Ctrl or Cmd: `mod+k`. */
 export function useHotKeys(keys: HotKeys): void {
   useEffect(() => {
+    listening.add(keys);
     let first = "";
     let firstAt = 0;
     const press = (event: KeyboardEvent) => {
-      if (event.defaultPrevented || event.altKey) return;
-      const hasModifier = event.metaKey || event.ctrlKey;
-      if (!hasModifier && (isTyping(event) || isInDialog())) return;
-      const name = hasModifier ? `mod+${event.key.toLowerCase()}` : event.key;
+      const modifier = modifierOf(event);
+      if (event.defaultPrevented || modifier === "other" || isInDialog()) return;
+      if (modifier === "none" && isTyping(event)) return;
+      const name = modifier === "mod" ? `mod+${event.key.toLowerCase()}` : event.key;
       const isSecond = first !== "" && Date.now() - firstAt < SEQUENCE_MS;
       const action = keys[isSecond ? `${first} ${name}` : name];
       first = !isSecond && name === LEADER ? name : "";
@@ -34,6 +52,9 @@ export function useHotKeys(keys: HotKeys): void {
       action(event);
     };
     window.addEventListener("keydown", press);
-    return () => window.removeEventListener("keydown", press);
+    return () => {
+      listening.delete(keys);
+      window.removeEventListener("keydown", press);
+    };
   }, [keys]);
 }

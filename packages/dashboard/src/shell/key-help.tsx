@@ -1,20 +1,16 @@
+import { useMemo } from "react";
 import { Dialog } from "../parts/dialog.tsx";
+import { presentKeys } from "./hot-keys.ts";
+import { KEYS, type Line } from "./keys.ts";
 import { ALL_PLACES } from "./places.ts";
+import { searchOfPage } from "./search-of-page.ts";
 
-const KEYS: readonly (readonly [string, string])[] = [
-  ["/", "search this page"],
-  ["Ctrl K", "go anywhere"],
-  ["j  k", "next, previous row"],
-  ["o  Enter", "open the row"],
-  ["x", "select the row"],
-  ["Shift x", "select up to the row"],
-  ["r", "resume what is selected or open"],
-  ["R", "restart it"],
-  ["f", "show failures like this one"],
-  ["[  ]", "previous, next failed step of a run"],
-  ["e", "export what the filter shows"],
-  ["?", "this help"],
-];
+/** Those that do something on this page. */
+function keysHere(): readonly Line[] {
+  const present = presentKeys();
+  const has = (name: string) => present.has(name) && (name !== "/" || searchOfPage() !== null);
+  return KEYS.filter(([name]) => has(name)).map(([, shown, meaning]) => [shown, meaning]);
+}
 
 interface KeyHelpProps {
   readonly isOpen: boolean;
@@ -22,18 +18,20 @@ interface KeyHelpProps {
 }
 
 export function KeyHelp({ isOpen, onClose }: KeyHelpProps) {
+  // No page changes behind the open help.
+  const here = useMemo(() => (isOpen ? keysHere() : []), [isOpen]);
   const places = ALL_PLACES.map(({ key, title }) => [`g ${key}`, title] as const);
   return (
     <Dialog isOpen={isOpen} onClose={onClose} title="Keys" isWide>
       <div className="grid gap-6 sm:grid-cols-2">
-        <KeyList title="On a page" keys={KEYS} />
+        <KeyList title="On a page" keys={here} />
         <KeyList title="Go to a page" keys={places} />
       </div>
     </Dialog>
   );
 }
 
-function KeyList({ title, keys }: { readonly title: string; readonly keys: typeof KEYS }) {
+function KeyList({ title, keys }: { readonly title: string; readonly keys: readonly Line[] }) {
   return (
     <section>
       <h3 className="mb-2 font-medium">{title}</h3>

@@ -1,5 +1,5 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useEffect, useState } from "react";
 import { ApiError } from "../api/client.ts";
 import { logIn, sessionOptions } from "../api/session.ts";
 import { Button } from "../parts/button.tsx";
@@ -9,6 +9,9 @@ export function Login() {
   const [token, setToken] = useState("");
   const [fault, setFault] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
+  useEffect(() => {
+    document.title = "Log in · Reprise";
+  }, []);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     setBusy(true);

@@ -1,4 +1,5 @@
 import { Link } from "@tanstack/react-router";
+import { useEffect } from "react";
 import { Button } from "../parts/button.tsx";
 
 interface Failed {
@@ -23,6 +24,9 @@ export function PageError({ error, reset }: Failed) {
 }
 
 export function NotFound() {
+  useEffect(() => {
+    document.title = "No such page · Reprise";
+  }, []);
   return (
     <div className="mx-auto mt-24 max-w-lg rounded-lg border border-line bg-panel p-6">
       <h1 className="text-base font-semibold">There is no such page</h1>

@@ -7,6 +7,7 @@ import { LostBanner } from "./lost-banner.tsx";
 import { Navigation } from "./navigation.tsx";
 import { Palette } from "./palette.tsx";
 import { ALL_PLACES } from "./places.ts";
+import { searchOfPage } from "./search-of-page.ts";
 import { TopBar } from "./top-bar.tsx";
 
 type Overlay = "palette" | "keys" | null;
@@ -24,7 +25,7 @@ export function Shell({ session }: { readonly session: Session }) {
       ...Object.fromEntries(places),
       "mod+k": () => setOverlay("palette"),
       "?": () => setOverlay("keys"),
-      "/": () => document.querySelector<HTMLElement>("[data-search]")?.focus(),
+      "/": () => searchOfPage()?.focus(),
     };
   }, [navigate]);
   useHotKeys(keys);
@@ -55,7 +56,7 @@ export function Shell({ session }: { readonly session: Session }) {
           <Outlet />
         </main>
       </div>
-      <Palette isOpen={overlay === "palette"} onClose={close} />
+      <Palette isOpen={overlay === "palette"} onClose={close} onKeys={() => setOverlay("keys")} />
       <KeyHelp isOpen={overlay === "keys"} onClose={close} />
     </div>
   );

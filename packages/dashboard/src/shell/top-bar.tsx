@@ -1,15 +1,13 @@
 import type { Session } from "@reprise/protocol";
 import { useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { CirclePause, CirclePlay, Keyboard, LogOut, Menu, Moon, Search, Sun } from "lucide-react";
-import { useState } from "react";
+import { CirclePause, CirclePlay, LogOut, Menu, Search } from "lucide-react";
 import { useLive } from "../api/live.tsx";
 import { logOut, sessionOptions } from "../api/session.ts";
 import iconUrl from "../icon.svg";
 import { Badge } from "../parts/badge.tsx";
 import { Button } from "../parts/button.tsx";
-import { setZone, useZone } from "../parts/when.tsx";
-import { readTheme, setTheme } from "./theme.ts";
+import { ViewMenu } from "./view-menu.tsx";
 
 interface TopBarProps {
   readonly session: Session;
@@ -45,15 +43,7 @@ export function TopBar({ session, onMenu, onPalette, onKeys }: TopBarProps) {
         </kbd>
       </Button>
       <LiveButton />
-      <span className="hidden sm:inline-flex">
-        <ZoneButton />
-      </span>
-      <ThemeButton />
-      <span className="hidden sm:inline-flex">
-        <Button look="quiet" isIcon aria-label="Keys" onClick={onKeys}>
-          <Keyboard size={16} aria-hidden />
-        </Button>
-      </span>
+      <ViewMenu onKeys={onKeys} />
       {!session.isDevelopment && <LogOutButton />}
     </header>
   );
@@ -79,42 +69,6 @@ function LiveButton() {
     >
       <Icon size={16} aria-hidden />
       <span className="hidden lg:inline">{word}</span>
-    </Button>
-  );
-}
-
-function ZoneButton() {
-  const zone = useZone();
-  return (
-    <Button
-      look="quiet"
-      isIcon
-      className="font-mono text-xs"
-      aria-label={zone === "utc" ? "UTC, show local time" : "local time, show UTC"}
-      onClick={() => setZone(zone === "utc" ? "local" : "utc")}
-    >
-      {zone === "utc" ? "UTC" : "local"}
-    </Button>
-  );
-}
-
-function ThemeButton() {
-  const [theme, setOwn] = useState(readTheme);
-  const isDark =
-    theme === "dark" || (theme === "system" && document.documentElement.dataset.theme === "dark");
-  const Icon = isDark ? Sun : Moon;
-  return (
-    <Button
-      look="quiet"
-      isIcon
-      aria-label={isDark ? "Light colours" : "Dark colours"}
-      onClick={() => {
-        const next = isDark ? "light" : "dark";
-        setTheme(next);
-        setOwn(next);
-      }}
-    >
-      <Icon size={16} aria-hidden />
     </Button>
   );
 }

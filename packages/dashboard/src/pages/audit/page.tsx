@@ -1,9 +1,15 @@
 import type { AuditEntry, AuditPage } from "@reprise/protocol";
+import { toSearch } from "../../api/client.ts";
 import { usePages } from "../../api/use-pages.ts";
+import { AUDIT_FIELDS } from "../../filters/audit-fields.ts";
+import { FilterBar } from "../../filters/filter-bar.tsx";
+import { matchesText } from "../../filters/query.ts";
+import { searchFor, useFilter } from "../../filters/use-filter.ts";
 import { Badge } from "../../parts/badge.tsx";
 import { More } from "../../parts/more.tsx";
 import { Empty, Fault, PageHead } from "../../parts/page.tsx";
 import { type Column, PlainTable } from "../../parts/plain-table.tsx";
+import { Snippet } from "../../parts/snippet.tsx";
 import { Instant } from "../../parts/when.tsx";
 
 const COLUMNS: readonly Column<AuditEntry>[] = [
@@ -17,7 +23,17 @@ const COLUMNS: readonly Column<AuditEntry>[] = [
     ),
   },
   { title: "From", isMinor: true, cell: ({ callerIP }) => callerIP },
-  { title: "What", cell: ({ action }) => <code className="font-mono text-xs">{action}</code> },
+  {
+    title: "What",
+    cell: ({ action }) => (
+      <a
+        href={`#/audit?${toSearch(searchFor({ action }))}`}
+        className="font-mono text-xs text-accent hover:underline"
+      >
+        {action}
+      </a>
+    ),
+  },
   {
     title: "On what",
     cell: ({ target, query }) => (
@@ -44,36 +60,52 @@ function Outcome({ entry: { status, error } }: { readonly entry: AuditEntry }) {
 
 /** Who has done what. */
 export function Page() {
+  const state = useFilter(AUDIT_FIELDS);
+  const { query, filter } = state;
   const pages = usePages<AuditPage, AuditEntry>({
     queryKey: ["audit", "list"],
     path: "/v2/audit",
+    query,
     itemsOf: ({ entries }) => entries,
   });
-  const { items, error, refetch } = pages;
+  const { error, refetch } = pages;
+  const items = pages.items?.filter(({ action, target, tokenName, callerIP, error: code }) =>
+    matchesText(filter, [action, target ?? "", tokenName ?? "", callerIP, code ?? ""]),
+  );
   return (
     <>
       <PageHead
         title="Audit log"
         detail="What people have done with tokens of the scope full, from the dashboard, the command line or elsewhere."
       />
+      <FilterBar
+        fields={AUDIT_FIELDS}
+        state={state}
+        page="audit"
+        placeholder="Filter: token:night from:2h dlq"
+      />
       {error !== null && <Fault error={error} onRetry={() => void refetch()} />}
-      {items?.length === 0 && (
-        <Empty title="Nobody has done anything yet">
-          Resumes, deletions, pauses, rotations and everything else that a person does is listed
-          here.
-        </Empty>
-      )}
+      {items?.length === 0 && <NoEntries isFiltered={state.text !== ""} />}
       {items !== undefined && items.length > 0 && (
-        <>
-          <PlainTable
-            label="Audit log"
-            rows={items}
-            keyOf={({ auditId }) => auditId}
-            columns={COLUMNS}
-          />
-          <More {...pages} />
-        </>
+        <PlainTable
+          label="Audit log"
+          rows={items}
+          keyOf={({ auditId }) => auditId}
+          columns={COLUMNS}
+        />
       )}
+      <More {...pages} />
     </>
+  );
+}
+
+function NoEntries({ isFiltered }: { readonly isFiltered: boolean }) {
+  if (isFiltered) return <Empty title="Nothing matches">Take a part of the filter away.</Empty>;
+  return (
+    <Empty title="Nobody has done anything yet">
+      Resumes, deletions, pauses, rotations and everything else that a person does is listed here.
+      At the shell, for one:
+      <Snippet command="reprise queues set mail --parallelism 2" />
+    </Empty>
   );
 }

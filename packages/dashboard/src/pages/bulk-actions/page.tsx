@@ -6,6 +6,7 @@ import { matchesText } from "../../filters/query.ts";
 import { useFilter } from "../../filters/use-filter.ts";
 import { BulkProgress, StopBulkAction } from "../../parts/bulk-progress.tsx";
 import { Empty, PageHead } from "../../parts/page.tsx";
+import { Snippet } from "../../parts/snippet.tsx";
 import type { TableColumn } from "../../parts/table/columns.ts";
 import { DataTable } from "../../parts/table/data-table.tsx";
 import { useLivePages } from "../../parts/table/use-live-pages.ts";
@@ -121,8 +122,8 @@ function NoActions() {
       <a href="#/messages" className="text-accent underline">
         messages page
       </a>{" "}
-      makes one. At the shell:{" "}
-      <code className="font-mono">reprise messages cancel --label winter</code>
+      makes one. At the shell:
+      <Snippet command="reprise messages cancel --label winter --yes" />
     </Empty>
   );
 }

@@ -5,6 +5,7 @@ import { matchesText } from "../../filters/query.ts";
 import type { FilterState } from "../../filters/use-filter.ts";
 import { whyNotAll } from "../../filters/why-not-all.ts";
 import { Empty } from "../../parts/page.tsx";
+import { Snippet } from "../../parts/snippet.tsx";
 import { DataTable } from "../../parts/table/data-table.tsx";
 import { useSelection } from "../../parts/table/selection.ts";
 import { useLivePages } from "../../parts/table/use-live-pages.ts";
@@ -15,7 +16,6 @@ import { saidBy } from "../../recover/said.ts";
 import { type HotKeys, useHotKeys } from "../../shell/hot-keys.ts";
 import { EntryActions } from "./entry-actions.tsx";
 import { entryColumns } from "./entry-columns.tsx";
-import { useExport } from "./use-export.ts";
 
 const readEntries = ({ messages, cursor }: DeadLetterPage | DeadMessagePage) => ({
   // One or the other, by what was asked for.
@@ -62,7 +62,6 @@ export function Entries({ queue, state, openId, onOpen }: EntriesProps) {
   );
   const columns = useMemo(() => entryColumns(queue), [queue]);
   const open = useCallback(({ dlqId }: DeadEntry) => onOpen(dlqId), [onOpen]);
-  const exported = useExport(queue, given);
   const keys = useKeys({
     queue,
     active,
@@ -72,12 +71,7 @@ export function Entries({ queue, state, openId, onOpen }: EntriesProps) {
     mayChange,
     setWork,
   });
-  const isWhole = whyNotAll(state) === null;
-  const allKeys = useMemo(
-    () => ({ ...keys, ...(isWhole ? { e: exported.start } : {}) }),
-    [keys, isWhole, exported.start],
-  );
-  useHotKeys(allKeys);
+  useHotKeys(keys);
   const close = () => {
     setWork(null);
     // What was handled is gone.
@@ -90,7 +84,7 @@ export function Entries({ queue, state, openId, onOpen }: EntriesProps) {
         query={given}
         notAll={whyNotAll(state)}
         selection={selection}
-        exported={exported}
+        read={readEntries}
         mayChange={mayChange}
         onWork={setWork}
       />
@@ -163,8 +157,8 @@ function NoEntries({ isFiltered }: { readonly isFiltered: boolean }) {
     </Empty>
   ) : (
     <Empty title="Nothing has failed for good">
-      What fails after its last retry waits here until somebody recovers it. At the shell:{" "}
-      <code className="font-mono">reprise dlq list</code>
+      What fails after its last retry waits here until somebody recovers it. At the shell:
+      <Snippet command="reprise dlq list" />
     </Empty>
   );
 }

@@ -1,13 +1,16 @@
-import { Download, Lock, LockOpen, RotateCw } from "lucide-react";
+import type { DeadLetterPage, DeadMessagePage } from "@reprise/protocol";
+import { Lock, LockOpen, RotateCw } from "lucide-react";
 import { ask, type Query } from "../../api/client.ts";
 import { useAction } from "../../api/use-action.ts";
 import { Button } from "../../parts/button.tsx";
 import { Fault } from "../../parts/page.tsx";
+import { ExportButton } from "../../parts/table/export-button.tsx";
 import type { Selection } from "../../parts/table/selection.ts";
+import type { PageOf } from "../../parts/table/use-live-pages.ts";
 import { formatCount } from "../../parts/words.ts";
+import type { DeadEntry } from "../../recover/overrides.ts";
 import { type DeadQueue, QUEUE_PATH } from "../../recover/recovery.ts";
 import type { ChosenWork } from "./entries.tsx";
-import type { Export } from "./use-export.ts";
 
 interface EntryActionsProps {
   readonly queue: DeadQueue;
@@ -15,20 +18,19 @@ interface EntryActionsProps {
   /** Why the filter cannot stand for all that is shown; null when it can. */
   readonly notAll: string | null;
   readonly selection: Selection;
-  readonly exported: Export;
+  readonly read: (page: DeadLetterPage | DeadMessagePage) => PageOf<DeadEntry>;
   readonly mayChange: boolean;
   readonly onWork: (work: ChosenWork) => void;
 }
 
 /** What can be done with the selected entries, or with all that the filter shows. */
 export function EntryActions(props: EntryActionsProps) {
-  const { queue, query, notAll, selection, exported, mayChange, onWork } = props;
+  const { queue, query, notAll, selection, read, mayChange, onWork } = props;
   const hold = useAction("deadLetters", "deadMessages");
   const dlqIds = [...selection.ids];
   const hasSome = dlqIds.length > 0;
   const keep = (verb: "hold" | "release") =>
     void hold.run(() => ask(`${QUEUE_PATH[queue]}/${verb}`, { method: "POST", body: { dlqIds } }));
-  const error = hold.error ?? exported.error;
   return (
     <div className="mb-2 flex flex-wrap items-center gap-2">
       {mayChange && (
@@ -59,18 +61,16 @@ export function EntryActions(props: EntryActionsProps) {
           </Button>
         </>
       )}
-      <Button
-        className="ml-auto"
-        disabled={exported.count !== null || notAll !== null}
-        title={notAll ?? undefined}
-        onClick={exported.start}
-      >
-        <Download size={14} aria-hidden />
-        {exported.count === null
-          ? "Export"
-          : `Exporting, ${formatCount(exported.count)} so far ...`}
-      </Button>
-      {error !== null && <Fault error={error} />}
+      <span className="ml-auto">
+        <ExportButton
+          path={QUEUE_PATH[queue]}
+          query={query}
+          read={read}
+          fileName={`reprise-dead-${queue}.jsonl`}
+          notAll={notAll}
+        />
+      </span>
+      {hold.error !== null && <Fault error={hold.error} />}
     </div>
   );
 }

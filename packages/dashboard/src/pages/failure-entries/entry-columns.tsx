@@ -4,6 +4,7 @@ import { Badge, StateBadge } from "../../parts/badge.tsx";
 import { CauseBadge } from "../../parts/cause-badge.tsx";
 import { MessageLink, RunLink } from "../../parts/id-link.tsx";
 import type { TableColumn } from "../../parts/table/columns.ts";
+import { UrlLines } from "../../parts/url-text.tsx";
 import { When } from "../../parts/when.tsx";
 import type { DeadEntry } from "../../recover/overrides.ts";
 import { type DeadQueue, failedAtOf } from "../../recover/recovery.ts";
@@ -16,19 +17,26 @@ export function entryColumns(queue: DeadQueue): readonly TableColumn<DeadEntry>[
     {
       id: "where",
       title: isOfRuns ? "Workflow" : "Destination",
-      width: "minmax(11rem, 2fr)",
+      width: "minmax(10rem, 1.5fr)",
       cell: Where,
       narrow: "line",
     },
     { id: "reason", title: "Reason", width: "minmax(12rem, 3fr)", cell: Reason, narrow: "line" },
-    { id: "status", title: "Status", width: "4rem", isNumber: true, cell: Status, narrow: "none" },
-    { id: "failed", title: "Failed", width: "8rem", cell: Failed },
+    {
+      id: "status",
+      title: "Status",
+      width: "3.75rem",
+      isNumber: true,
+      cell: Status,
+      narrow: "none",
+    },
+    { id: "failed", title: "Failed", width: "6.5rem", cell: Failed },
     ...(isOfRuns
       ? [{ id: "function", title: "Failure function", width: "8rem", cell: FailureFunction }]
       : [{ id: "queue", title: "Queue", width: "7rem", cell: Queue, isHidden: true } as const]),
     { id: "labels", title: "Labels", width: "8rem", cell: Labels, isHidden: true, narrow: "none" },
     { id: "id", title: isOfRuns ? "Run" : "Message", width: "7.5rem", cell: Id, narrow: "none" },
-    { id: "expires", title: "Expires", width: "7.5rem", cell: Expires, narrow: "none" },
+    { id: "expires", title: "Expires", width: "5.5rem", cell: Expires, narrow: "none" },
     {
       id: "dlqId",
       title: "Dead letter",
@@ -44,21 +52,9 @@ const isOfRun = (entry: DeadEntry): entry is DeadLetterResource => "workflowRunI
 
 const Cause = ({ cause }: DeadEntry) => <CauseBadge cause={cause} />;
 
-function Where(entry: DeadEntry) {
-  const step = isOfRun(entry) ? entry.stepName : undefined;
-  return (
-    <>
-      <div className="truncate" title={entry.url}>
-        {entry.url}
-      </div>
-      {step !== undefined && (
-        <div className="truncate text-xs text-soft" title={step}>
-          at <span className="font-mono">{step}</span>
-        </div>
-      )}
-    </>
-  );
-}
+const Where = (entry: DeadEntry) => (
+  <UrlLines url={entry.url} stepName={isOfRun(entry) ? entry.stepName : null} />
+);
 
 function Reason(entry: DeadEntry) {
   const { reason = "" } = entry;

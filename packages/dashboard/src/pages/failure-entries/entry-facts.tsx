@@ -5,7 +5,8 @@ import { Copy } from "../../parts/copy.tsx";
 import { Facts } from "../../parts/facts.tsx";
 import { MessageLink, RunLink } from "../../parts/id-link.tsx";
 import { Fault } from "../../parts/page.tsx";
-import { Instant, When } from "../../parts/when.tsx";
+import { InstantAndAge } from "../../parts/when.tsx";
+import { limitsOf } from "../../parts/words.ts";
 import type { DeadEntry } from "../../recover/overrides.ts";
 import { type DeadQueue, failedAtOf, QUEUE_PATH } from "../../recover/recovery.ts";
 
@@ -19,6 +20,7 @@ export function EntryFacts({ entry, queue, mayChange }: EntryFactsProps) {
   const failedAt = failedAtOf(entry.dlqId);
   const isOfRun = "workflowRunId" in entry;
   const { url, messageId, flowControlKey, callerIP, failureCallback } = entry;
+  const createdAt = isOfRun ? entry.workflowCreatedAt : entry.createdAt;
   const message = isOfRun ? (
     <code className="font-mono text-xs">{messageId}</code>
   ) : (
@@ -27,7 +29,7 @@ export function EntryFacts({ entry, queue, mayChange }: EntryFactsProps) {
   return (
     <Facts
       facts={[
-        ["Run", isOfRun && <RunLink id={entry.workflowRunId} />],
+        ["Run", isOfRun && <RunLink key="run" id={entry.workflowRunId} />],
         [
           isOfRun ? "Workflow" : "Destination",
           <span key="url" className="break-all">
@@ -36,43 +38,29 @@ export function EntryFacts({ entry, queue, mayChange }: EntryFactsProps) {
         ],
         ["Step", isOfRun ? entry.stepName : undefined],
         ["Message", message],
-        ["Failed", failedAt !== null && <Instants at={failedAt} />],
-        ["Created", <Instants key="at" at={isOfRun ? entry.workflowCreatedAt : entry.createdAt} />],
+        ["Failed", failedAt !== null && <InstantAndAge key="at" at={failedAt} />],
+        ["Created", <InstantAndAge key="at" at={createdAt} />],
         ["Expires", <Expiry key="expiry" entry={entry} queue={queue} mayChange={mayChange} />],
         [
           "Retries",
           `${entry.maxRetries}${entry.retryDelayExpression === undefined ? "" : `, after ${entry.retryDelayExpression} ms`}`,
         ],
         ["Labels", entry.labels?.join(", ")],
-        ["Flow control", flowControlKey === undefined ? undefined : limitsOf(entry)],
+        [
+          "Flow control",
+          flowControlKey === undefined
+            ? undefined
+            : [flowControlKey, limitsOf(entry)].filter(Boolean).join(", "),
+        ],
         ["Queue", isOfRun ? undefined : entry.queueName],
         ["URL group", isOfRun ? undefined : entry.topicName],
         ["Schedule", isOfRun ? undefined : entry.scheduleId],
         ["Callback", isOfRun ? undefined : entry.callback],
         ["Failure callback", failureCallback],
         ["Caller", callerIP],
-      ].map(([name, value]) => [name as string, value === false ? undefined : value] as const)}
+      ]}
     />
   );
-}
-
-function Instants({ at }: { readonly at: number }) {
-  return (
-    <>
-      <Instant at={at} />{" "}
-      <span className="text-soft">
-        (<When at={at} />)
-      </span>
-    </>
-  );
-}
-
-function limitsOf({ flowControlKey, parallelism, rate, period }: DeadEntry): string {
-  const limits = [
-    parallelism === undefined ? "" : `parallelism ${parallelism}`,
-    rate === undefined ? "" : `rate ${rate} per ${period ?? 1} s`,
-  ].filter((limit) => limit !== "");
-  return [flowControlKey, ...limits].join(", ");
 }
 
 /** When retention takes it out, and the way to keep it from that. */
@@ -85,7 +73,7 @@ function Expiry({ entry, queue, mayChange }: EntryFactsProps) {
     ask(`${QUEUE_PATH[queue]}/${verb}/${encodeURIComponent(entry.dlqId)}`, { method: "POST" });
   return (
     <span className="inline-flex flex-wrap items-center gap-2">
-      {entry.expiresAt === null ? "never: it is held" : <Instants at={entry.expiresAt} />}
+      {entry.expiresAt === null ? "never: it is held" : <InstantAndAge at={entry.expiresAt} />}
       {mayChange && (
         <button
           type="button"

@@ -18,6 +18,8 @@ const STATES = [
 /** How the failure functions fared; each count leads to its entries. */
 export function FunctionStates({ state: { query, filter } }: { readonly state: FilterState }) {
   const others = filter.terms.filter(({ key }) => key !== "function");
+  const toEntries = (word: string) =>
+    searchOf({ terms: [...others, { key: "function", value: word }], text: "" }) as never; // A route takes any text.
   const { data } = useQuery({
     queryKey: ["deadLetters", "function-states", query],
     queryFn: ({ signal }) =>
@@ -39,9 +41,7 @@ export function FunctionStates({ state: { query, filter } }: { readonly state: F
           <Link
             key={state}
             to="/failures/entries"
-            search={
-              searchOf({ terms: [...others, { key: "function", value: word }], text: "" }) as never
-            }
+            search={toEntries(word)}
             className="inline-flex items-center gap-1.5 hover:underline"
           >
             {state === "NONE" ? <span>without one</span> : <StateBadge state={state} />}

@@ -4,6 +4,7 @@ import { Button } from "../../parts/button.tsx";
 import { CauseBadge } from "../../parts/cause-badge.tsx";
 import { Sparkline } from "../../parts/sparkline.tsx";
 import type { TableColumn } from "../../parts/table/columns.ts";
+import { UrlLines } from "../../parts/url-text.tsx";
 import { formatDuration, When } from "../../parts/when.tsx";
 import { formatCount, plural } from "../../parts/words.ts";
 import type { DeadQueue } from "../../recover/recovery.ts";
@@ -30,21 +31,21 @@ export function groupColumns({
     {
       id: "where",
       title: queue === "workflows" ? "Workflow and step" : "Destination",
-      width: "minmax(12rem, 2fr)",
+      width: "minmax(11rem, 1.5fr)",
       cell: Where,
       narrow: "line",
     },
     { id: "count", title: "Count", width: "4.5rem", isNumber: true, cell: Count, isFixed: true },
     { id: "trend", title: "Over time", width: "7.5rem", cell: Trend, narrow: "none" },
-    { id: "seen", title: "Last, first seen", width: "8.5rem", cell: Seen },
-    { id: "expires", title: "Expires", width: "7rem", cell: Expires, narrow: "none" },
+    { id: "seen", title: "Last, first seen", width: "7.5rem", cell: Seen },
+    { id: "expires", title: "Expires", width: "5.5rem", cell: Expires, narrow: "none" },
     ...(onRecover === null
       ? []
       : [
           {
             id: "act",
             title: "Actions",
-            width: "7.75rem",
+            width: "7.5rem",
             isFixed: true,
             cell: ({ groupId, count }: FailureGroup) => (
               <Button
@@ -77,20 +78,7 @@ function What({ cause, message, responseStatus }: FailureGroup) {
   );
 }
 
-function Where({ url, stepName }: FailureGroup) {
-  return (
-    <div className="min-w-0">
-      <div className="truncate" title={url}>
-        {url}
-      </div>
-      {stepName !== null && (
-        <div className="truncate text-xs text-soft" title={stepName}>
-          at <span className="font-mono">{stepName}</span>
-        </div>
-      )}
-    </div>
-  );
-}
+const Where = ({ url, stepName }: FailureGroup) => <UrlLines url={url} stepName={stepName} />;
 
 function Count({ count }: FailureGroup) {
   return <span className="text-base font-semibold tabular-nums">{formatCount(count)}</span>;

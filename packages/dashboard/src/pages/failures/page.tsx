@@ -8,6 +8,7 @@ import { matchesText } from "../../filters/query.ts";
 import type { FilterState } from "../../filters/use-filter.ts";
 import { searchOf, useFilter } from "../../filters/use-filter.ts";
 import { Empty, PageHead } from "../../parts/page.tsx";
+import { Snippet } from "../../parts/snippet.tsx";
 import { DataTable } from "../../parts/table/data-table.tsx";
 import { useLivePages } from "../../parts/table/use-live-pages.ts";
 import { QueueTabs } from "../../recover/queue-tabs.tsx";
@@ -90,7 +91,7 @@ function Groups({ queue, state }: { readonly queue: DeadQueue; readonly state: F
     ({ groupId }: FailureGroup) =>
       void navigate({
         to: "/failures/entries",
-        search: entriesOf(queue, groupId, filter) as never,
+        search: entriesOf(queue, groupId, filter) as never, // A route takes any text.
       }),
     [navigate, queue, filter],
   );
@@ -99,17 +100,7 @@ function Groups({ queue, state }: { readonly queue: DeadQueue; readonly state: F
     () => groupColumns({ queue, onRecover: mayChange ? recover : null }),
     [queue, mayChange, recover],
   );
-  const keys = useMemo<HotKeys>(() => {
-    if (active === null) return {};
-    const { groupId } = active;
-    const isOfRuns = queue === "workflows";
-    const change = {
-      r: () => setChosen({ groupId, verb: isOfRuns ? "resume" : "retry" }),
-      R: () => setChosen({ groupId, verb: isOfRuns ? "restart" : "retry" }),
-    };
-    return { f: () => open(active), ...(mayChange ? change : {}) };
-  }, [active, queue, mayChange, open]);
-  useHotKeys(keys);
+  useGroupKeys({ active, queue, onOpen: open, onRecover: mayChange ? setChosen : null });
   return (
     <>
       <DataTable
@@ -134,6 +125,32 @@ function Groups({ queue, state }: { readonly queue: DeadQueue; readonly state: F
       )}
     </>
   );
+}
+
+interface GroupKeys {
+  readonly active: FailureGroup | null;
+  readonly queue: DeadQueue;
+  readonly onOpen: (group: FailureGroup) => void;
+  /** Null when this person may not change anything. */
+  readonly onRecover: ((chosen: Chosen) => void) | null;
+}
+
+/** What the keyboard does with the group that it stands on. */
+function useGroupKeys({ active, queue, onOpen, onRecover }: GroupKeys): void {
+  const keys = useMemo<HotKeys>(() => {
+    const seen = { f: () => active !== null && onOpen(active) };
+    if (onRecover === null) return seen;
+    const begin = (verb: Verb) => () => {
+      if (active !== null) onRecover({ groupId: active.groupId, verb });
+    };
+    const isOfRuns = queue === "workflows";
+    return {
+      ...seen,
+      r: begin(isOfRuns ? "resume" : "retry"),
+      R: begin(isOfRuns ? "restart" : "retry"),
+    };
+  }, [active, queue, onOpen, onRecover]);
+  useHotKeys(keys);
 }
 
 /** A filter shows a part of a group: nothing else is meant then. */
@@ -165,7 +182,8 @@ function NoGroups({
   return (
     <Empty title={`No failed ${noun}s`}>
       When the retries of a {noun} are used up it waits here, with everything that was sent and
-      answered. At the shell: <code className="font-mono">reprise dlq list</code>
+      answered. At the shell:
+      <Snippet command="reprise dlq list" />
     </Empty>
   );
 }

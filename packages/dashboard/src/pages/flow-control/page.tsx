@@ -13,6 +13,7 @@ import { Field } from "../../parts/field.tsx";
 import { LineDialog } from "../../parts/line-dialog.tsx";
 import { Empty, Fault, PageHead } from "../../parts/page.tsx";
 import { type Column, PlainTable } from "../../parts/plain-table.tsx";
+import { Snippet } from "../../parts/snippet.tsx";
 import { PinDialog } from "./pin-dialog.tsx";
 
 const pathOf = (key: string, verb: string) => `/v2/flowControl/${encodeURIComponent(key)}/${verb}`;
@@ -70,11 +71,8 @@ function NoKeys({ isSearching }: { readonly isSearching: boolean }) {
     return <Empty title="No key contains this">Search for another part of it.</Empty>;
   return (
     <Empty title="No flow-control key is in use">
-      Messages and runs with <code className="font-mono">Upstash-Flow-Control-Key: shop</code> and{" "}
-      <code className="font-mono">
-        Upstash-Flow-Control-Value: parallelism=5, rate=10, period=1m
-      </code>{" "}
-      share these limits.
+      Messages and runs that name the same key share its limits:
+      <Snippet command="reprise publish http://127.0.0.1:3000/hook --flow-control-key shop --parallelism 5 --rate 10 --period 1m" />
     </Empty>
   );
 }

@@ -1,11 +1,10 @@
 import type { FlowControlResource } from "@reprise/protocol";
-import { type FormEvent, useState } from "react";
-import { ask } from "../../api/client.ts";
+import { useState } from "react";
+import { ask, type Query } from "../../api/client.ts";
 import { useAction } from "../../api/use-action.ts";
 import { Button } from "../../parts/button.tsx";
-import { Dialog } from "../../parts/dialog.tsx";
 import { Field } from "../../parts/field.tsx";
-import { Fault } from "../../parts/page.tsx";
+import { FormDialog } from "../../parts/form-dialog.tsx";
 
 interface PinDialogProps {
   readonly flow: FlowControlResource;
@@ -21,65 +20,46 @@ export function PinDialog({ flow, onClose }: PinDialogProps) {
   const [rate, setRate] = useState(orEmpty(flow.rateMax));
   const [period, setPeriod] = useState(orEmpty(flow.ratePeriod));
   const path = `/v2/flowControl/${encodeURIComponent(flow.flowControlKey)}`;
-  const end = async (verb: string, query: Readonly<Record<string, string | boolean>>) => {
+  const end = async (verb: string, query: Query) => {
     if (await action.run(() => ask(`${path}/${verb}`, { method: "POST", query }))) onClose();
   };
-  const pin = (event: FormEvent) => {
-    event.preventDefault();
-    void end("pin", { parallelism, rate, ...(rate === "" ? {} : { period }) });
-  };
-  const isPinned = flow.isPinnedParallelism || flow.isPinnedRate;
+  const { isPinnedParallelism, isPinnedRate } = flow;
+  const unpin = (
+    <Button
+      disabled={action.isBusy}
+      onClick={() => void end("unpin", { parallelism: isPinnedParallelism, rate: isPinnedRate })}
+    >
+      Unpin
+    </Button>
+  );
   return (
-    <Dialog
-      isOpen
-      onClose={onClose}
+    <FormDialog
       title={`Pin the limits of ${flow.flowControlKey}`}
       description="Pinned limits hold whatever messages bring along, until they are unpinned. Empty fields stay as they are."
+      action={action}
+      verb="Pin"
+      onSubmit={() => end("pin", { parallelism, rate, period: rate === "" ? "" : period })}
+      onClose={onClose}
+      {...(isPinnedParallelism || isPinnedRate ? { aside: unpin } : {})}
     >
-      <form onSubmit={pin} className="grid gap-4">
-        <Field
-          label="At once"
-          type="number"
-          min={1}
-          value={parallelism}
-          onChange={(event) => setParallelism(event.target.value)}
-        />
-        <Field
-          label="Starts in a period"
-          type="number"
-          min={1}
-          value={rate}
-          onChange={(event) => setRate(event.target.value)}
-        />
-        <Field
-          label="Period, in seconds"
-          type="number"
-          min={1}
-          value={period}
-          onChange={(event) => setPeriod(event.target.value)}
-        />
-        {action.error !== null && <Fault error={action.error} />}
-        <div className="flex justify-end gap-2">
-          {isPinned && (
-            <Button
-              className="mr-auto"
-              disabled={action.isBusy}
-              onClick={() =>
-                void end("unpin", {
-                  parallelism: flow.isPinnedParallelism,
-                  rate: flow.isPinnedRate,
-                })
-              }
-            >
-              Unpin
-            </Button>
-          )}
-          <Button onClick={onClose}>Leave</Button>
-          <Button look="primary" type="submit" disabled={action.isBusy}>
-            Pin
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+      <Field
+        label="At once"
+        type="number"
+        value={parallelism}
+        onChange={(event) => setParallelism(event.target.value)}
+      />
+      <Field
+        label="Starts in a period"
+        type="number"
+        value={rate}
+        onChange={(event) => setRate(event.target.value)}
+      />
+      <Field
+        label="Period, in seconds"
+        type="number"
+        value={period}
+        onChange={(event) => setPeriod(event.target.value)}
+      />
+    </FormDialog>
   );
 }

@@ -1,12 +1,12 @@
 import type { NewTokenResource } from "@reprise/protocol";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { ask } from "../../api/client.ts";
 import { useAction } from "../../api/use-action.ts";
 import { Button } from "../../parts/button.tsx";
 import { Copy } from "../../parts/copy.tsx";
 import { Dialog } from "../../parts/dialog.tsx";
 import { Choice, Field } from "../../parts/field.tsx";
-import { FormEnd } from "../../parts/form-end.tsx";
+import { FormDialog } from "../../parts/form-dialog.tsx";
 
 interface NewTokenProps {
   readonly onMade: () => void;
@@ -24,8 +24,7 @@ export function NewToken({ onMade, onClose }: NewTokenProps) {
   const [name, setName] = useState("");
   const [scope, setScope] = useState("read-only");
   const [made, setMade] = useState<NewTokenResource | null>(null);
-  const make = async (event: FormEvent) => {
-    event.preventDefault();
+  const make = async () => {
     await action.run(async () => {
       setMade(await ask<NewTokenResource>("/v2/tokens", { method: "POST", body: { name, scope } }));
       onMade();
@@ -50,18 +49,15 @@ export function NewToken({ onMade, onClose }: NewTokenProps) {
     );
   }
   return (
-    <Dialog isOpen onClose={onClose} title="New token">
-      <form onSubmit={(event) => void make(event)} className="grid gap-4">
-        <Field
-          label="Name"
-          required
-          value={name}
-          onChange={(event) => setName(event.target.value)}
-          hint="Who will use it"
-        />
-        <Choice label="Scope" value={scope} choices={SCOPES} onChoose={setScope} />
-        <FormEnd action={action} verb="Make" onClose={onClose} />
-      </form>
-    </Dialog>
+    <FormDialog title="New token" action={action} verb="Make" onSubmit={make} onClose={onClose}>
+      <Field
+        label="Name"
+        required
+        value={name}
+        onChange={(event) => setName(event.target.value)}
+        hint="Who will use it"
+      />
+      <Choice label="Scope" value={scope} choices={SCOPES} onChoose={setScope} />
+    </FormDialog>
   );
 }

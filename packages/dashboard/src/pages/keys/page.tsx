@@ -2,7 +2,7 @@ import type { SigningKeysResource, TokenResource } from "@reprise/protocol";
 import { useQuery } from "@tanstack/react-query";
 import { Plus, RefreshCw, Trash2 } from "lucide-react";
 import { useState } from "react";
-import { ask } from "../../api/client.ts";
+import { ApiError, ask } from "../../api/client.ts";
 import { useMayChange } from "../../api/session.ts";
 import { useAction } from "../../api/use-action.ts";
 import { Badge } from "../../parts/badge.tsx";
@@ -44,8 +44,12 @@ function SigningKeys() {
     queryKey: ["keys"],
     queryFn: ({ signal }) => ask<SigningKeysResource>("/v2/keys", { signal }),
   });
+  // The server wants to hear twice that the last rotation was not long ago.
+  const isTooSoon =
+    action.error instanceof ApiError && action.error.code === "key_rotation_too_soon";
   const rotate = async () => {
-    await ask("/v2/keys/rotate", { method: "POST" });
+    const query = isTooSoon ? { force: true } : {};
+    await ask("/v2/keys/rotate", { method: "POST", query });
     await refetch();
   };
   return (
@@ -70,7 +74,7 @@ function SigningKeys() {
         isOpen={isAsking}
         onClose={() => setAsking(false)}
         title="Rotate the signing keys?"
-        verb="Rotate"
+        verb={isTooSoon ? "Rotate all the same" : "Rotate"}
         action={action}
         work={rotate}
       >

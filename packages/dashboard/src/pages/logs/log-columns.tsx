@@ -3,6 +3,7 @@ import { StateBadge } from "../../parts/badge.tsx";
 import { CellText } from "../../parts/cell-text.tsx";
 import { MessageLink } from "../../parts/id-link.tsx";
 import type { TableColumn } from "../../parts/table/columns.ts";
+import { UrlText } from "../../parts/url-text.tsx";
 import { formatDuration, Instant } from "../../parts/when.tsx";
 
 export const LOG_COLUMNS: readonly TableColumn<LogResource>[] = [
@@ -31,7 +32,7 @@ export const LOG_COLUMNS: readonly TableColumn<LogResource>[] = [
     title: "Destination",
     width: "minmax(14rem, 2fr)",
     narrow: "line",
-    cell: ({ url }) => <CellText text={url} />,
+    cell: ({ url }) => <UrlText url={url} />,
   },
   {
     id: "status",

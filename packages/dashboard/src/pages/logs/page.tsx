@@ -6,6 +6,7 @@ import { LOG_FIELDS } from "../../filters/log-fields.ts";
 import { matchesText } from "../../filters/query.ts";
 import { useFilter } from "../../filters/use-filter.ts";
 import { Empty, PageHead } from "../../parts/page.tsx";
+import { Snippet } from "../../parts/snippet.tsx";
 import { DataTable } from "../../parts/table/data-table.tsx";
 import { useLivePages } from "../../parts/table/use-live-pages.ts";
 import { LOG_COLUMNS } from "./log-columns.tsx";
@@ -68,8 +69,8 @@ function NoEntries({ isFiltered }: { readonly isFiltered: boolean }) {
   if (isFiltered) return <Empty title="Nothing matches">Take a part of the filter away.</Empty>;
   return (
     <Empty title="Nothing has happened yet">
-      Publish a message in the playground, or with{" "}
-      <code className="font-mono">reprise publish https://app.example/hook --body '{"{}"}'</code>.
+      Publish a message in the playground, or at the shell:
+      <Snippet command="reprise publish http://127.0.0.1:3000/hook --body hello" />
     </Empty>
   );
 }

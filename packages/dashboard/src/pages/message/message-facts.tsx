@@ -1,6 +1,9 @@
+import { toSearch } from "../../api/client.ts";
+import { searchFor } from "../../filters/use-filter.ts";
 import { Copy } from "../../parts/copy.tsx";
 import { Facts } from "../../parts/facts.tsx";
-import { formatDuration, Instant, When } from "../../parts/when.tsx";
+import { formatDuration, InstantAndAge } from "../../parts/when.tsx";
+import { limitsOf } from "../../parts/words.ts";
 import type { ShownMessage } from "./page.tsx";
 
 export function MessageFacts({ message }: { readonly message: ShownMessage }) {
@@ -33,21 +36,25 @@ export function MessageFacts({ message }: { readonly message: ShownMessage }) {
         ["Flow control", named("flow-control", message.flowControlKey, limitsOf(message))],
         ["Schedule", named("schedules", message.scheduleId)],
         ["URL group", named("url-groups", message.topicName, message.endpointName ?? "")],
-        ["Callback", message.callback],
-        ["Failure callback", message.failureCallback],
+        ["Callback", called(message.callback)],
+        ["Failure callback", called(message.failureCallback)],
         ["Caller", message.callerIP],
       ]}
     />
   );
 }
 
-function instant(at: number) {
+const instant = (at: number) => <InstantAndAge at={at} />;
+
+/** Where callbacks go, and the way to those that went. */
+function called(url: string | undefined) {
+  if (url === undefined) return undefined;
   return (
     <>
-      <Instant at={at} />{" "}
-      <span className="text-soft">
-        (<When at={at} />)
-      </span>
+      <span className="break-all">{url}</span>{" "}
+      <a href={`#/logs?${toSearch(searchFor({ url }))}`} className="text-accent hover:underline">
+        log
+      </a>
     </>
   );
 }
@@ -63,12 +70,4 @@ function named(place: string, name: string | undefined, detail = "") {
       {detail !== "" && <span className="text-soft"> {detail}</span>}
     </>
   );
-}
-
-function limitsOf({ parallelism, rate, period }: ShownMessage): string {
-  const limits = [
-    parallelism === undefined ? "" : `parallelism ${parallelism}`,
-    rate === undefined ? "" : `rate ${rate} per ${period ?? 1} s`,
-  ];
-  return limits.filter((limit) => limit !== "").join(", ");
 }

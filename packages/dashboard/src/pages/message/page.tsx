@@ -6,9 +6,11 @@ import { useMayChange } from "../../api/session.ts";
 import { StateBadge } from "../../parts/badge.tsx";
 import { BodyView } from "../../parts/body-view.tsx";
 import { Copy } from "../../parts/copy.tsx";
+import { CurlButton } from "../../parts/curl-button.tsx";
 import { HeaderList } from "../../parts/header-list.tsx";
 import { OpenStateBadge } from "../../parts/open-state-badge.tsx";
 import { Empty, Fault, PageHead, Panel } from "../../parts/page.tsx";
+import { Told } from "../../parts/told.tsx";
 import { MessageActions } from "./message-actions.tsx";
 import { MessageFacts } from "./message-facts.tsx";
 import { MessageLog } from "./message-log.tsx";
@@ -66,7 +68,9 @@ function Shown({ message, log, logError }: ShownProps) {
           <span className="flex flex-wrap items-center gap-2">
             {state !== undefined && <OpenStateBadge state={state} />}
             {state === undefined && last !== undefined && <StateBadge state={last} />}
-            <span className="break-words">{waitingFor ?? verdictOf(last)}</span>
+            <span className="break-words">
+              {waitingFor === undefined ? verdictOf(last) : <Told text={waitingFor} />}
+            </span>
             {last === "FAILED" && (
               <a
                 href={`#/failures/entries?kind=messages&q=message:${encodeURIComponent(messageId)}`}
@@ -95,6 +99,15 @@ function Shown({ message, log, logError }: ShownProps) {
           </Panel>
           <Panel title="Request">
             <div className="space-y-4">
+              <CurlButton
+                request={{
+                  method: message.method,
+                  url: message.url,
+                  headers: message.header ?? {},
+                  text: message.body,
+                  base64: message.bodyBase64,
+                }}
+              />
               <HeaderList title="Headers" headers={message.header} />
               <BodyView
                 title="Body"

@@ -4,6 +4,8 @@ import { CellText } from "../../parts/cell-text.tsx";
 import { MessageLink } from "../../parts/id-link.tsx";
 import { OpenStateBadge } from "../../parts/open-state-badge.tsx";
 import type { TableColumn } from "../../parts/table/columns.ts";
+import { Told } from "../../parts/told.tsx";
+import { UrlText } from "../../parts/url-text.tsx";
 import { When } from "../../parts/when.tsx";
 
 export const MESSAGE_COLUMNS: readonly TableColumn<OpenMessageResource>[] = [
@@ -26,14 +28,14 @@ export const MESSAGE_COLUMNS: readonly TableColumn<OpenMessageResource>[] = [
     title: "Destination",
     width: "minmax(15rem, 2fr)",
     narrow: "line",
-    cell: ({ url }) => <CellText text={url} />,
+    cell: ({ url }) => <UrlText url={url} />,
   },
   {
     id: "waiting",
     title: "Waits for",
     width: "minmax(19rem, 3fr)",
     narrow: "line",
-    cell: ({ waitingFor }) => <CellText text={waitingFor} />,
+    cell: ({ waitingFor }) => <Told text={waitingFor} />,
   },
   {
     id: "next",

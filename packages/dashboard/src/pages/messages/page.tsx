@@ -10,6 +10,7 @@ import { type FilterState, useFilter } from "../../filters/use-filter.ts";
 import { whyNotAll } from "../../filters/why-not-all.ts";
 import { Button } from "../../parts/button.tsx";
 import { Empty, PageHead } from "../../parts/page.tsx";
+import { Snippet } from "../../parts/snippet.tsx";
 import { DataTable } from "../../parts/table/data-table.tsx";
 import { type Selection, useSelection } from "../../parts/table/selection.ts";
 import { useLivePages } from "../../parts/table/use-live-pages.ts";
@@ -135,8 +136,8 @@ function NoMessages({ isFiltered }: { readonly isFiltered: boolean }) {
   ) : (
     <Empty title="No message is open">
       Everything has been delivered, has failed or was cancelled. Send one from the playground, or
-      at the shell:{" "}
-      <code className="font-mono">reprise publish http://127.0.0.1:3000/hook --body hello</code>
+      at the shell:
+      <Snippet command="reprise publish http://127.0.0.1:3000/hook --body hello --delay 10m" />
     </Empty>
   );
 }

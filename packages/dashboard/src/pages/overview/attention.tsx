@@ -3,9 +3,10 @@ import { Check, ChevronRight, CircleAlert, TriangleAlert } from "lucide-react";
 import { toSearch } from "../../api/client.ts";
 import { searchFor } from "../../filters/use-filter.ts";
 
-type Finds = (item: AttentionItem, isQueue: boolean) => string;
+type Finds = (item: AttentionItem) => string;
 
-const gatePlace: Finds = (_item, isQueue) => (isQueue ? "#/queues" : "#/flow-control");
+const gatePlace: Finds = ({ gate, subject }) =>
+  gate === "queue" ? "#/queues" : `#/flow-control?${toSearch({ search: subject })}`;
 
 const PLACES: Readonly<Record<AttentionItem["type"], Finds>> = {
   dead_letters: ({ subject }) => linkTo("/failures", { workflow: subject }),
@@ -28,12 +29,10 @@ const BAD: ReadonlySet<string> = new Set(["dead_letters", "stuck_runs", "failure
 
 interface AttentionProps {
   readonly items: readonly AttentionItem[];
-  /** Names of queues: an item names what it is about, and not what kind of thing that is. */
-  readonly queues: readonly string[];
 }
 
 /** What a person should look at first, with the way there. */
-export function Attention({ items, queues }: AttentionProps) {
+export function Attention({ items }: AttentionProps) {
   if (items.length === 0) {
     return (
       <p className="mb-4 flex items-center gap-2 rounded-lg border border-line bg-panel px-4 py-3">
@@ -50,8 +49,8 @@ export function Attention({ items, queues }: AttentionProps) {
       <h2 className="border-b border-line px-4 py-2 font-semibold">Needs attention</h2>
       <ul className="divide-y divide-line">
         {items.map((item) => (
-          <li key={`${item.type} ${item.subject ?? ""}`}>
-            <Item item={item} isQueue={item.subject !== null && queues.includes(item.subject)} />
+          <li key={`${item.type} ${item.gate ?? ""} ${item.subject ?? ""}`}>
+            <Item item={item} />
           </li>
         ))}
       </ul>
@@ -59,27 +58,27 @@ export function Attention({ items, queues }: AttentionProps) {
   );
 }
 
-interface ItemProps {
-  readonly item: AttentionItem;
-  readonly isQueue: boolean;
-}
+const GATE_WORDS = { queue: "queue", flow_control: "flow-control key" } as const;
 
-function Item({ item, isQueue }: ItemProps) {
-  const { type, count, subject, title } = item;
+function Item({ item }: { readonly item: AttentionItem }) {
+  const { type, count, subject, gate, title } = item;
   const isBad = BAD.has(type);
   const Icon = isBad ? CircleAlert : TriangleAlert;
   return (
-    <a
-      href={PLACES[type](item, isQueue)}
-      className="flex items-center gap-3 px-4 py-2 hover:bg-raised"
-    >
+    <a href={PLACES[type](item)} className="flex items-center gap-3 px-4 py-2 hover:bg-raised">
       <Icon size={16} aria-hidden className={`shrink-0 ${isBad ? "text-bad" : "text-warn"}`} />
       <span className="w-16 shrink-0 text-right font-semibold tabular-nums">
         {count.toLocaleString("en")}
       </span>
       <span className="min-w-0 truncate">
         {title}
-        {subject !== null && <span className="text-soft"> · {subject}</span>}
+        {subject !== null && (
+          <span className="text-soft">
+            {" "}
+            · {gate !== null && `${GATE_WORDS[gate]} `}
+            {subject}
+          </span>
+        )}
       </span>
       <ChevronRight size={14} aria-hidden className="ml-auto shrink-0 text-soft" />
     </a>

@@ -91,6 +91,10 @@ function timeOf(atSeconds: number, isUtc: boolean): string {
   return clock === "00:00" ? day.slice(5) : clock;
 }
 
+/** Of a bar: it begins at its instant, so the newest one needs room behind the last. */
+const widthOf = ([first = 0, second = first]: ArrayLike<number> & Iterable<number>): number =>
+  second - first;
+
 function optionsOf(
   { width }: Shape,
   isUtc: boolean,
@@ -117,7 +121,10 @@ function optionsOf(
       { ...axis, size: 28, values: (_plot, splits) => splits.map((at) => timeOf(at, isUtc)) },
       { ...axis, size: 40, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 10_000, 100_000] },
     ],
-    scales: { y: { range: (_plot, _low, high) => [0, Math.max(4, Math.ceil(high * 1.1))] } },
+    scales: {
+      x: { range: ({ data: [at] }, low, high) => [low, high + widthOf(at)] },
+      y: { range: (_plot, _low, high) => [0, Math.max(4, Math.ceil(high * 1.1))] },
+    },
     series: [{}, { ...look, fill: colour("--bad") }, { ...look, fill: colour("--accent") }],
     hooks: { setCursor: [(made: UPlot) => onHover(made.cursor.idx ?? null)] },
   };

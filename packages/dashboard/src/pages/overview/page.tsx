@@ -3,9 +3,10 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { lazy, type ReactNode, Suspense } from "react";
 import { ask } from "../../api/client.ts";
-import { Fault, PageHead } from "../../parts/page.tsx";
+import { Empty, Fault, PageHead } from "../../parts/page.tsx";
+import { Snippet } from "../../parts/snippet.tsx";
 import { formatDuration } from "../../parts/when.tsx";
-import { formatCount } from "../../parts/words.ts";
+import { formatCount, plural } from "../../parts/words.ts";
 import { Attention } from "./attention.tsx";
 import { Pressure } from "./pressure.tsx";
 import { formatShare, toMessages, toRuns } from "./series.ts";
@@ -21,7 +22,7 @@ const TOPICS = [
   "flowControls",
 ] as const;
 const REFRESH_MS = 15_000;
-const WINDOWS = ["1h", "6h", "24h", "7d"];
+const WINDOWS = ["15m", "1h", "6h", "24h"];
 
 export function Page() {
   const search = useSearch({ strict: false }) as Readonly<Record<string, string>>; // As the root route reads it.
@@ -36,7 +37,11 @@ export function Page() {
   });
   return (
     <>
-      <PageHead title="Overview" actions={<Periods present={period} />} />
+      <PageHead
+        title="Overview"
+        detail="What is open is counted in the database; what happened, by the server that answers this page."
+        actions={<Periods present={period} />}
+      />
       {error !== null && <Fault error={error} onRetry={() => void refetch()} />}
       {data !== undefined && <Numbers overview={data} period={period} />}
     </>
@@ -67,6 +72,16 @@ function Periods({ present }: { readonly present: string }) {
   );
 }
 
+/** Keeps the places of both charts free while they are on their way. */
+function ChartRooms() {
+  return (
+    <>
+      <div className="h-60" />
+      <div className="h-60" />
+    </>
+  );
+}
+
 interface NumbersProps {
   readonly overview: Overview;
   readonly period: string;
@@ -76,10 +91,19 @@ function Numbers({ overview, period }: NumbersProps) {
   const { buckets, flowControls, queues, attention } = overview;
   return (
     <>
-      <Attention items={attention} queues={queues.map(({ name }) => name)} />
+      <Attention items={attention} />
+      {isUnused(overview) && (
+        <div className="mb-4">
+          <Empty title="Nothing has come yet">
+            Send a first message, or start a workflow that your app serves:
+            <Snippet command="reprise publish http://127.0.0.1:3000/hook --body hello" />
+            <Snippet command="reprise runs trigger http://127.0.0.1:3000/workflow" />
+          </Empty>
+        </div>
+      )}
       <Tiles overview={overview} period={period} />
       <div className="mt-4 grid gap-4 lg:grid-cols-2">
-        <Suspense fallback={<div className="h-60" />}>
+        <Suspense fallback={<ChartRooms />}>
           <Chart series={toMessages(buckets)} />
           <Chart series={toRuns(buckets)} />
         </Suspense>
@@ -98,6 +122,11 @@ function Numbers({ overview, period }: NumbersProps) {
       </div>
     </>
   );
+}
+
+function isUnused({ open, runs, attempts }: Overview): boolean {
+  const counts = [...Object.values(open), ...Object.values(runs), attempts.count];
+  return counts.every((count) => count === 0);
 }
 
 function Tiles({ overview, period }: NumbersProps) {
@@ -160,7 +189,7 @@ function Tiles({ overview, period }: NumbersProps) {
         {oldestDueAgeMs === null ? "nothing is late" : "how long it waits beyond its time"}
       </Tile>
       <Tile name="Open messages" value={formatCount(open.messages)} href="#/messages">
-        {formatCount(schedules.count)} schedules
+        {plural(schedules.count, "schedule")}
         {schedules.paused > 0 ? `, ${schedules.paused} paused` : ""}
       </Tile>
     </dl>

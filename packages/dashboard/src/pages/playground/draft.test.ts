@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { EMPTY_DRAFT, toCurl, toRequest } from "./draft.ts";
+import { EMPTY_DRAFT, faultOf, toCurl, toRequest } from "./draft.ts";
 
 test("an empty draft starts a run with nothing but its body", () => {
   expect(toRequest({ ...EMPTY_DRAFT, url: " https://app.example/a?b=c " })).toEqual({
@@ -44,4 +44,14 @@ test("the command cannot be broken out of", () => {
   expect(text.split("\n")[0]).toBe(
     "curl -X POST 'http://localhost:8080/v2/trigger/https%3A%2F%2Fa.example%2F'\\''%3B%20rm%20-rf%20~' \\",
   );
+});
+
+test("a line of the headers that is none is told", () => {
+  const faultIn = (headers: string) => faultOf({ ...EMPTY_DRAFT, headers });
+  expect(faultIn("")).toBeNull();
+  expect(faultIn("X-Tenant: acme\n\nX-Empty:")).toBeNull();
+  expect(faultIn("X-Tenant: acme\nno header")).toBe(
+    'line 2 of the headers must be a name, a colon and a value, got "no header"',
+  );
+  expect(faultIn(": empty")).toContain("line 1");
 });

@@ -57,6 +57,14 @@ function headersOf({ body, retries, delay, labels, flowKey, flowValue, headers }
   return Object.fromEntries(given.filter(([, value]) => value.trim() !== ""));
 }
 
+/** Which line of the headers is none; null when all are. */
+export function faultOf({ headers }: Draft): string | null {
+  const lines = headers.split("\n");
+  const index = lines.findIndex((line) => line.trim() !== "" && readHeader(line).length === 0);
+  if (index === -1) return null;
+  return `line ${index + 1} of the headers must be a name, a colon and a value, got ${JSON.stringify(lines[index])}`;
+}
+
 /** A line without a colon is no header. */
 function readHeader(line: string): readonly (readonly [string, string])[] {
   const colon = line.indexOf(":");

@@ -1,5 +1,5 @@
 import type { PublishAnswer } from "@reprise/protocol";
-import { type FormEvent, useState } from "react";
+import { type ChangeEvent, type FormEvent, useState } from "react";
 import { apiUrl, ask } from "../../api/client.ts";
 import { useMayChange } from "../../api/session.ts";
 import { useAction } from "../../api/use-action.ts";
@@ -8,7 +8,7 @@ import { Copy } from "../../parts/copy.tsx";
 import { Choice, Field, TextField } from "../../parts/field.tsx";
 import { MessageLink, RunLink } from "../../parts/id-link.tsx";
 import { Empty, Fault, PageHead, Panel } from "../../parts/page.tsx";
-import { type Draft, EMPTY_DRAFT, toCurl, toRequest } from "./draft.ts";
+import { type Draft, EMPTY_DRAFT, faultOf, toCurl, toRequest } from "./draft.ts";
 
 export function Page() {
   const mayChange = useMayChange();
@@ -45,6 +45,8 @@ function Playground() {
     setAnswer(null);
     const { path, headers, body } = toRequest(draft);
     await action.run(async () => {
+      const fault = faultOf(draft);
+      if (fault !== null) throw new Error(fault);
       const made = await ask<PublishAnswer | readonly PublishAnswer[]>(path, {
         method: "POST",
         headers,
@@ -54,84 +56,16 @@ function Playground() {
     });
   };
   return (
-    <div className="grid gap-4 lg:grid-cols-2">
+    <div className="grid grid-cols-1 gap-4 lg:grid-cols-2">
       <Panel title="Request">
         <form onSubmit={(event) => void send(event)} className="grid gap-4 sm:grid-cols-2">
-          <Choice
-            label="Do"
-            className="sm:col-span-2"
-            value={draft.kind}
-            choices={KINDS}
-            onChoose={(kind) => put({ kind: kind as Draft["kind"] })}
-          />
-          {draft.kind === "queue" && (
-            <Field
-              label="Queue"
-              required
-              value={draft.queue}
-              onChange={(event) => put({ queue: event.target.value })}
-            />
-          )}
-          <Field
-            label={draft.kind === "workflow" ? "Workflow URL" : "Destination"}
-            required
-            className="sm:col-span-2"
-            placeholder="http://localhost:3000/api/order"
-            value={draft.url}
-            onChange={(event) => put({ url: event.target.value })}
-          />
-          <TextField
-            label="Body"
-            className="sm:col-span-2"
-            value={draft.body}
-            onChange={(event) => put({ body: event.target.value })}
-          />
-          <Field
-            label="Retries"
-            type="number"
-            min={0}
-            placeholder="3"
-            value={draft.retries}
-            onChange={(event) => put({ retries: event.target.value })}
-          />
-          <Field
-            label="Delay"
-            placeholder="10s"
-            value={draft.delay}
-            onChange={(event) => put({ delay: event.target.value })}
-          />
-          <Field
-            label="Labels"
-            placeholder="a, b"
-            value={draft.labels}
-            onChange={(event) => put({ labels: event.target.value })}
-          />
-          <Field
-            label="Flow-control key"
-            value={draft.flowKey}
-            onChange={(event) => put({ flowKey: event.target.value })}
-          />
-          <Field
-            label="Flow-control limits"
-            placeholder="parallelism=2, rate=10, period=1m"
-            value={draft.flowValue}
-            onChange={(event) => put({ flowValue: event.target.value })}
-          />
-          <TextField
-            label="Headers for the destination"
-            className="sm:col-span-2"
-            rows={3}
-            placeholder="X-Tenant: acme"
-            hint="One a line; each goes as Upstash-Forward-..."
-            value={draft.headers}
-            onChange={(event) => put({ headers: event.target.value })}
-          />
+          <DraftFields draft={draft} put={put} />
           <Button type="submit" look="primary" className="sm:col-span-2" disabled={action.isBusy}>
             {action.isBusy ? "Sending ..." : "Send"}
           </Button>
         </form>
       </Panel>
-      <div className="grid content-start gap-4">
+      <div className="grid grid-cols-1 content-start gap-4">
         <Panel title="Answer">
           {action.error !== null && <Fault error={action.error} />}
           {answer === null && action.error === null && (
@@ -142,6 +76,57 @@ function Playground() {
         <Curl draft={draft} />
       </div>
     </div>
+  );
+}
+
+interface DraftFieldsProps {
+  readonly draft: Draft;
+  readonly put: (change: Partial<Draft>) => void;
+}
+
+function DraftFields({ draft, put }: DraftFieldsProps) {
+  /** What ties an input to its part of the draft. */
+  const of = (name: Exclude<keyof Draft, "kind">) => ({
+    value: draft[name],
+    onChange: ({ target }: ChangeEvent<HTMLInputElement | HTMLTextAreaElement>) =>
+      put({ [name]: target.value }),
+  });
+  return (
+    <>
+      <Choice
+        label="Do"
+        className="sm:col-span-2"
+        value={draft.kind}
+        choices={KINDS}
+        onChoose={(kind) => put({ kind: kind as Draft["kind"] })} // One of KINDS.
+      />
+      {draft.kind === "queue" && <Field label="Queue" required {...of("queue")} />}
+      <Field
+        label={draft.kind === "workflow" ? "Workflow URL" : "Destination"}
+        required
+        className="sm:col-span-2"
+        placeholder="http://localhost:3000/api/order"
+        {...of("url")}
+      />
+      <TextField label="Body" className="sm:col-span-2" {...of("body")} />
+      <Field label="Retries" type="number" min={0} placeholder="3" {...of("retries")} />
+      <Field label="Delay" placeholder="10s" {...of("delay")} />
+      <Field label="Labels" placeholder="a, b" {...of("labels")} />
+      <Field label="Flow-control key" {...of("flowKey")} />
+      <Field
+        label="Flow-control limits"
+        placeholder="parallelism=2, rate=10, period=1m"
+        {...of("flowValue")}
+      />
+      <TextField
+        label="Headers for the destination"
+        className="sm:col-span-2"
+        rows={3}
+        placeholder="X-Tenant: acme"
+        hint="One a line; each goes as Upstash-Forward-..."
+        {...of("headers")}
+      />
+    </>
   );
 }
 
@@ -167,7 +152,11 @@ function Curl({ draft }: { readonly draft: Draft }) {
   return (
     <Panel title="The same with curl">
       <div className="flex items-start gap-2">
-        <pre className="min-w-0 flex-1 overflow-x-auto rounded-md bg-ground p-3 font-mono text-xs">
+        <pre
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: whoever has no mouse scrolls with the keys
+          tabIndex={0}
+          className="min-w-0 flex-1 overflow-x-auto rounded-md bg-ground p-3 font-mono text-xs"
+        >
           {text}
         </pre>
         <Copy text={text} label="the command" />

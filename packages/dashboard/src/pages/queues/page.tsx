@@ -11,6 +11,7 @@ import { Confirm } from "../../parts/confirm.tsx";
 import { LineDialog } from "../../parts/line-dialog.tsx";
 import { Empty, Fault, PageHead } from "../../parts/page.tsx";
 import { type Column, PlainTable } from "../../parts/plain-table.tsx";
+import { Snippet } from "../../parts/snippet.tsx";
 import { When } from "../../parts/when.tsx";
 import { QueueDialog } from "./queue-dialog.tsx";
 
@@ -50,9 +51,8 @@ export function Page() {
       {action.error !== null && <Fault error={action.error} />}
       {data?.length === 0 && (
         <Empty title="There is no queue yet">
-          A queue is made with its first message:{" "}
-          <code className="font-mono">POST /v2/enqueue/mail/https://app.example/send</code>, or
-          here.
+          Make one here, or with its first message:
+          <Snippet command="reprise publish http://127.0.0.1:3000/send --queue mail --body hello" />
         </Empty>
       )}
       {data !== undefined && data.length > 0 && (

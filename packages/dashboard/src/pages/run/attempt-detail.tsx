@@ -4,6 +4,7 @@ import { BodyView } from "../../parts/body-view.tsx";
 import { CurlButton } from "../../parts/curl-button.tsx";
 import { Facts } from "../../parts/facts.tsx";
 import { HeaderList } from "../../parts/header-list.tsx";
+import { Below, SubHeading } from "../../parts/heading.tsx";
 import { describeError } from "../../parts/run-story.ts";
 import { formatDuration, Instant } from "../../parts/when.tsx";
 import type { AttemptBar, StepBar } from "./timeline-model.ts";
@@ -40,45 +41,49 @@ export function AttemptDetail({ run, bar, attempt, entry }: AttemptDetailProps) 
       <Facts
         facts={[
           ["Asked", `${method} ${url}`],
-          ["Began", <Instant key="f" at={from} />],
-          ["Ended", <Instant key="t" at={to} />],
+          ["Began", <Instant isExact key="f" at={from} />],
+          ["Ended", <Instant isExact key="t" at={to} />],
           ["Took", from === to ? undefined : formatDuration(to - from)],
           ["Cause", kept?.cause],
         ]}
       />
       <div>
         <div className="mb-2 flex items-center gap-2">
-          <h3 className="font-semibold">Response</h3>
+          <SubHeading className="font-semibold">Response</SubHeading>
           <Badge tone={error.status >= 200 && error.status < 300 ? "good" : "bad"}>
             {error.status === 0 ? "no answer" : error.status}
           </Badge>
         </div>
-        <div className="space-y-3">
-          <BodyView
-            title="Body"
-            text={kept?.responseBody ?? error.body}
-            base64={kept?.responseBodyBase64}
-            headers={error.headers}
-            isTruncated={kept?.isTruncated}
-          />
-          <HeaderList title="Headers" headers={error.headers} />
-        </div>
+        <Below>
+          <div className="space-y-3">
+            <BodyView
+              title="Body"
+              text={kept?.responseBody ?? error.body}
+              base64={kept?.responseBodyBase64}
+              headers={error.headers}
+              isTruncated={kept?.isTruncated}
+            />
+            <HeaderList title="Headers" headers={error.headers} />
+          </div>
+        </Below>
       </div>
       <div>
         <div className="mb-2 flex items-center gap-2">
-          <h3 className="font-semibold">Request</h3>
+          <SubHeading className="font-semibold">Request</SubHeading>
           {headers !== undefined && <CurlButton request={{ method, url, headers, text }} />}
         </div>
-        <div className="space-y-3">
-          {text !== undefined && <BodyView title="Body" text={text} headers={headers} />}
-          {headers === undefined ? (
-            <p className="text-xs text-soft">
-              Its headers are kept with the dead letter of a failed run.
-            </p>
-          ) : (
-            <HeaderList title="Headers" headers={headers} />
-          )}
-        </div>
+        <Below>
+          <div className="space-y-3">
+            {text !== undefined && <BodyView title="Body" text={text} headers={headers} />}
+            {headers === undefined ? (
+              <p className="text-xs text-soft">
+                Its headers are kept with the dead letter of a failed run.
+              </p>
+            ) : (
+              <HeaderList title="Headers" headers={headers} />
+            )}
+          </div>
+        </Below>
       </div>
     </div>
   );

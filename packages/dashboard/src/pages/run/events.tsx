@@ -36,7 +36,7 @@ const COLUMNS: readonly TableColumn<WorkflowEventResource>[] = [
     title: "Time",
     width: "13rem",
     isFixed: true,
-    cell: ({ time }) => <Instant at={time} />,
+    cell: ({ time }) => <Instant isExact at={time} />,
   },
   {
     id: "state",

@@ -101,7 +101,8 @@ function Call({ call, onRerun }: CallProps) {
         <ol className="mt-3 space-y-1">
           {errors.map((error) => (
             <li key={error.time} className="break-words">
-              <Instant at={error.time} /> <span className="text-bad">{describeError(error)}</span>
+              <Instant isExact at={error.time} />{" "}
+              <span className="text-bad">{describeError(error)}</span>
               {error.reason !== undefined && <span className="text-soft"> · {error.reason}</span>}
             </li>
           ))}

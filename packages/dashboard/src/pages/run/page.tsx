@@ -3,7 +3,7 @@ import { useParams } from "@tanstack/react-router";
 import { useCallback, useMemo, useState } from "react";
 import { Empty, Fault, PageHead } from "../../parts/page.tsx";
 import { hostOf, pathOf, placeSteps } from "../../parts/run-story.ts";
-import { useNow } from "../../parts/when.tsx";
+import { Instant, useNow } from "../../parts/when.tsx";
 import type { Verb } from "../../recover/recovery.ts";
 import { type HotKeys, useHotKeys } from "../../shell/hot-keys.ts";
 import { Events } from "./events.tsx";
@@ -13,8 +13,8 @@ import { RunActions } from "./run-actions.tsx";
 import { Lineage, RunFacts, Verdict } from "./run-head.tsx";
 import { StepDetail } from "./step-detail.tsx";
 import { Timeline } from "./timeline.tsx";
-import { nextFailed, toTimeline } from "./timeline-model.ts";
-import { BODY_BYTES, useDeadLetter, usePlace, useRun } from "./use-run.ts";
+import { nextFailed, type Timeline as TimelineModel, toTimeline } from "./timeline-model.ts";
+import { BODY_BYTES, NO_STEP, useDeadLetter, usePlace, useRun } from "./use-run.ts";
 
 export function Page() {
   const { runId } = useParams({ from: "/runs/$runId" });
@@ -83,7 +83,7 @@ function Found({ run, others, entry, isWhole, onWhole }: FoundProps) {
               className="mr-2 text-accent underline"
               onClick={() => go({ created: at, step: undefined, attempt: undefined })}
             >
-              {new Date(at).toISOString()}
+              <Instant isExact at={at} />
             </button>
           ))}
         </p>
@@ -142,7 +142,7 @@ function TabRow({ run, tab, onTab }: TabRowProps) {
           type="button"
           aria-pressed={tab === name}
           onClick={() => onTab(name)}
-          className={`-mb-px border-b-2 px-3 py-1.5 whitespace-nowrap ${tab === name ? "border-accent font-medium" : "border-transparent text-soft hover:text-ink"}`}
+          className={`-mb-px shrink-0 border-b-2 px-3 py-1.5 whitespace-nowrap ${tab === name ? "border-accent font-medium" : "border-transparent text-soft hover:text-ink"}`}
         >
           {title}
         </button>
@@ -171,7 +171,9 @@ function LiveSteps(props: StepsProps) {
 function StepsAt({ run, entry, now }: StepsProps & { readonly now: number }) {
   const { place, go } = usePlace();
   const timeline = useMemo(() => toTimeline(run, now), [run, now]);
-  const { step, attempt } = place;
+  const { step, attempt } =
+    place.step === null && !place.isClosed ? whyItFailed(run, timeline) : place;
+  const close = useCallback(() => go({ step: NO_STEP, attempt: undefined }), [go]);
   const keys = useMemo<HotKeys>(() => {
     const jump = (direction: 1 | -1) => () => {
       const bar = nextFailed(timeline.bars, step ?? -1, direction);
@@ -182,9 +184,8 @@ function StepsAt({ run, entry, now }: StepsProps & { readonly now: number }) {
       const next = Math.max(0, Math.min(last, (step ?? -1) + by));
       go({ step: next, attempt: undefined });
     };
-    const close = () => go({ step: undefined, attempt: undefined });
     return { "[": jump(-1), "]": jump(1), j: move(1), k: move(-1), Escape: close };
-  }, [timeline, step, go]);
+  }, [timeline, step, go, close]);
   useHotKeys(keys);
   const bar = step === null ? undefined : timeline.bars[step];
   const open = (index: number, at: number | null) => go({ step: index, attempt: at ?? undefined });
@@ -200,9 +201,18 @@ function StepsAt({ run, entry, now }: StepsProps & { readonly now: number }) {
           attempt={attempt}
           entry={entry}
           onAttempt={(at) => open(bar.index, at)}
-          onClose={() => go({ step: undefined, attempt: undefined })}
+          onClose={close}
         />
       )}
     </div>
   );
+}
+
+/** What a person comes for: the attempt that ended the run. */
+function whyItFailed({ workflowState }: RunResource, { bars }: TimelineModel) {
+  const bar =
+    workflowState === "RUN_FAILED"
+      ? bars.findLast(({ placed }) => placed.step.state === "STEP_FAILED")
+      : undefined;
+  return { step: bar?.index ?? null, attempt: bar?.attempts.at(-1)?.index ?? null };
 }

@@ -63,7 +63,7 @@ export function RunFacts({ run }: { readonly run: RunResource }) {
         <Copy text={workflowRunId} label="the id of the run" />
       </span>
       <span>
-        began <When at={workflowRunCreatedAt} /> (<Instant at={workflowRunCreatedAt} />)
+        began <When at={workflowRunCreatedAt} /> (<Instant isExact at={workflowRunCreatedAt} />)
       </span>
       <span>
         <Lasting run={run} />

@@ -93,10 +93,12 @@ function StepFacts({ run, bar }: { readonly run: RunResource; readonly bar: Step
       <Facts
         facts={[
           ["Type", step.stepType],
-          ["Began", bar.kind === "payload" ? undefined : <Instant key="b" at={bar.from} />],
+          ["Began", bar.kind === "payload" ? undefined : <Instant isExact key="b" at={bar.from} />],
           [
             "Recorded",
-            step.createdAt === undefined ? undefined : <Instant key="r" at={step.createdAt} />,
+            step.createdAt === undefined ? undefined : (
+              <Instant isExact key="r" at={step.createdAt} />
+            ),
           ],
           ["Lasted", bar.kind === "payload" ? undefined : formatDuration(bar.to - bar.from)],
           [
@@ -137,9 +139,12 @@ function outsideFacts(step: AnyStep): readonly Fact[] {
   const sleepUntil = "sleepUntil" in step ? step.sleepUntil : undefined;
   const { invokedWorkflowRunId: child, waitTimeoutDeadline: deadline } = step;
   return [
-    ["Sleeps until", sleepUntil === undefined ? undefined : <Instant key="s" at={sleepUntil} />],
+    [
+      "Sleeps until",
+      sleepUntil === undefined ? undefined : <Instant isExact key="s" at={sleepUntil} />,
+    ],
     ["Waits for", step.waitEventId],
-    ["Until", deadline === undefined ? undefined : <Instant key="w" at={deadline} />],
+    ["Until", deadline === undefined ? undefined : <Instant isExact key="w" at={deadline} />],
     ["In time", step.waitTimeout === true ? "no: the time was up first" : undefined],
     [
       "Calls",

@@ -90,7 +90,7 @@ function itemsOf(bars: readonly StepBar[]): readonly Item[] {
 }
 
 const COLUMNS =
-  "grid grid-cols-[minmax(0,1fr)_5.5rem] md:grid-cols-[minmax(12rem,20rem)_minmax(0,1fr)_5.5rem]";
+  "grid grid-cols-[minmax(0,1fr)_6.5rem] md:grid-cols-[minmax(12rem,20rem)_minmax(0,1fr)_6.5rem]";
 
 /** A tick behind this has no room for its text. */
 const TICK_SHARE_MAX = 0.85;
@@ -147,7 +147,7 @@ function Row({ item, timeline, isOpen, onOpen }: RowProps) {
         )}
       </span>
       <Track item={item} timeline={timeline} />
-      <span className="px-3 text-right text-xs text-soft tabular-nums">
+      <span className="px-3 text-right text-xs whitespace-nowrap text-soft tabular-nums">
         {bar.kind === "payload" ? "" : formatDuration(span.to - span.from)}
         {bar.isOpen && item.type === "step" ? " …" : ""}
       </span>

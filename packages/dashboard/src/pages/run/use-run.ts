@@ -49,9 +49,14 @@ export interface Place {
   readonly tab: string;
   /** Its place among the steps; null when none is open. */
   readonly step: number | null;
+  /** A person has closed what was open. */
+  readonly isClosed: boolean;
   readonly attempt: number | null;
   readonly created: string | undefined;
 }
+
+/** How the address says that no step is to be open. */
+export const NO_STEP = "none";
 
 /** What of the run is open, as the address says it. */
 export function usePlace() {
@@ -67,6 +72,7 @@ export function usePlace() {
   const place: Place = {
     tab: search.tab ?? "steps",
     step: wholeOf(search.step),
+    isClosed: search.step === NO_STEP,
     attempt: wholeOf(search.attempt),
     created: search.created,
   };

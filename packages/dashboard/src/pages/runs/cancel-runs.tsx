@@ -1,4 +1,4 @@
-import type { MatchCount, RunResource } from "@reprise/protocol";
+import type { MatchCount, RunPage, RunResource } from "@reprise/protocol";
 import { useQuery } from "@tanstack/react-query";
 import { useRef, useState } from "react";
 import { ask, type Query } from "../../api/client.ts";
@@ -8,8 +8,9 @@ import { Button } from "../../parts/button.tsx";
 import { Dialog } from "../../parts/dialog.tsx";
 import { Fault } from "../../parts/page.tsx";
 import { pathOf, runKey } from "../../parts/run-story.ts";
-import { plural } from "../../parts/words.ts";
+import { formatCount, plural } from "../../parts/words.ts";
 import { cancelIds, cancelMatching, liveQuery, whyNot } from "./cancel.ts";
+import { RUNS_PATH } from "./use-runs.ts";
 
 interface CancelRunsProps {
   readonly chosen: readonly RunResource[];
@@ -71,17 +72,42 @@ function CancelChosen({ chosen, onClose, onDone }: CancelChosenProps) {
         {ended > 0 && ` ${ended} of the chosen have ended already and stay as they are.`} This
         cannot be undone.
       </p>
-      <ul className="mt-2 text-soft">
-        {live.slice(0, SHOWN).map((run) => (
-          <li key={runKey(run)} className="truncate">
-            <code className="font-mono text-xs">{run.workflowRunId}</code> {pathOf(run.workflowUrl)}
-          </li>
-        ))}
-        {live.length > SHOWN && <li>and {live.length - SHOWN} more</li>}
-      </ul>
+      <Sample runs={live} count={live.length} />
       <Buttons action={action} count={live.length} onGo={() => void go()} onClose={onClose} />
     </>
   );
+}
+
+interface SampleProps {
+  readonly runs: readonly RunResource[];
+  /** Of all that are meant. */
+  readonly count: number;
+}
+
+/** Some of those that will end. */
+function Sample({ runs, count }: SampleProps) {
+  const shown = runs.slice(0, SHOWN);
+  const more = count - shown.length;
+  return (
+    <ul className="mt-2 text-soft">
+      {shown.map((run) => (
+        <li key={runKey(run)} className="truncate">
+          <code className="font-mono text-xs">{run.workflowRunId}</code> {pathOf(run.workflowUrl)}
+        </li>
+      ))}
+      {more > 0 && <li>and {formatCount(more)} more</li>}
+    </ul>
+  );
+}
+
+/** How many there are, and the newest of them. */
+async function preview(query: Query, signal: AbortSignal) {
+  const list = { ...query, count: SHOWN, trimBody: 0 };
+  const [{ count, isExact }, { runs }] = await Promise.all([
+    ask<MatchCount>("/v2/workflows/runs/count", { query, signal }),
+    ask<RunPage>(RUNS_PATH, { query: list, signal }),
+  ]);
+  return { count, isExact, runs };
 }
 
 interface CancelMatchingProps {
@@ -96,11 +122,11 @@ function CancelMatching({ query, isBare, onClose }: CancelMatchingProps) {
   const stop = useRef<AbortController | null>(null);
   const counted = useQuery({
     queryKey: ["count", "runs", query],
-    queryFn: ({ signal }) => ask<MatchCount>("/v2/workflows/runs/count", { query, signal }),
+    queryFn: ({ signal }) => preview(query, signal),
   });
   if (counted.error !== null) return <Fault error={counted.error} />;
   if (counted.data === undefined) return <p className="text-soft">Counting ...</p>;
-  const { count, isExact } = counted.data;
+  const { count, isExact, runs } = counted.data;
   const go = async () => {
     stop.current = new AbortController();
     setCancelled(0);
@@ -123,6 +149,7 @@ function CancelMatching({ query, isBare, onClose }: CancelMatchingProps) {
         {isBare ? "are all that this server has, and they" : "match the filter, and they"} will end
         where they stand. This cannot be undone.
       </p>
+      {cancelled === null && <Sample runs={runs} count={count} />}
       {cancelled !== null && (
         <p role="status" className="mt-2 tabular-nums">
           <progress className="mr-2 w-48 align-middle" value={cancelled} max={Math.max(count, 1)} />

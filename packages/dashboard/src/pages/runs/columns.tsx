@@ -1,17 +1,11 @@
-import type { RunResource } from "@reprise/protocol";
+import type { PresentStepResource, RunResource } from "@reprise/protocol";
 import { Badge, StateBadge } from "../../parts/badge.tsx";
 import { Copy } from "../../parts/copy.tsx";
 import { RunLink } from "../../parts/id-link.tsx";
-import {
-  durationOf,
-  hostOf,
-  lastError,
-  nameOf,
-  pathOf,
-  presentStep,
-  reasonOf,
-} from "../../parts/run-story.ts";
+import { durationOf, pathOf, reasonOf } from "../../parts/run-story.ts";
 import type { TableColumn } from "../../parts/table/columns.ts";
+import { Told } from "../../parts/told.tsx";
+import { UrlLines } from "../../parts/url-text.tsx";
 import { formatDuration, useNow, When } from "../../parts/when.tsx";
 
 export const COLUMNS: readonly TableColumn<RunResource>[] = [
@@ -45,14 +39,14 @@ export const COLUMNS: readonly TableColumn<RunResource>[] = [
   {
     id: "age",
     title: "Age",
-    width: "7rem",
+    width: "6.5rem",
     isNumber: true,
     cell: (run) => <When at={run.workflowRunCreatedAt} />,
   },
   {
     id: "duration",
     title: "Duration",
-    width: "6.5rem",
+    width: "6rem",
     isNumber: true,
     narrow: "none",
     cell: (run) => <Duration run={run} />,
@@ -60,18 +54,18 @@ export const COLUMNS: readonly TableColumn<RunResource>[] = [
   {
     id: "id",
     title: "Run",
-    width: "11rem",
+    width: "9.5rem",
     narrow: "none",
     cell: (run) => <Id run={run} />,
   },
   {
     id: "steps",
-    title: "Steps",
-    width: "4.5rem",
+    title: "Records",
+    width: "5rem",
     isNumber: true,
     isHidden: true,
     narrow: "none",
-    cell: ({ steps }) => steps.reduce((sum, group) => sum + group.steps.length, 0),
+    cell: ({ stepCount }) => stepCount ?? "",
   },
   {
     id: "flow",
@@ -96,46 +90,46 @@ function RunState({ run }: { readonly run: RunResource }) {
   return <StateBadge state={run.workflowState} />;
 }
 
-function Workflow({ run }: { readonly run: RunResource }) {
+function Workflow({ run: { workflowUrl, workflowRunId } }: { readonly run: RunResource }) {
   return (
-    <div className="min-w-0" title={run.workflowUrl}>
-      <RunLink id={run.workflowRunId} className="block truncate font-medium hover:underline">
-        {pathOf(run.workflowUrl)}
+    <UrlLines url={workflowUrl}>
+      <RunLink id={workflowRunId} className="block truncate font-medium hover:underline">
+        {pathOf(workflowUrl)}
       </RunLink>
-      <div className="truncate text-xs text-soft">{hostOf(run.workflowUrl)}</div>
-    </div>
+    </UrlLines>
   );
 }
 
 function Step({ run }: { readonly run: RunResource }) {
-  const placed = presentStep(run);
-  const name = placed === undefined ? undefined : nameOf(placed);
-  const attempts = placed?.step.errors?.length ?? 0;
+  const { presentStep, workflowState } = run;
   const reason = reasonOf(run);
-  const isOpen = run.workflowState === "RUN_STARTED";
-  const said = reason ?? (isOpen ? run.waitingFor : undefined) ?? "";
+  const isOpen = workflowState === "RUN_STARTED";
+  const waitingFor = isOpen ? run.waitingFor : undefined;
+  const said = [reason, waitingFor].filter((part) => part !== undefined).join("; ");
   const tone = reason === undefined ? "text-soft" : isOpen ? "text-warn" : "text-bad";
-  const isDone = run.workflowState === "RUN_SUCCESS";
   return (
     <div className="min-w-0">
       <div className="truncate">
-        {placed !== undefined && !isDone && (
-          <>
-            <span className="text-soft tabular-nums">
-              {name === undefined ? "step " : ""}
-              {placed.number}
-            </span>{" "}
-            {name}
-            {attempts > 1 && lastError(placed.step) !== undefined && (
-              <span className="text-soft"> · {attempts} attempts</span>
-            )}
-          </>
-        )}
+        {presentStep !== undefined && <PresentStep step={presentStep} />}
       </div>
-      <div className={`truncate text-xs ${tone}`} title={said}>
-        {said}
+      <div className={`truncate text-xs ${tone}`}>
+        <Told text={said} />
       </div>
     </div>
+  );
+}
+
+function PresentStep({ step }: { readonly step: PresentStepResource }) {
+  const { stepId, stepName, failedAttempts = 0 } = step;
+  return (
+    <>
+      <span className="text-soft tabular-nums">
+        {stepName === undefined && stepId !== undefined ? "step " : ""}
+        {stepId}
+      </span>{" "}
+      {stepName}
+      {failedAttempts > 1 && <span className="text-soft"> · {failedAttempts} attempts</span>}
+    </>
   );
 }
 

@@ -2,18 +2,22 @@ import type { RunResource } from "@reprise/protocol";
 import { useNavigate } from "@tanstack/react-router";
 import { useCallback, useMemo, useRef } from "react";
 import { useMayChange } from "../../api/session.ts";
+import type { Filter } from "../../filters/fields.ts";
 import { FilterBar } from "../../filters/filter-bar.tsx";
 import { matchesText } from "../../filters/query.ts";
 import { type FilterState, useFilter } from "../../filters/use-filter.ts";
+import { whyNotAll } from "../../filters/why-not-all.ts";
 import { Empty, PageHead } from "../../parts/page.tsx";
 import { RUN_FIELDS } from "../../parts/run-filters.ts";
 import { reasonOf, runKey } from "../../parts/run-story.ts";
+import { Snippet } from "../../parts/snippet.tsx";
 import { DataTable } from "../../parts/table/data-table.tsx";
+import { ExportButton } from "../../parts/table/export-button.tsx";
 import { useSelection } from "../../parts/table/selection.ts";
 import { CancelRuns } from "./cancel-runs.tsx";
 import { COLUMNS } from "./columns.tsx";
 import { RecoverRuns } from "./recover-runs.tsx";
-import { useRuns } from "./use-runs.ts";
+import { RUNS_PATH, readRuns, useRuns } from "./use-runs.ts";
 
 const ROW_PX = 48;
 
@@ -23,10 +27,7 @@ export function Page() {
   const list = useRuns(state.query);
   const selection = useSelection();
   const mayChange = useMayChange();
-  const rows = useMemo(
-    () => list.rows.filter((run) => matchesText(state.filter, textsOf(run))),
-    [list.rows, state.filter],
-  );
+  const rows = useMemo(() => withText(list.rows, state.filter), [list.rows, state.filter]);
   const fields = useMemo(() => withKnown(list.rows), [list.rows]);
   const open = useCallback(
     ({ workflowRunId }: RunResource) =>
@@ -46,17 +47,26 @@ export function Page() {
       <PageHead
         title="Runs"
         actions={
-          mayChange && (
-            <>
-              <RecoverRuns chosen={chosen} active={active} />
-              <CancelRuns
-                chosen={chosen}
-                filter={state.filter}
-                query={state.query}
-                onDone={selection.clear}
-              />
-            </>
-          )
+          <>
+            <ExportButton
+              path={RUNS_PATH}
+              query={state.query}
+              read={readRuns}
+              fileName="reprise-runs.jsonl"
+              notAll={whyNotAll(state)}
+            />
+            {mayChange && (
+              <>
+                <RecoverRuns chosen={chosen} active={active} />
+                <CancelRuns
+                  chosen={chosen}
+                  filter={state.filter}
+                  query={state.query}
+                  onDone={selection.clear}
+                />
+              </>
+            )}
+          </>
         }
       />
       <Tabs state={state} />
@@ -77,9 +87,14 @@ export function Page() {
   );
 }
 
+function withText(runs: readonly RunResource[], filter: Filter): readonly RunResource[] {
+  if (filter.text === "") return runs;
+  return runs.filter((run) => matchesText(filter, textsOf(run)));
+}
+
 function textsOf(run: RunResource): readonly (string | undefined)[] {
-  const { workflowRunId, workflowUrl, waitingFor, labels = [] } = run;
-  return [workflowRunId, workflowUrl, waitingFor, reasonOf(run), ...labels];
+  const { workflowRunId, workflowUrl, waitingFor, presentStep, labels = [] } = run;
+  return [workflowRunId, workflowUrl, waitingFor, presentStep?.stepName, reasonOf(run), ...labels];
 }
 
 const KNOWN_MAX = 50;
@@ -157,10 +172,8 @@ function Nothing({ isFiltered, onClear }: NothingProps) {
       <a href="#/playground" className="text-accent underline">
         playground
       </a>
-      , or with{" "}
-      <code className="font-mono">
-        reprise runs trigger http://127.0.0.1:3000/workflow --body '…'
-      </code>
+      , or at the shell:
+      <Snippet command={`reprise runs trigger http://127.0.0.1:3000/workflow --body '{"id":1}'`} />
     </Empty>
   );
 }

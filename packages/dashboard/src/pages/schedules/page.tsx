@@ -10,6 +10,8 @@ import { Button } from "../../parts/button.tsx";
 import { Confirm } from "../../parts/confirm.tsx";
 import { Empty, Fault, PageHead } from "../../parts/page.tsx";
 import { type Column, PlainTable } from "../../parts/plain-table.tsx";
+import { Snippet } from "../../parts/snippet.tsx";
+import { UrlText } from "../../parts/url-text.tsx";
 import { When } from "../../parts/when.tsx";
 import { NewSchedule } from "./new-schedule.tsx";
 import { ScheduleDialog } from "./schedule-dialog.tsx";
@@ -50,10 +52,8 @@ export function Page() {
       {action.error !== null && <Fault error={action.error} />}
       {data?.length === 0 && (
         <Empty title="There is no schedule yet">
-          Make one here, or with{" "}
-          <code className="font-mono">
-            reprise schedules create https://app.example/report --cron "0 9 * * *"
-          </code>
+          Make one here, or at the shell:
+          <Snippet command='reprise schedules create http://127.0.0.1:3000/report --cron "0 9 * * *"' />
         </Empty>
       )}
       {data !== undefined && data.length > 0 && (
@@ -103,7 +103,10 @@ function columnsOf({ mayChange, isBusy, turn, show }: Doing): readonly Column<Sc
         </button>
       ),
     },
-    { title: "Cron", cell: ({ cron }) => <code className="font-mono text-xs">{cron}</code> },
+    {
+      title: "Cron",
+      cell: ({ cron }) => <code className="font-mono text-xs md:whitespace-nowrap">{cron}</code>,
+    },
     {
       title: "Next",
       cell: ({ isPaused, nextScheduleTime }) => {
@@ -121,7 +124,7 @@ function columnsOf({ mayChange, isBusy, turn, show }: Doing): readonly Column<Sc
     {
       title: "To",
       isMinor: true,
-      cell: ({ destination }) => <span className="break-all text-soft">{destination}</span>,
+      cell: ({ destination }) => <UrlText url={destination} />,
     },
   ];
   if (!mayChange) return columns;

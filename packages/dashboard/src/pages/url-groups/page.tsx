@@ -1,16 +1,16 @@
 import type { UrlGroupEndpoint, UrlGroupResource } from "@reprise/protocol";
 import { useQuery } from "@tanstack/react-query";
 import { Plus, Trash2 } from "lucide-react";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { ask } from "../../api/client.ts";
 import { useMayChange } from "../../api/session.ts";
 import { type Action, useAction } from "../../api/use-action.ts";
 import { Button } from "../../parts/button.tsx";
 import { Confirm } from "../../parts/confirm.tsx";
-import { Dialog } from "../../parts/dialog.tsx";
 import { Field } from "../../parts/field.tsx";
-import { FormEnd } from "../../parts/form-end.tsx";
+import { FormDialog } from "../../parts/form-dialog.tsx";
 import { Empty, Fault, PageHead, Panel } from "../../parts/page.tsx";
+import { Snippet } from "../../parts/snippet.tsx";
 import { When } from "../../parts/when.tsx";
 
 const pathOf = (name: string) => `/v2/topics/${encodeURIComponent(name)}`;
@@ -45,8 +45,9 @@ export function Page() {
       {action.error !== null && <Fault error={action.error} />}
       {data?.length === 0 && (
         <Empty title="There is no URL group yet">
-          Make one here, then publish to its name:{" "}
-          <code className="font-mono">POST /v2/publish/my-group</code>
+          Make one here or at the shell, then publish to its name:
+          <Snippet command="reprise url-groups add customers http://127.0.0.1:3000/mail http://127.0.0.1:3000/sms" />
+          <Snippet command="reprise publish customers --body hello" />
         </Empty>
       )}
       <div className="grid gap-4">
@@ -147,39 +148,35 @@ function EndpointDialog({ group, onClose }: EndpointDialogProps) {
   const [groupName, setGroupName] = useState(group);
   const [name, setName] = useState("");
   const [url, setUrl] = useState("");
-  const save = async (event: FormEvent) => {
-    event.preventDefault();
+  const save = async () => {
     const body = { endpoints: [{ url, ...(name === "" ? {} : { name }) }] };
     const path = `${pathOf(groupName)}/endpoints`;
     if (await action.run(() => ask(path, { method: "POST", body }))) onClose();
   };
   return (
-    <Dialog isOpen onClose={onClose} title={group === "" ? "New URL group" : `Add to ${group}`}>
-      <form onSubmit={(event) => void save(event)} className="grid gap-4">
-        {group === "" && (
-          <Field
-            label="Group"
-            required
-            value={groupName}
-            onChange={(event) => setGroupName(event.target.value)}
-            hint="Letters, digits, . _ and -"
-          />
-        )}
+    <FormDialog
+      title={group === "" ? "New URL group" : `Add to ${group}`}
+      action={action}
+      verb="Save"
+      onSubmit={save}
+      onClose={onClose}
+    >
+      {group === "" && (
         <Field
-          label="URL"
-          type="url"
+          label="Group"
           required
-          value={url}
-          onChange={(event) => setUrl(event.target.value)}
+          value={groupName}
+          onChange={(event) => setGroupName(event.target.value)}
+          hint="Letters, digits, . _ and -"
         />
-        <Field
-          label="Name of the endpoint"
-          value={name}
-          onChange={(event) => setName(event.target.value)}
-          hint="Optional"
-        />
-        <FormEnd action={action} verb="Save" onClose={onClose} />
-      </form>
-    </Dialog>
+      )}
+      <Field label="URL" required value={url} onChange={(event) => setUrl(event.target.value)} />
+      <Field
+        label="Name of the endpoint"
+        value={name}
+        onChange={(event) => setName(event.target.value)}
+        hint="Optional"
+      />
+    </FormDialog>
   );
 }

@@ -12,6 +12,7 @@ import { RunLink } from "../../parts/id-link.tsx";
 import { More } from "../../parts/more.tsx";
 import { Empty, Fault, PageHead } from "../../parts/page.tsx";
 import { type Column, PlainTable } from "../../parts/plain-table.tsx";
+import { Snippet } from "../../parts/snippet.tsx";
 import { When } from "../../parts/when.tsx";
 import { NotifyDialog } from "./notify-dialog.tsx";
 
@@ -67,8 +68,8 @@ function Waits({ eventId, onNotify }: WaitsProps) {
     return (
       <Empty title="No run waits">
         A run waits at <code className="font-mono">context.waitForEvent("paid", "order-7")</code>,
-        and goes on with <code className="font-mono">reprise notify order-7</code> or the button
-        above.
+        and goes on with the button above, or at the shell:
+        <Snippet command="reprise notify order-7" />
       </Empty>
     );
   }

@@ -1,6 +1,7 @@
-import { Check, Columns3 } from "lucide-react";
+import { Columns3 } from "lucide-react";
 import { DropdownMenu } from "radix-ui";
-import { useState } from "react";
+import { useMemo, useState } from "react";
+import { MENU_ITEM, MenuMark, MenuPanel } from "../menu-panel.tsx";
 import type { TableColumn } from "./columns.ts";
 
 /** Visibility by the id of a column. */
@@ -26,13 +27,19 @@ export function useShownColumns<T>(name: string, columns: readonly TableColumn<T
     localStorage.setItem(keyOf(name), JSON.stringify(next));
     setChosen(next);
   };
-  const shown: Shown = Object.fromEntries(
-    columns.map(({ id, isHidden, isFixed }) => [
-      id,
-      isFixed === true || (chosen[id] ?? isHidden !== true),
-    ]),
+  const shown = useMemo<Shown>(
+    () =>
+      Object.fromEntries(
+        columns.map(({ id, isHidden, isFixed }) => [
+          id,
+          isFixed === true || (chosen[id] ?? isHidden !== true),
+        ]),
+      ),
+    [columns, chosen],
   );
-  return { shown, set };
+  // Stable, so that rows are drawn anew when what they show changes, not with every step of the wheel.
+  const visible = useMemo(() => columns.filter(({ id }) => shown[id] === true), [columns, shown]);
+  return { shown, visible, set };
 }
 
 interface ColumnChooserProps<T> {
@@ -51,33 +58,23 @@ export function ColumnChooser<T>({ columns, shown, onSet }: ColumnChooserProps<T
       >
         <Columns3 size={14} aria-hidden />
       </DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
-        <DropdownMenu.Content
-          align="end"
-          sideOffset={4}
-          className="z-30 min-w-44 rounded-lg border border-line bg-panel p-1 shadow-xl"
-        >
-          {columns
-            .filter(({ isFixed }) => isFixed !== true)
-            .map(({ id, title }) => (
-              <DropdownMenu.CheckboxItem
-                key={id}
-                checked={shown[id] === true}
-                // The menu stays open for the next column.
-                onSelect={(event) => event.preventDefault()}
-                onCheckedChange={(isShown) => onSet(id, isShown)}
-                className="flex items-center gap-2 rounded-md px-2 py-1 outline-none data-[highlighted]:bg-raised"
-              >
-                <span className="inline-flex w-4">
-                  <DropdownMenu.ItemIndicator>
-                    <Check size={13} aria-hidden />
-                  </DropdownMenu.ItemIndicator>
-                </span>
-                {title}
-              </DropdownMenu.CheckboxItem>
-            ))}
-        </DropdownMenu.Content>
-      </DropdownMenu.Portal>
+      <MenuPanel>
+        {columns
+          .filter(({ isFixed }) => isFixed !== true)
+          .map(({ id, title }) => (
+            <DropdownMenu.CheckboxItem
+              key={id}
+              checked={shown[id] === true}
+              // The menu stays open for the next column.
+              onSelect={(event) => event.preventDefault()}
+              onCheckedChange={(isShown) => onSet(id, isShown)}
+              className={MENU_ITEM}
+            >
+              <MenuMark />
+              {title}
+            </DropdownMenu.CheckboxItem>
+          ))}
+      </MenuPanel>
     </DropdownMenu.Root>
   );
 }

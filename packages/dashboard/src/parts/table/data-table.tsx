@@ -9,6 +9,7 @@ import {
   useCallback,
   useEffect,
   useId,
+  useLayoutEffect,
   useMemo,
   useRef,
 } from "react";
@@ -42,16 +43,25 @@ export interface DataTableProps<T extends object> {
 
 const ROW_PX = 40;
 const CARD_PX = 96;
+/** The titles of columns stand over the rows while those are scrolled. */
+const HEAD_PX = 36;
 const OVERSCAN_ROWS = 8;
+const TOP_PX = 8;
 
 /** A list of any length: only what is on the screen is in the document. It fills the height that its parent, a flex column, leaves. */
 export function DataTable<T extends object>(props: DataTableProps<T>) {
   const { list, empty } = props;
   const rows = props.rows ?? list.rows;
+  const { newCount, showNew } = list;
+  const isBare = rows.length === 0;
+  // Where no row is, none can move under a person's hand.
+  useEffect(() => {
+    if (isBare && newCount > 0) showNew();
+  }, [isBare, newCount, showNew]);
   if (list.error !== null && list.rows.length === 0) {
     return <Fault error={list.error} onRetry={list.reload} />;
   }
-  if (!list.isPending && rows.length === 0 && !list.hasMore) return <>{empty}</>;
+  if (!list.isPending && isBare && !list.hasMore) return <>{empty}</>;
   return <Grid {...props} rows={rows} />;
 }
 
@@ -60,19 +70,21 @@ function Grid<T extends object>(props: DataTableProps<T> & { readonly rows: read
   const isNarrow = useNarrow();
   const id = useId();
   const scroller = useRef<HTMLDivElement>(null);
-  const { shown, set } = useShownColumns(label, columns);
-  const visible = columns.filter(({ id: column }) => shown[column] === true);
+  const { shown, visible, set } = useShownColumns(label, columns);
   const rowPx = isNarrow ? CARD_PX : (props.rowHeight ?? ROW_PX);
-  const virtual = useRowWindow(rows, idOf, rowPx, scroller);
+  const headPx = isNarrow ? 0 : HEAD_PX;
+  const virtual = useRowWindow({ rows, idOf, rowPx, headPx, scroller });
   const onReach = useCallback((index: number) => virtual.scrollToIndex(index), [virtual]);
   const active = useRowKeys({ rows, idOf, onOpen, selection, onReach });
   const activeRow = rows[active.index] ?? null;
-  useEffect(() => onActive?.(activeRow), [onActive, activeRow]);
+  // Before the next key: who presses `j f` means the row that `j` has reached.
+  useLayoutEffect(() => onActive?.(activeRow), [onActive, activeRow]);
   const items = virtual.getVirtualItems();
   const ids = useMemo(() => rows.map(idOf), [rows, idOf]);
   const tableRows = useTableRows(rows, columns, shown);
+  const isTop = (virtual.scrollOffset ?? 0) < TOP_PX;
   const isBusyWith = active.activeId !== null || (selection?.ids.size ?? 0) > 0;
-  const isFollowing = useFollowing({ list, items, count: rows.length, scroller, isBusyWith });
+  const isFollowing = useFollowing({ list, items, count: rows.length, isTop, isBusyWith });
   const tracks = tracksOf(visible, selection !== undefined);
   const shape = { columns: visible, tracks, isNarrow, selection };
   const chooser = <ColumnChooser columns={columns} shown={shown} onSet={set} />;
@@ -102,7 +114,7 @@ function Grid<T extends object>(props: DataTableProps<T> & { readonly rows: read
                 key={key}
                 id={`${id}-${index}`}
                 index={index}
-                top={start}
+                top={start - headPx}
                 height={rowPx}
                 row={row}
                 rowId={idOf(row)}
@@ -124,17 +136,22 @@ function Grid<T extends object>(props: DataTableProps<T> & { readonly rows: read
   );
 }
 
-function useRowWindow<T>(
-  rows: readonly T[],
-  idOf: (row: T) => string,
-  rowPx: number,
-  scroller: { readonly current: HTMLDivElement | null },
-) {
+interface RowWindowAsked<T> {
+  readonly rows: readonly T[];
+  readonly idOf: (row: T) => string;
+  readonly rowPx: number;
+  readonly headPx: number;
+  readonly scroller: { readonly current: HTMLDivElement | null };
+}
+
+function useRowWindow<T>({ rows, idOf, rowPx, headPx, scroller }: RowWindowAsked<T>) {
   return useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => rowPx,
     overscan: OVERSCAN_ROWS,
+    scrollMargin: headPx,
+    scrollPaddingStart: headPx,
     getItemKey: (index) => {
       const row = rows[index];
       return row === undefined ? index : idOf(row);

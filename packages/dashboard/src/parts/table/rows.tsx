@@ -3,7 +3,7 @@
 
 import type { Cell } from "@tanstack/react-table";
 import { FlexRender } from "@tanstack/react-table";
-import type { MouseEvent, ReactNode } from "react";
+import { type MouseEvent, memo, type ReactNode } from "react";
 import type { Features, TableColumn } from "./columns.ts";
 import type { Selection } from "./selection.ts";
 
@@ -83,7 +83,10 @@ const isOwnClick = ({ target }: MouseEvent): boolean =>
   !(target instanceof Element && target.closest("a,button,input,label") !== null) &&
   window.getSelection()?.isCollapsed !== false;
 
-export function TableRow<T extends object>(props: TableRowProps<T>) {
+/** Drawn anew only when something of it changes: of a list that is scrolled, most rows stay as they are. */
+export const TableRow = memo(Row) as typeof Row; // A memo forgets that its component is generic.
+
+function Row<T extends object>(props: TableRowProps<T>) {
   const { id, index, top, height, tracks, isNarrow, row, rowId, selection, onOpen } = props;
   const isChosen = selection?.ids.has(rowId) === true;
   const ground = isChosen ? "bg-accent-soft" : props.isActive ? "bg-raised" : "hover:bg-raised";

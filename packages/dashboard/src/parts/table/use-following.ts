@@ -1,24 +1,22 @@
-import { useEffect, useState } from "react";
+import { useEffect } from "react";
 import type { LivePages } from "./use-live-pages.ts";
 
 interface FollowingAsked<T> {
   readonly list: LivePages<T>;
   readonly items: readonly { readonly index: number }[];
   readonly count: number;
-  readonly scroller: { readonly current: HTMLDivElement | null };
+  readonly isTop: boolean;
   /** A person has chosen rows, or stands on one. */
   readonly isBusyWith: boolean;
 }
 
-const TOP_PX = 8;
 /** Rows behind the last visible one that are there already when somebody scrolls. */
 const AHEAD_ROWS = 25;
 
 /** Asks for more near the end, tells what is visible, and shows new rows by itself while a person just watches the top. */
 export function useFollowing<T>(asked: FollowingAsked<T>): boolean {
-  const { list, items, count, scroller, isBusyWith } = asked;
+  const { list, items, count, isTop, isBusyWith } = asked;
   const { hasMore, isFetchingMore, error, fetchMore, onVisible, newCount, showNew } = list;
-  const [isTop, setTop] = useState(true);
   const first = items.at(0)?.index ?? 0;
   const last = items.at(-1)?.index ?? -1;
   const isNearEnd = last >= count - AHEAD_ROWS;
@@ -26,13 +24,6 @@ export function useFollowing<T>(asked: FollowingAsked<T>): boolean {
     if (hasMore && !isFetchingMore && error === null && isNearEnd) fetchMore();
   }, [hasMore, isFetchingMore, error, isNearEnd, fetchMore]);
   useEffect(() => onVisible(first, last), [first, last, onVisible]);
-  useEffect(() => {
-    const element = scroller.current;
-    if (element === null) return;
-    const look = () => setTop(element.scrollTop < TOP_PX);
-    element.addEventListener("scroll", look, { passive: true });
-    return () => element.removeEventListener("scroll", look);
-  }, [scroller]);
   const isFollowing = isTop && !isBusyWith;
   useEffect(() => {
     if (isFollowing && newCount > 0) showNew();
