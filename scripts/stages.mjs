@@ -4,10 +4,13 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { failuresOfOutput, failuresOfReport, printFailures } from "./failures.mjs";
 import { childEnvironment, commandOf, exitCodeOf, onStopRequest, root } from "./runtime.mjs";
 
 const stageMsMax = 40 * 60 * 1000;
 const killAfterMs = 10 * 1000;
+/** What is kept of a program's output, to find what it said of its failures. */
+const outputCharsKept = 1024 * 1024;
 const isWindows = process.platform === "win32";
 
 /** Whole trees are signalled, because a stage may have started servers of its own. */
@@ -24,10 +27,13 @@ function signalTree(child, signal) {
 /** Programs that run; a stop that is asked for waits for all of them. */
 let runningCount = 0;
 
-/** Starts a program in its own process group, hands its output to `print`, and gives its exit code and last lines. */
+/** Starts a program in its own process group, hands its output to `print`, and gives its exit code and what it said last. */
 function runProgram({ nodePath, print }, args) {
   return new Promise((resolve) => {
-    let tail = "";
+    let said = "";
+    const keep = (chunk) => {
+      said = (said + chunk.toString("utf8")).slice(-outputCharsKept);
+    };
     runningCount++;
     let isTimedOut = false;
     const child = spawn(nodePath, args, {
@@ -36,10 +42,13 @@ function runProgram({ nodePath, print }, args) {
       stdio: ["ignore", "pipe", "pipe"],
       env: childEnvironment(nodePath),
     });
-    child.stderr.on("data", (chunk) => print(process.stderr, chunk));
+    child.stderr.on("data", (chunk) => {
+      print(process.stderr, chunk);
+      keep(chunk);
+    });
     child.stdout.on("data", (chunk) => {
       print(process.stdout, chunk);
-      tail = (tail + chunk.toString("utf8")).slice(-4096);
+      keep(chunk);
     });
     const timer = setTimeout(() => {
       isTimedOut = true;
@@ -61,7 +70,7 @@ function runProgram({ nodePath, print }, args) {
       clearTimeout(timer);
       ignoreStops();
       const timeFault = `took longer than ${stageMsMax / 1000} s`;
-      resolve({ exitCode, tail, fault: isTimedOut ? timeFault : fault });
+      resolve({ exitCode, said, fault: isTimedOut ? timeFault : fault });
     };
     child.once("error", (error) => finish(1, `did not start: ${error.message}`));
     // What outlives the program would hold ports and files of the next stage.
@@ -81,8 +90,10 @@ export function checkStage(name, args) {
   return {
     name,
     run: async (room) => {
-      const fault = exitFault(await runProgram(room, args));
-      return fault === null ? { passed: 1, failed: 0 } : { passed: 0, failed: 1, fault };
+      const outcome = await runProgram(room, args);
+      const fault = exitFault(outcome);
+      if (fault === null) return { passed: 1, failed: 0 };
+      return { passed: 0, failed: 1, fault, failures: failuresOfOutput(outcome.said) };
     },
   };
 }
@@ -93,21 +104,22 @@ export function countingStage(name, args) {
     name,
     run: async (room) => {
       const outcome = await runProgram(room, args);
-      const lastLine = outcome.tail.trimEnd().split("\n").at(-1) ?? "";
-      const match = /^RESULT passed=(\d+) failed=(\d+)\s*$/.exec(lastLine);
+      const match = [...outcome.said.matchAll(/^RESULT passed=(\d+) failed=(\d+)\s*$/gm)].at(-1);
       const passed = Number(match?.[1] ?? 0);
       const failed = Number(match?.[2] ?? 0);
       const fault =
         exitFault(outcome) ??
-        (match === null ? "did not end with a RESULT line" : null) ??
+        (match === undefined ? "did not end with a RESULT line" : null) ??
         (passed + failed === 0 ? "tested nothing" : null);
-      return fault === null ? { passed, failed } : { passed, failed: Math.max(1, failed), fault };
+      if (fault === null && failed === 0) return { passed, failed };
+      const failures = failuresOfOutput(outcome.said);
+      return { passed, failed: Math.max(1, failed), fault, failures };
     },
   };
 }
 
 function readVitestReport(path) {
-  if (!existsSync(path)) return { passed: 0, failed: 0, skipped: 0, fault: "wrote no report" };
+  if (!existsSync(path)) return { passed: 0, failed: 1, skipped: 0, fault: "wrote no report" };
   const report = JSON.parse(readFileSync(path, "utf8"));
   // A file that fails before its first test is a failure that no test carries.
   const brokenFiles = report.testResults.filter(
@@ -118,6 +130,7 @@ function readVitestReport(path) {
     failed: report.numFailedTests + brokenFiles,
     skipped: report.numPendingTests + report.numTodoTests,
     fault: brokenFiles > 0 ? `${brokenFiles} files failed outside of a test` : null,
+    failures: failuresOfReport(report, root),
   };
 }
 
@@ -140,7 +153,9 @@ export function vitestStage(name, vitestArgs) {
       // Vitest also fails for errors that no test caught; they must not disappear in a clean count.
       const isUncounted = outcome.exitCode !== 0 && counts.failed === 0;
       const fault = counts.fault ?? (isUncounted ? exitFault(outcome) : null);
-      return { ...counts, failed: isUncounted ? 1 : counts.failed, fault };
+      // Errors that no test caught are in the output alone.
+      const failures = counts.failures?.length ? counts.failures : failuresOfOutput(outcome.said);
+      return { ...counts, failed: isUncounted ? 1 : counts.failed, fault, failures };
     },
   };
 }
@@ -198,6 +213,7 @@ export async function runStages(nodePath, rounds) {
     };
     results.push(...(await Promise.all(lanes.map(runLane))).flat());
   }
+  printFailures(results);
   printSummary(results);
   const passed = results.reduce((sum, result) => sum + result.passed, 0);
   const failed = results.reduce((sum, result) => sum + result.failed, 0);
