@@ -9,7 +9,8 @@ const lineCharsMax = 400;
 const escapes = new RegExp(`${String.fromCharCode(27)}\\[[0-9;?]*[A-Za-z]`, "g");
 
 const cut = (line) => (line.length > lineCharsMax ? `${line.slice(0, lineCharsMax)} ...` : line);
-const isOfDependency = (line) => /^\s*at (.*(node_modules|node:internal)|new Promise \(<anon)/.test(line);
+const isOfDependency = (line) =>
+  /^\s*at (.*(node_modules|node:internal)|new Promise \(<anon)/.test(line);
 
 function linesOf(text) {
   return text
