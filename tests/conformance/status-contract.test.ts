@@ -152,7 +152,8 @@ test.each([
   ["whichever commit succeeds without an answer", "after", 8],
 ] as const)(
   "%s, a running workflow hears 503 or the truth, and everything finishes",
-  { timeout: 120_000 },
+  // A run for each of many calls, one after the other: minutes on a machine with other work.
+  { timeout: 400_000 },
   async (_name, fault, callsMin) => {
     const lanes = Array.from({ length: LANES }, () => new Lane(fault));
     await Promise.all(lanes.map((lane) => lane.open()));
