@@ -10,8 +10,8 @@ import { BusyWorld } from "./busy-world.ts";
 import { type Plant, plants, sqlitePlants } from "./plants.ts";
 
 quietSdk();
-// Whole worlds on machines that may be slow.
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
+// Whole worlds on machines that may be slow: several waits, each of which has a deadline of its own.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 let directory: string;
 const world = new BusyWorld(600);

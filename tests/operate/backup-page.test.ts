@@ -12,8 +12,8 @@ import { fill, finish } from "./busy-work.ts";
 import { BusyWorld } from "./busy-world.ts";
 
 quietSdk();
-// Whole worlds on machines that may be slow.
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
+// Whole worlds on machines that may be slow: several waits, each of which has a deadline of its own.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const page = readFileSync(new URL("../../docs/backup-and-move.md", import.meta.url), "utf8");
 const main = fileURLToPath(new URL("../../packages/cli/src/main.ts", import.meta.url));

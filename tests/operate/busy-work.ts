@@ -154,7 +154,7 @@ export async function finish(world: BusyWorld): Promise<void> {
       }
       return (await countOf(world, "messages?count=100")) === 1 && (await liveRunsOf(world)) === 0;
     },
-    40_000,
+    120_000,
     50,
   );
 }

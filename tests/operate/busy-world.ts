@@ -16,8 +16,9 @@ import { until } from "../conformance/until.ts";
  * lines, are in flight, are dead. It can be stopped and started again elsewhere, and brought to its end.
  */
 export class BusyWorld {
-  /** How long sleeps, delays and pauses between retries last, in seconds. */
+  /** How long delays, pauses between retries and periods last, in seconds; sleeps as well, unless `napSeconds` says otherwise. */
   readonly patience: number;
+  readonly #napSeconds: number;
   #server: RunningServer | null = null;
   #port = 0;
   #appUrl = "";
@@ -31,8 +32,9 @@ export class BusyWorld {
   readonly runs = new Map<string, string>();
   #settings: Partial<ServerConfig> = {};
 
-  constructor(patience: number) {
+  constructor(patience: number, { napSeconds = patience } = {}) {
     this.patience = patience;
+    this.#napSeconds = napSeconds;
   }
 
   get server(): RunningServer {
@@ -180,14 +182,15 @@ export class BusyWorld {
       }),
       "/sleeping": own(async (context) => {
         await context.run("before", () => "kept");
-        await context.sleep("nap", this.patience);
+        await context.sleep("nap", this.#napSeconds);
         await context.run("after", () => "done");
       }),
       "/event": own(async (context) => {
         await context.waitForEvent("wait", `event ${context.workflowRunId}`, { timeout: "1h" });
       }),
       "/kept": own(async (context) => {
-        await context.sleep("nap", this.patience);
+        // However slow the machine is, its event comes before it waits for one.
+        await context.call("call", { url: `${appUrl}/held/kept`, method: "POST", body: "ask" });
         await context.waitForEvent("wait", `event ${context.workflowRunId}`, { timeout: "1h" });
       }),
       "/calling": own(async (context) => {

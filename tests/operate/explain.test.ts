@@ -9,8 +9,8 @@ import { BusyWorld } from "./busy-world.ts";
 import { type Outcome, runCli } from "./cli.ts";
 
 quietSdk();
-// Whole worlds on machines that may be slow.
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
+// Whole worlds on machines that may be slow: several waits, each of which has a deadline of its own.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const world = new BusyWorld(600);
 let directory: string;
