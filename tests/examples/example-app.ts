@@ -6,7 +6,7 @@ import { Client, type WorkflowRunLog } from "@upstash/workflow";
 import { afterAll, beforeAll, expect } from "vitest";
 import { addressOf, type Program, startProgram, stopProgram, untilSeen } from "./program.ts";
 
-const startMsMax = 45_000;
+const startMsMax = 180_000;
 
 export class ExampleApp {
   readonly #name: string;

@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import { until } from "../conformance/until.ts";
 
 const readyPattern = /(?:running at|Local:)\s+(http:\/\/\S+)/;
-const readyMsMax = 40_000;
-const factMsMax = 60_000;
+const readyMsMax = 170_000;
+const factMsMax = 100_000;
 const pauseMs = 50;
 const stopMsMax = 5_000;
 /** Settings of the shell of the tests that would lead a program to another server. */

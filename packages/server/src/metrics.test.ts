@@ -212,9 +212,7 @@ test("a storage that hangs costs its own gauges, and no scrape waits for long", 
   await scrapeUntil(server, (now) => sumOf(now, "reprise_storage_up") === 1);
 });
 
-test("nodes on one PostgreSQL see each other, their clock, and the same rows", {
-  timeout: 60_000,
-}, async () => {
+test("nodes on one PostgreSQL see each other, their clock, and the same rows", async () => {
   const postgres = await embeddedPostgres();
   const databaseUrl = await postgres.createDatabase();
   onTestFinished(() => postgres.dropDatabase(databaseUrl));

@@ -78,7 +78,7 @@ describe.runIf(hasPgbouncer)("behind PgBouncer in transaction mode", () => {
   });
 });
 
-const WAITING = { timeout: 15_000, interval: 20 };
+const WAITING = { timeout: 60_000, interval: 20 };
 
 const EMPTY_ALL = Object.keys(columnTypes)
   .map((table) => `DELETE FROM "${table}"`)

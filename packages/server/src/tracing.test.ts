@@ -303,7 +303,8 @@ describe("a collector", () => {
     (await delivery(1)).answer();
     const startedAt = performance.now();
     await server.close();
-    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    // Much longer than it waits for the collector, and much shorter than for ever.
+    expect(performance.now() - startedAt).toBeLessThan(60_000);
   });
 
   test("that refuses what it gets is in the log", async () => {

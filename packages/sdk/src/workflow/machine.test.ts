@@ -33,7 +33,7 @@ function isFailed({ end }: Outcome): boolean {
 
 test(
   "in any order, warm or cold, in one invocation or many, a run is the same",
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   () =>
     fc.assert(
       fc.asyncProperty(program, fc.infiniteStream(fc.nat()), async (nodes, numbers) => {

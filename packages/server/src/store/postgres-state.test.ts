@@ -209,9 +209,7 @@ test("a server that goes away and comes back is found again", async () => {
   await own.remove();
 });
 
-test("a store is closed although its server has stopped where it is", {
-  timeout: 60_000,
-}, async () => {
+test("a store is closed although its server has stopped where it is", async () => {
   const own = await startPostgres({ fsync: false });
   const store = await openPostgresStore({ url: await own.createDatabase() });
   await store.get("runs", [1]);

@@ -105,7 +105,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
 /** Random histories, checked against a map. */
 export function modelSuite(open: OpenStore): void {
   describe("random histories", () => {
-    test("a store does what a map of rows would do", { timeout: 60_000 }, async () => {
+    test("a store does what a map of rows would do", { timeout: 240_000 }, async () => {
       const store = await open();
       await fc.assert(
         fc.asyncProperty(fc.array(action, { maxLength: 20 }), async (actions) => {
