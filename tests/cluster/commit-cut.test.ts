@@ -13,7 +13,7 @@ beforeAll(async () => {
   await postgres.query("CREATE TABLE facts (number int)", url);
   proxy = new TcpProxy(postgres.port);
   await proxy.start();
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   await proxy.stop();
