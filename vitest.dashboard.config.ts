@@ -10,7 +10,8 @@ export default defineConfig({
     exclude: ["**/node_modules/**", "**/dist/**"],
     globalSetup: ["tests/dashboard/global-setup.ts"],
     maxWorkers: 2,
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // Longer than a few things that are waited for one after the other, each as long as `expect.poll` waits: the one that never comes tells.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
   },
 });

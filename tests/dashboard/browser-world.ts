@@ -7,6 +7,11 @@ import { expect, onTestFinished } from "vitest";
 import { findChromium, openBrowser } from "./chromium.ts";
 import { Shop } from "./shop.ts";
 
+/** Only what never happens is waited for so long: a machine with other work takes many times as long as one without. */
+const DEADLINE_MS = 60_000;
+/** The title of an address that leads to no page. */
+const NOWHERE = "There is no such page";
+
 export const hasBrowser = (): boolean => findChromium() !== null;
 
 /** A shop and a browser in front of it. */
@@ -34,7 +39,7 @@ export interface Watched {
   readonly context: BrowserContext;
   /** Errors, violations of the policy, dialogs, requests to others than the server: nothing of that may ever be. */
   readonly faults: readonly string[];
-  /** Goes to an address behind `#`, and waits for its title. */
+  /** Goes to an address behind `#`, and waits until the page of before is gone and its own title is there. */
   readonly visit: (place: string) => Promise<void>;
 }
 
@@ -49,6 +54,7 @@ export async function openPage(
 ): Promise<Watched> {
   const context = await browser.newContext({ viewport: { width: 1_400, height: 900 }, ...options });
   onTestFinished(() => context.close());
+  context.setDefaultTimeout(DEADLINE_MS);
   const faults: string[] = [];
   await context.exposeBinding("tellViolation", (_, text: string) => {
     faults.push(`policy: ${text}`);
@@ -70,9 +76,17 @@ export async function openPage(
   });
   context.on("weberror", (error) => faults.push(String(error.error())));
   const page = await context.newPage();
+  const title = page.locator("main h1");
   const visit = async (place: string) => {
+    // Behind `#` the page of before stays until the next one is loaded, and a test would type into what is about to go.
+    if (page.url().startsWith(shop.url)) {
+      await page.goto(`${shop.url}/#/nowhere`);
+      await title.filter({ hasText: NOWHERE }).waitFor();
+    }
     await page.goto(`${shop.url}/#${place}`);
-    await page.locator("main h1").first().waitFor();
+    await title.filter({ hasNotText: NOWHERE }).first().waitFor();
+    // A page listens to keys a moment after it is seen.
+    await settled(page);
   };
   return { page, context, faults, visit };
 }

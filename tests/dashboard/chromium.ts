@@ -13,6 +13,8 @@ const PLACES = [
   "C:\\Program Files (x86)\\Microsoft\\Edge\\Application\\msedge.exe",
 ];
 const INSTALL_MS_MAX = 10 * 60 * 1000;
+/** On a machine with other work a browser takes many times as long to start. */
+const LAUNCH_MS_MAX = 100_000;
 
 /** Where a browser is; null when there is none. `REPRISE_CHROMIUM` names one that lies elsewhere. */
 export function findChromium(): string | null {
@@ -56,5 +58,5 @@ export function openBrowser(): Promise<Browser> {
   if (executablePath === null) throw new Error("there is no Chromium");
   // The tests run as root in containers, where Chromium's own sandbox cannot be.
   const args = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"];
-  return chromium.launch({ executablePath, args });
+  return chromium.launch({ executablePath, args, timeout: LAUNCH_MS_MAX });
 }
