@@ -1,4 +1,3 @@
-import { createServer } from "node:http";
 import { Client as QstashClient, Receiver } from "@upstash/qstash";
 import { serve, WorkflowNonRetryableError } from "@upstash/workflow";
 import { serve as serveOld } from "workflow-sdk-0.2";
@@ -7,14 +6,8 @@ import type { Shop } from "./shop.ts";
 
 /** One way to fail of each kind that the server has a name for, made for real. */
 
-/** Where nothing listens: a port that was free a moment ago. */
-export async function closedUrl(): Promise<string> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}/nobody`;
-}
+/** Where nothing listens: no system gives a port that low to a program, as it may any that was free a moment ago. */
+export const CLOSED_URL = "http://127.0.0.1:2/nobody";
 
 const answerOf =
   (status: number, body: string, headers: Readonly<Record<string, string>> = {}) =>
