@@ -10,6 +10,7 @@ import {
   openWorld,
   settled,
 } from "./browser-world.ts";
+import { copy } from "./copying.ts";
 import { fillHostile, HOSTILE, type HostileWorld, MARKUP, TREES, TURNED } from "./hostile-world.ts";
 
 /** Outside of what somebody types: characters that turn a line around or that nobody sees. */
@@ -98,8 +99,7 @@ describe.skipIf(!hasBrowser())("hostile names", () => {
         ["Copy body", TURNED],
       ] as const) {
         await page.evaluate("document.body.focus()");
-        await page.getByRole("button", { name: label, exact: true }).first().click();
-        await page.getByRole("button", { name: "Copied" }).waitFor();
+        await copy(page, page.getByRole("button", { name: label, exact: true }).first());
         expect(await page.evaluate("pasted()")).toBe(text);
         await page.getByRole("button", { name: "Copied" }).waitFor({ state: "detached" });
       }
@@ -174,7 +174,7 @@ describe.skipIf(!hasBrowser())("hostile names", () => {
     }
     await page.keyboard.press("ControlOrMeta+k");
     for (const text of [...HOSTILE, `wfr_${MARKUP.replaceAll(" ", "/")}`]) {
-      await page.getByRole("combobox").fill(text);
+      await page.getByRole("dialog").getByRole("combobox").fill(text);
       await isHarmless(page, `palette ${text}`);
     }
     noFaults(watched);

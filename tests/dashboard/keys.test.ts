@@ -4,6 +4,7 @@ import type { SigningKeysResource, TokenResource } from "@reprise/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { auditOf } from "./audit-trail.ts";
 import { type BrowserWorld, hasBrowser, noFaults, openWorld } from "./browser-world.ts";
+import { copy } from "./copying.ts";
 import { fill, isClosed, isLeftWithEscape, isRefused, openDialog } from "./dialogs.ts";
 import { logIn, makeToken } from "./people.ts";
 
@@ -47,8 +48,7 @@ describe.skipIf(!hasBrowser())("keys, tokens and the audit log", () => {
     await main.getByText(before.current, { exact: true }).waitFor();
     await button("Hide the current key").click();
     await main.getByText(before.current, { exact: true }).waitFor({ state: "detached" });
-    await button("Copy the next key").click();
-    await button("Copied").waitFor();
+    await copy(page, button("Copy the next key"));
     expect(await page.evaluate("navigator.clipboard.readText()")).toBe(before.next);
 
     let dialog = await openDialog(page, button("Rotate"));
