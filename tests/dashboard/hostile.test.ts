@@ -2,6 +2,7 @@
 
 import { serve, type WorkflowContext } from "@upstash/workflow";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { until } from "../conformance/until.ts";
 import {
   type BrowserWorld,
   hasBrowser,
@@ -33,6 +34,10 @@ describe.skipIf(!hasBrowser())("hostile texts", () => {
     runIds = await Promise.all(chunks.map((vectors, index) => runOf(vectors, index)));
     messageIds = await Promise.all(VECTORS.map(messageOf));
     for (const runId of runIds) await world.shop.reaches(runId, "RUN_FAILED");
+    await until("all messages to be dead", async () => {
+      const answer = await world.shop.ask("GET", "/v2/dlq/count");
+      return (answer as { readonly count: number }).count === VECTORS.length; // A count of this server.
+    });
     await controls();
   });
 
