@@ -136,6 +136,20 @@ describe.skipIf(!hasBrowser())("keys", () => {
     noFaults(watched);
   });
 
+  test("g and a letter are a pair by when they were pressed, also on a page that was busy in between", async () => {
+    const watched = await openPage(world);
+    const { page, visit } = watched;
+    await visit("/");
+    // Behind the page's own listeners: it has heard of the first key, and hears of the second one late.
+    await page.evaluate(`addEventListener("keydown", () => {
+      const endAt = performance.now() + 1_500;
+      while (performance.now() < endAt);
+    }, { once: true })`);
+    await Promise.all([press(page, "g"), press(page, "q")]);
+    await page.locator("main").getByRole("heading", { level: 1, name: "Queues" }).waitFor();
+    noFaults(watched);
+  });
+
   test("rows: j k x Shift-x o, and r R f about them", async () => {
     const watched = await openPage(world);
     const { page, visit } = watched;

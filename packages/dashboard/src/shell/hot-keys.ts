@@ -43,10 +43,11 @@ export function useHotKeys(keys: HotKeys): void {
       if (event.defaultPrevented || modifier === "other" || isInDialog()) return;
       if (modifier === "none" && isTyping(event)) return;
       const name = modifier === "mod" ? `mod+${event.key.toLowerCase()}` : event.key;
-      const isSecond = first !== "" && Date.now() - firstAt < SEQUENCE_MS;
+      // When it was pressed: a busy page hears of it later.
+      const isSecond = first !== "" && event.timeStamp - firstAt < SEQUENCE_MS;
       const action = keys[isSecond ? `${first} ${name}` : name];
       first = !isSecond && name === LEADER ? name : "";
-      firstAt = Date.now();
+      firstAt = event.timeStamp;
       if (action === undefined) return;
       event.preventDefault();
       action(event);
