@@ -145,7 +145,7 @@ test.each<[string, CallSettings["timeout"]]>([
     });
     const [asked, told] = [world.app.at("/service")[0]?.at ?? 0, world.app.at("/flow")[1]?.at ?? 0];
     expect(told - asked).toBeGreaterThanOrEqual(900);
-    expect(told - asked).toBeLessThan(8_000);
+    expect(told - asked).toBeLessThan(60_000);
   },
 );
 

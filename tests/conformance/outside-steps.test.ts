@@ -8,7 +8,7 @@ import { sdkOptions } from "./sdk.ts";
 import { until } from "./until.ts";
 import { useWorld } from "./world.ts";
 
-const world = useWorld({ config: { attemptTimeoutMs: 2_000 } });
+const world = useWorld({ config: { attemptTimeoutMs: 20_000 } });
 
 const waiters = async (eventId: string) => {
   const { json } = await world.call("GET", `/v2/waiters/${eventId}`);

@@ -38,7 +38,7 @@ export const exclusions: readonly Exclusion[] = [
       "a result comes after the time of its delivery: there is nobody left who takes the answer",
     modes: FAST,
     tests: [
-      "S34: a step that finishes after its delivery timed out and failed the run is recorded, and a resume does not run it again",
+      "with little time for an attempt S34: a step that finishes after its delivery timed out and failed the run is recorded, and a resume does not run it again",
     ],
   },
   {

@@ -137,13 +137,13 @@ test("a sleep lasts at least as long as asked, and its record is in the log at o
 test("sleepUntil waits for its instant, and one that has passed does not wait", async () => {
   const until1 = Math.ceil(Date.now() / 1000) + 1;
   const url = world.serve("/until", async (context) => {
-    await context.sleepUntil("past", new Date(Date.now() - 5_000));
+    await context.sleepUntil("past", new Date(Date.now() - 3_600_000));
     await context.sleepUntil("soon", until1);
     return "awake";
   });
   await world.succeeded(await world.trigger({ url }));
   const [first, afterPast, afterSoon] = world.app.at("/until");
-  expect((afterPast?.at ?? 0) - (first?.at ?? 0)).toBeLessThan(4_000);
+  expect((afterPast?.at ?? 0) - (first?.at ?? 0)).toBeLessThan(60_000);
   expect(afterSoon?.at).toBeGreaterThanOrEqual(until1 * 1000);
 });
 

@@ -208,7 +208,7 @@ test("a webhook of no run, or of one that has ended, is nowhere", async () => {
 
 test("a webhook wakes no step that waits for an event", async () => {
   const url = world.serve("/flow", (context) =>
-    context.waitForEvent("wait", "payment", { timeout: 0.5 }),
+    context.waitForEvent("wait", "payment", { timeout: "1h" }),
   );
   const runId = await world.trigger({ url });
   await waiting(world, "payment");
@@ -216,7 +216,11 @@ test("a webhook wakes no step that waits for an event", async () => {
   const answer = await fetch(forged, { method: "POST", body: '{"paid":true}' });
   expect(answer.status).toBe(200);
   expect(await waitersFor(world, "payment")).toHaveLength(1);
-  expect(resultOf(await world.succeeded(runId))).toEqual({ timeout: true });
+  await world.client.notify({ eventId: "payment", eventData: "of an event" });
+  expect(resultOf(await world.succeeded(runId))).toEqual({
+    eventData: "of an event",
+    timeout: false,
+  });
 });
 
 test("too many calls that no step takes are refused, and those before them are kept", async () => {

@@ -8,7 +8,7 @@ import { type ServeOptions, useWorld } from "../conformance/world.ts";
 import { expectAbout } from "./next-step.ts";
 import { revive } from "./revive.ts";
 
-const world = useWorld({ isOnDisk: true, config: { attemptTimeoutMs: 1_500 } });
+const world = useWorld({ isOnDisk: true, config: { attemptTimeoutMs: 6_000 } });
 
 type FailureFunction = NonNullable<ServeOptions["failureFunction"]>;
 

@@ -1,14 +1,14 @@
 // A failed run goes on from its failing step, or begins again.
 
 import type { RunResource } from "@reprise/protocol";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Counters } from "../conformance/counters.ts";
 import { until } from "../conformance/until.ts";
 import { useWorld } from "../conformance/world.ts";
 import { failOrder } from "./order.ts";
 import { revive } from "./revive.ts";
 
-const world = useWorld({ config: { attemptTimeoutMs: 2_000 } });
+const world = useWorld();
 
 test("S34: a resume goes on from exactly the failed step; finished steps are not executed again", async () => {
   const { runId, counters } = await failOrder(world);
@@ -123,29 +123,33 @@ test("S35: a branch that finishes after the run has failed is recorded, and a re
   expect(counters.all()).toEqual({ bad: 2, slow: 1 });
 });
 
-test("S34: a step that finishes after its delivery timed out and failed the run is recorded, and a resume does not run it again", async () => {
-  const counters = new Counters();
-  let release = (): void => {};
-  const url = world.serve("/slow", async (context) => {
-    const slow = await context.run("slow", async () => {
-      counters.step("slow", null)();
-      await new Promise<void>((resolve) => {
-        release = resolve;
+describe("with little time for an attempt", () => {
+  const hasty = useWorld({ config: { attemptTimeoutMs: 2_000 } });
+
+  test("S34: a step that finishes after its delivery timed out and failed the run is recorded, and a resume does not run it again", async () => {
+    const counters = new Counters();
+    let release = (): void => {};
+    const url = hasty.serve("/slow", async (context) => {
+      const slow = await context.run("slow", async () => {
+        counters.step("slow", null)();
+        await new Promise<void>((resolve) => {
+          release = resolve;
+        });
+        return "late";
       });
-      return "late";
+      return context.run("after", counters.step("after", `${slow} but there`));
     });
-    return context.run("after", counters.step("after", `${slow} but there`));
+    const runId = await hasty.trigger({ url, retries: 0 });
+    await hasty.failed(runId);
+    release();
+    await until("the late result", async () =>
+      (await hasty.log(runId))?.steps.some(
+        ({ steps }) => steps[0]?.stepName === "slow" && "out" in (steps[0] ?? {}),
+      ),
+    );
+    expect(counters.all()).toEqual({ slow: 1 });
+    const run = await hasty.succeeded(await revive(hasty, runId));
+    expect(run.workflowRunResponse).toBe('"late but there"');
+    expect(counters.all()).toEqual({ slow: 1, after: 1 });
   });
-  const runId = await world.trigger({ url, retries: 0 });
-  await world.failed(runId);
-  release();
-  await until("the late result", async () =>
-    (await world.log(runId))?.steps.some(
-      ({ steps }) => steps[0]?.stepName === "slow" && "out" in (steps[0] ?? {}),
-    ),
-  );
-  expect(counters.all()).toEqual({ slow: 1 });
-  const run = await world.succeeded(await revive(world, runId));
-  expect(run.workflowRunResponse).toBe('"late but there"');
-  expect(counters.all()).toEqual({ slow: 1, after: 1 });
 });

@@ -102,10 +102,12 @@ test.each(BOTH_ORDERS)(
 
 test("claim/claim: what one node is about to deliver no other one takes", async () => {
   const path = `/${cluster.name("claim")}`;
-  const { messageId } = okOf<Published>(await publish(0, path, { "upstash-delay": "1s" }));
+  const { messageId } = okOf<Published>(await publish(0, path, { "upstash-delay": "1h" }));
   const holds = [0, 1].map(
     (node) => cluster.node(node as 0 | 1).gatekeeper.hold(touches(messageId)), // One of the two above.
   );
+  // Due once both are held, however long that takes.
+  await cluster.query(`UPDATE messages SET "dueAt" = 1 WHERE key = ${messageKey(messageId)}`);
   const winner = await Promise.race(holds.map(({ entered }, node) => entered.then(() => node)));
   const loser = cluster.node(winner === 0 ? 1 : 0).gatekeeper;
   const before = loser.claims;

@@ -80,10 +80,10 @@ describe("an app that is not let in", () => {
         expect(error?.message).toContain("cannot be reached");
       },
     });
-    await until(() => pauses.length === 4);
+    await until(() => pauses.length >= 4);
     connection.close();
     await connection.closed;
-    for (const [index, pause] of pauses.entries()) {
+    for (const [index, pause] of pauses.slice(0, 4).entries()) {
       expect(pause).toBeGreaterThanOrEqual(50 * 2 ** index);
       expect(pause).toBeLessThanOrEqual(100 * 2 ** index);
     }

@@ -1,8 +1,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type DiskCall, type DiskFault, type DiskRun, runWatched } from "./disk-calls.suite.ts";
+
+// Several processes each, one after the other.
+vi.setConfig({ testTimeout: 300_000 });
 
 const COMMITS = 20;
 const storeUrl = new URL("./sqlite.ts", import.meta.url).href;
@@ -73,21 +76,22 @@ interface FaultPlan {
 }
 
 /** The same program again, on another new directory, with calls failing that the first run has shown. */
-function runFailing({ call, file, n, error, count = 1, commits }: FaultPlan): Answer {
-  const idle = runWatched(program("idle", 0), directory).calls;
-  const { calls } = runWatched(program("healthy", commits), directory);
+async function runFailing(plan: FaultPlan): Promise<Answer> {
+  const { call, file, n, error, count = 1, commits } = plan;
+  const { calls: idle } = await runWatched(program("idle", 0), directory);
+  const { calls } = await runWatched(program("healthy", commits), directory);
   const ownCalls = idle.filter((each) => each.call === call && each.file === file).length;
   const from = positionOf(calls, { call, file }, ownCalls + n);
   expect(from).toBeGreaterThan(0);
   const fault = { call, error, from, to: from + count - 1 };
-  return answerOf(runWatched(program("failing", commits), directory, fault));
+  return answerOf(await runWatched(program("failing", commits), directory, fault));
 }
 
 // Which calls reach the disk can be seen on Linux only.
 if (process.platform === "linux") {
-  test("every commit waits for a flush of the log", () => {
-    const few = runWatched(program("few", 1), directory);
-    const many = runWatched(program("many", 1 + COMMITS), directory);
+  test("every commit waits for a flush of the log", async () => {
+    const few = await runWatched(program("few", 1), directory);
+    const many = await runWatched(program("many", 1 + COMMITS), directory);
     expect(answerOf(many).results).toEqual(Array(1 + COMMITS).fill("kept"));
     const flushes = ({ calls }: DiskRun) =>
       calls.filter(({ call, file }) => call === "sync" && file === "reprise.db-wal").length;
@@ -95,8 +99,8 @@ if (process.platform === "linux") {
     expect(flushes(many) - flushes(few)).toBe(COMMITS);
   });
 
-  test("a new database and its directory are flushed before they are used", () => {
-    const { calls } = runWatched(program("new", 1), directory);
+  test("a new database and its directory are flushed before they are used", async () => {
+    const { calls } = await runWatched(program("new", 1), directory);
     const firstWrite = calls.findIndex(({ call }) => call === "write");
     const before = calls.slice(0, firstWrite).filter(({ call }) => call === "sync");
     const parent = directory.slice(directory.lastIndexOf("/") + 1);
@@ -111,18 +115,21 @@ if (process.platform === "linux") {
       "flush of a checkpoint",
       { call: "sync", file: "reprise.db", n: 1, error: "EIO", commits: 1_000 },
     ],
-  ])("after a failed %s nothing is acknowledged, and the owner hears it once", (_name, plan) => {
-    const { results, rows, broken } = runFailing(plan);
-    const firstFailure = results.indexOf("storage_unavailable");
-    expect(firstFailure).toBeGreaterThan(0);
-    expect(results.slice(firstFailure).every((result) => result !== "kept")).toBe(true);
-    expect(rows).toBe("storage_unavailable");
-    expect(broken).toBe(1);
-  });
+  ])(
+    "after a failed %s nothing is acknowledged, and the owner hears it once",
+    async (_name, plan) => {
+      const { results, rows, broken } = await runFailing(plan);
+      const firstFailure = results.indexOf("storage_unavailable");
+      expect(firstFailure).toBeGreaterThan(0);
+      expect(results.slice(firstFailure).every((result) => result !== "kept")).toBe(true);
+      expect(rows).toBe("storage_unavailable");
+      expect(broken).toBe(1);
+    },
+  );
 
-  test("a full disk refuses what does not fit and goes on when there is room", () => {
+  test("a full disk refuses what does not fit and goes on when there is room", async () => {
     const full = { call: "write", file: "reprise.db-wal", error: "ENOSPC" } as const;
-    const { results, rows, broken } = runFailing({ ...full, n: 10, count: 3 });
+    const { results, rows, broken } = await runFailing({ ...full, n: 10, count: 3 });
     const kept = results.flatMap((result, index) => (result === "kept" ? [index + 1] : []));
     expect(results).toContain("storage_unavailable");
     expect(results[0]).toBe("kept");
