@@ -76,6 +76,26 @@ describe.skipIf(!hasBrowser())("the list of runs", () => {
     noFaults(watched);
   });
 
+  test("a run that was over before the page could hear of changes appears when it can", async () => {
+    const { shop } = world;
+    const { page, context, visit, faults } = await openPage(world);
+    let hear = () => {};
+    const isHearing = new Promise<void>((resolve) => {
+      hear = resolve;
+    });
+    await context.route("**/v2/changes", async (route) => {
+      await isHearing;
+      await route.continue();
+    });
+    await visit("/runs?label=early");
+    await page.getByText("No run matches this filter").waitFor();
+    const early = await shop.trigger("/order", { id: 2 }, { label: "early" });
+    await shop.reaches(early, "RUN_SUCCESS");
+    hear();
+    await rowOf(page, early).waitFor();
+    expect(faults).toEqual([]);
+  });
+
   test("keys open a run, recover it, and export what the filter shows; its id is copied", async () => {
     const { shop } = world;
     const fickle = serveFickle(shop, "/belt/keys");
@@ -84,7 +104,7 @@ describe.skipIf(!hasBrowser())("the list of runs", () => {
     const { page, visit, watched } = await openList("?label=keys");
     await rowOf(page, runId).getByText("the belt is torn").waitFor();
     await rowOf(page, runId).getByRole("button", { name: "Copy the id of the run" }).click();
-    expect(await page.evaluate("navigator.clipboard.readText()")).toBe(runId);
+    await expect.poll(() => page.evaluate("navigator.clipboard.readText()")).toBe(runId);
     const download = page.waitForEvent("download");
     await page.keyboard.press("e");
     const file = await download;

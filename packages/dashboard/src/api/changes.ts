@@ -6,6 +6,8 @@ const REOPEN_MS = 3_000;
 interface Listeners {
   readonly onChange: (topics: readonly ChangeTopic[]) => void;
   readonly onConnected: (isConnected: boolean) => void;
+  /** The stream is there for the first time: what was asked for before it may have changed since. */
+  readonly onFirst: () => void;
   /** The stream is back: whatever changed meanwhile is unknown. */
   readonly onReturn: () => void;
   /** The server has refused the stream; browsers do not say with which answer. */
@@ -20,17 +22,21 @@ interface Listeners {
 export function followChanges({
   onChange,
   onConnected,
+  onFirst,
   onReturn,
   onRefused,
 }: Listeners): () => void {
   let source: EventSource | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let isFirst = true;
   let wasAway = false;
   const open = () => {
     source = new EventSource(apiUrl("/v2/changes"), { withCredentials: true });
     source.onopen = () => {
       onConnected(true);
       if (wasAway) onReturn();
+      else if (isFirst) onFirst();
+      isFirst = false;
       wasAway = false;
     };
     source.onerror = () => {

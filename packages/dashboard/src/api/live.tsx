@@ -1,4 +1,4 @@
-import type { ChangeTopic } from "@reprise/protocol";
+import { CHANGE_TOPICS, type ChangeTopic } from "@reprise/protocol";
 import { useQueryClient } from "@tanstack/react-query";
 import {
   createContext,
@@ -49,6 +49,9 @@ export function LiveProvider({ children }: { readonly children: ReactNode }) {
     return followChanges({
       onChange: (topics) => unlessPaused(() => askAgain(topics)),
       onConnected: setConnected,
+      onFirst: () => {
+        if (!pausedRef.current) void askAgain(CHANGE_TOPICS);
+      },
       onReturn: () => unlessPaused(() => client.invalidateQueries()),
       onRefused: () => void client.invalidateQueries({ queryKey: sessionOptions.queryKey }),
     });
