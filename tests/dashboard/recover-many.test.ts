@@ -10,6 +10,8 @@ import { chooseVerb, ended, openedDialog } from "./recover-steps.ts";
 import { letterOf, lettersOf, recoveredAs, runOf } from "./shop-facts.ts";
 
 const MANY = 300;
+/** For each of them to be begun, to fail, to be resumed and to end. */
+const LONG_MS = 400_000;
 /** Runs of one request of the dialog. */
 const PART = 25;
 
@@ -60,7 +62,9 @@ describe.skipIf(!hasBrowser())("many failed runs", () => {
     return { go };
   }
 
-  test(`${MANY} runs: stopped on the way, gone on with, and told one by one`, async () => {
+  test(`${MANY} runs: stopped on the way, gone on with, and told one by one`, {
+    timeout: LONG_MS,
+  }, async () => {
     const { shop } = world;
     const app = serveClosed("/many");
     for (let batch = 0; batch < MANY; batch += 100) {
@@ -72,7 +76,8 @@ describe.skipIf(!hasBrowser())("many failed runs", () => {
         })),
       );
     }
-    await until("all to fail", async () => (await countOf("many")) === MANY);
+    const haveFailed = async () => (await countOf("many")) === MANY;
+    await until("all to fail", haveFailed, LONG_MS / 4);
     app.open();
     const watched = await openPage(world);
     const { page, visit } = watched;
@@ -104,10 +109,11 @@ describe.skipIf(!hasBrowser())("many failed runs", () => {
     await ended(dialog, `${left} of ${left} resumed`);
     await dialog.getByText(`and ${left - 200} more`).waitFor();
     expect(await countOf("many")).toBe(0);
-    await until("all to succeed", async () => {
+    const haveSucceeded = async () => {
       const path = "/v2/workflows/runs/count?label=many&state=RUN_SUCCESS";
       return ((await shop.ask("GET", path)) as { readonly count: number }).count === MANY; // So it answers.
-    });
+    };
+    await until("all to succeed", haveSucceeded, LONG_MS / 4);
     noFaults(watched);
   });
 
@@ -186,6 +192,27 @@ describe.skipIf(!hasBrowser())("many failed runs", () => {
       .last()
       .dispatchEvent("click", { detail: 2 });
     expect(await dialog.isVisible()).toBe(true);
+    noFaults(watched);
+  });
+
+  test("the second half of a double click may come behind the answer, which stays on the screen", async () => {
+    const { shop } = world;
+    const fickle = serveFickle(shop, "/belt/slow-hand");
+    const [runId = ""] = await failSome(shop, fickle, 1);
+    fickle.isBroken = false;
+    const watched = await openPage(world);
+    const { page, visit } = watched;
+    await visit(`/runs/${runId}`);
+    await page.getByRole("button", { name: "Restart" }).click();
+    const dialog = await openedDialog(page);
+    await (await chooseVerb(dialog, "restart", 1)).click();
+    await ended(dialog, "1 of 1 restarted");
+    // Where the button was the dialog may have ended by now.
+    await page.mouse.down({ clickCount: 2 });
+    await page.mouse.up({ clickCount: 2 });
+    await recoveredAs(shop, runId, "RUN_SUCCESS");
+    await dialog.getByText("1 of 1 restarted").waitFor();
+    expect(fickle.ran).toMatchObject({ prepare: 2, finish: 1 });
     noFaults(watched);
   });
 

@@ -12,6 +12,9 @@ const TITLES: Readonly<Record<RunVerb, string>> = {
   delete: "Delete",
 };
 
+/** Some hundreds take a while on a machine with other work. */
+const PATIENCE = { timeout: 100_000 };
+
 export async function openedDialog(page: Page): Promise<Locator> {
   const dialog = page.getByRole("dialog");
   await dialog.waitFor();
@@ -30,7 +33,7 @@ export async function chooseVerb(dialog: Locator, verb: RunVerb, count: number):
 
 /** Waits for the words about the end: `2 of 2 resumed`. */
 export async function ended(dialog: Locator, words: string): Promise<void> {
-  await dialog.getByRole("status").getByText(words, { exact: true }).waitFor();
+  await dialog.getByRole("status").getByText(words, { exact: true }).waitFor(PATIENCE);
 }
 
 /** Selects the first rows of the list with the keys alone, and opens the dialog about them. */

@@ -8,11 +8,14 @@ interface DialogProps {
   readonly title: string;
   readonly description?: string;
   readonly isWide?: boolean;
+  /** A press beside it does not close it. */
+  readonly isKept?: boolean;
   readonly children: ReactNode;
 }
 
 /** A dialog that keeps the focus, closes with Escape, and gives the focus back. */
-export function Dialog({ isOpen, onClose, title, description, isWide, children }: DialogProps) {
+export function Dialog(props: DialogProps) {
+  const { isOpen, onClose, title, description, isWide, isKept, children } = props;
   const openerRef = useRef<Element | null>(null);
   // The parts of the dialog take the focus later.
   useLayoutEffect(() => {
@@ -25,6 +28,7 @@ export function Dialog({ isOpen, onClose, title, description, isWide, children }
         <Radix.Overlay className="fixed inset-0 z-40 bg-black/50" />
         <Radix.Content
           onOpenAutoFocus={beginAtFirstField}
+          onPointerDownOutside={(event) => isKept === true && event.preventDefault()}
           onCloseAutoFocus={(event) => {
             // Without a trigger of its own Radix leaves the focus nowhere.
             event.preventDefault();

@@ -37,6 +37,8 @@ export function RecoverDialog({ isOpen, onClose, ...rest }: RecoverDialogProps) 
       onClose={isRunning ? () => setHurried(true) : onClose}
       title={title}
       isWide
+      // It gets smaller when it begins to work: the second half of a double click may lie beside it.
+      isKept
     >
       <Recover {...rest} isHurried={isHurried} onClose={onClose} onRunning={setRunning} />
     </Dialog>
