@@ -1,4 +1,4 @@
-import { useEffect } from "react";
+import { useLayoutEffect } from "react";
 
 /** What each key does; a key of two letters is pressed one after the other: `g r`. */
 export type HotKeys = Readonly<Record<string, (event: KeyboardEvent) => void>>;
@@ -34,7 +34,8 @@ function modifierOf(event: KeyboardEvent): "none" | "mod" | "other" {
 
 /** Keys of a page, while no dialog is open, and while nobody types but for those with Ctrl or Cmd: `mod+k`. */
 export function useHotKeys(keys: HotKeys): void {
-  useEffect(() => {
+  // With the screen and not behind it: whoever sees a row can press its keys.
+  useLayoutEffect(() => {
     listening.add(keys);
     let first = "";
     let firstAt = 0;
