@@ -54,7 +54,7 @@ describe.skipIf(!hasBrowser())("behind a proxy with a prefix", () => {
     expect(cookies).toMatchObject([{ name: "reprise_session", path: `${PREFIX}/v2` }]);
 
     await page.goto(`${origin}${PREFIX}/#/queues`);
-    await page.getByText("There are no queues").waitFor();
+    await page.getByText("There is no queue yet").waitFor();
     const body = JSON.stringify({ queueName: "behind-a-proxy", parallelism: 2 });
     await world.shop.ask("POST", "/v2/queues", { body });
     const row = page.getByRole("row").filter({ hasText: "behind-a-proxy" });
