@@ -6,14 +6,16 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { until } from "../conformance/until.ts";
 import { type BrowserWorld, hasBrowser, noFaults, openPage, openWorld } from "./browser-world.ts";
 import type { Shop } from "./shop.ts";
+import { letterOf } from "./shop-facts.ts";
 
 /** 3 runs succeed, 2 fail, 1 waits; 2 messages are delivered, 2 die; 3 wait at a paused key, 1 until later. */
 async function fill(shop: Shop): Promise<void> {
   const good = await Promise.all([1, 2, 3].map((id) => shop.trigger("/order", { id })));
   const bad = await Promise.all([4, 5].map((id) => shop.trigger("/order/failing", { id })));
-  await shop.trigger("/approval", {});
+  const approval = await shop.trigger("/approval", {});
   for (const runId of good) await shop.reaches(runId, "RUN_SUCCESS");
   for (const runId of bad) await shop.reaches(runId, "RUN_FAILED");
+  await tried(shop, approval, bad);
   const publish = (path: string, headers: Readonly<Record<string, string>> = {}) =>
     shop.ask("POST", `/v2/publish/${shop.appUrl}${path}`, { headers, body: "x" });
   const flow = {
@@ -33,6 +35,19 @@ async function fill(shop: Shop): Promise<void> {
   await shop.ask("POST", `/v2/schedules/${shop.appUrl}/tick`, {
     headers: { "Upstash-Cron": "0 0 1 1 *" },
   });
+}
+
+/** The last attempts are over: of the run that waits, and of the failure functions. */
+async function tried(shop: Shop, approval: string, bad: readonly string[]): Promise<void> {
+  await until("the approval to be waited for", async () => {
+    const waiters = await shop.ask("GET", `/v2/waiters/approval-${approval}`);
+    return Array.isArray(waiters) && waiters.length === 1;
+  });
+  for (const runId of bad) {
+    await until(`the failure function of ${runId}`, async () => {
+      return (await letterOf(shop, runId))?.failureFunctionState === "CALLBACK_SUCCESS";
+    });
+  }
 }
 
 async function overviewOf(shop: Shop, period = "1h"): Promise<Overview> {

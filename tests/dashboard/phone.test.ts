@@ -13,25 +13,26 @@ import {
 
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true } as const;
 
-const PLACES = [
-  "/",
-  "/runs",
-  "/runs/$failed?step=1",
-  "/failures",
-  "/failures/entries",
-  "/messages",
-  "/logs",
-  "/queues",
-  "/schedules",
-  "/url-groups",
-  "/flow-control",
-  "/waiters",
-  "/bulk-actions",
-  "/playground",
-  "/keys",
-  "/settings",
-  "/audit",
-];
+/** Every page, by its title. */
+const PLACES: Readonly<Record<string, string>> = {
+  "/": "Overview",
+  "/runs": "Runs",
+  "/runs/$failed?step=1": "/order/failing",
+  "/failures": "Failures",
+  "/failures/entries": "Failed entries",
+  "/messages": "Messages",
+  "/logs": "Logs",
+  "/queues": "Queues",
+  "/schedules": "Schedules",
+  "/url-groups": "URL groups",
+  "/flow-control": "Flow control",
+  "/waiters": "Waiters and events",
+  "/bulk-actions": "Bulk actions",
+  "/playground": "Playground",
+  "/keys": "Keys and tokens",
+  "/settings": "Settings",
+  "/audit": "Audit log",
+};
 
 /** What can be touched and is smaller than a fingertip, but for links within a text. */
 const SMALL = `[...document.querySelectorAll("button,select,summary,input,[role=tab],[role=menuitem],[role=menuitemradio],nav a")]
@@ -81,8 +82,10 @@ describe.skipIf(!hasBrowser())("a phone", () => {
   test("every page fits, and everything that can be touched is large enough", async () => {
     const watched = await openPage(world, PHONE);
     const { page, visit } = watched;
-    for (const place of PLACES) {
+    for (const [place, title] of Object.entries(PLACES)) {
       await visit(place.replace("$failed", failed));
+      // Until then the page before it is there.
+      await page.locator("main").getByRole("heading", { level: 1, name: title }).waitFor();
       await page
         .locator("main :is(table,[role=grid],section,form,dl,[data-snippet])")
         .first()
@@ -145,7 +148,7 @@ describe.skipIf(!hasBrowser())("a phone", () => {
     const dialog = page.getByRole("dialog");
     await dialog.getByText("The same by curl, CLI or SDK").tap();
     const go = dialog.getByRole("button", { name: /^Resume 1 run/ });
-    await expect.poll(() => go.isEnabled(), { timeout: 30_000 }).toBe(true);
+    await expect.poll(() => go.isEnabled()).toBe(true);
     await fits(page, "the dialog");
     const { width = 0 } = (await dialog.boundingBox()) ?? {};
     expect(width).toBeGreaterThan(300);

@@ -98,10 +98,7 @@ describe.skipIf(!hasBrowser())("a read-only token", () => {
     for (const [name, place] of Object.entries(places)) {
       if (OFFERS.has(name)) {
         await expect
-          .poll(async () => (await offeredAt(full, place)).length, {
-            message: name,
-            timeout: 30_000,
-          })
+          .poll(async () => (await offeredAt(full, place)).length, { message: name })
           .toBeGreaterThan(0);
       }
       expect(await offeredAt(viewer, place), name).toEqual([]);

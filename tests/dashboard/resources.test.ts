@@ -291,7 +291,7 @@ describe.skipIf(!hasBrowser())("resources", () => {
     // Every span of time that the overview offers is one that the server knows.
     await visit("/");
     const spans = page.getByRole("group", { name: "Time" }).getByRole("button", { pressed: false });
-    expect(await spans.count()).toBeGreaterThan(1);
+    await expect.poll(() => spans.count()).toBeGreaterThan(1);
     for (const span of await spans.allTextContents()) {
       const asked = page.waitForResponse((answer) => answer.url().endsWith(`window=${span}`));
       await page.getByRole("button", { name: span, exact: true }).click();

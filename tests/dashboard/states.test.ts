@@ -70,7 +70,7 @@ describe.skipIf(!hasBrowser())("an empty server", () => {
     for (const [place, title] of Object.entries(TITLES)) {
       await visit(place);
       await titled(page, title);
-      expect(await page.title()).toBe(`${title} · Reprise`);
+      await expect.poll(() => page.title()).toBe(`${title} · Reprise`);
       if (NEVER_EMPTY.has(place)) continue;
       const snippets = page.locator("main [data-snippet]");
       await snippets.first().waitFor();
@@ -109,7 +109,7 @@ describe.skipIf(!hasBrowser())("an empty server", () => {
     page.on("response", (response) => statuses.push(response.status()));
     await page.goto(`${world.shop.url}/#/nothing`);
     await page.getByText("There is no such page").waitFor();
-    expect(await page.title()).toBe("No such page · Reprise");
+    await expect.poll(() => page.title()).toBe("No such page · Reprise");
     expect(await page.locator("html").getAttribute("lang")).toBe("en");
     const icon = await page.locator("link[rel=icon]").getAttribute("href");
     const { ok, headers } = await fetch(new URL(icon ?? "", page.url()));
@@ -125,7 +125,7 @@ describe.skipIf(!hasBrowser())("an empty server", () => {
     await visit("/");
     expect(await theme(page)).toBe("light");
     await page.emulateMedia({ colorScheme: "dark" });
-    await expect.poll(() => theme(page), { timeout: 30_000 }).toBe("dark");
+    await expect.poll(() => theme(page)).toBe("dark");
     const ground = () => page.evaluate("getComputedStyle(document.body).backgroundColor");
     const dark = await ground();
     await look(page, "Light colours");
@@ -137,7 +137,7 @@ describe.skipIf(!hasBrowser())("an empty server", () => {
     await look(page, "Colours of the system");
     expect(await theme(page)).toBe("dark");
     await page.emulateMedia({ colorScheme: "light" });
-    await expect.poll(() => theme(page), { timeout: 30_000 }).toBe("light");
+    await expect.poll(() => theme(page)).toBe("light");
     noFaults(watched);
   });
 
@@ -176,11 +176,11 @@ describe.skipIf(!hasBrowser())("an empty server", () => {
       `${new Date(instant).toISOString().replace("T", " ").slice(0, -1)} UTC`,
     );
     await page.reload();
-    await expect.poll(() => began.textContent(), { timeout: 30_000 }).toMatch(/ UTC$/);
+    await expect.poll(() => began.textContent()).toMatch(/ UTC$/);
     for (const place of ["/logs", "/audit", "/keys"]) {
       await visit(place);
       await titled(page, TITLES[place] ?? "");
-      await expect.poll(() => times.count(), { timeout: 30_000 }).toBeGreaterThan(0);
+      await expect.poll(() => times.count()).toBeGreaterThan(0);
       const told = (await times.allTextContents()).filter((text) => moment.test(text));
       expect(
         told.filter((text) => !text.endsWith(" UTC")),
@@ -239,7 +239,7 @@ describe.skipIf(!hasBrowser())("an empty server", () => {
       playState === "running" && effect.getComputedTiming().activeDuration > 1).length`;
     expect(await page.evaluate(moving)).toBe(0);
     await page.emulateMedia({ reducedMotion: "no-preference" });
-    await expect.poll(() => page.evaluate(moving), { timeout: 30_000 }).toBeGreaterThan(0);
+    await expect.poll(() => page.evaluate(moving)).toBeGreaterThan(0);
     noFaults(watched);
   });
 
