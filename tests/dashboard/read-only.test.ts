@@ -37,6 +37,9 @@ const OFFERS = new Set([
   "playground",
 ]);
 
+/** For one person after the other to look at every page. */
+const TOUR_MS = 400_000;
+
 describe.skipIf(!hasBrowser())("a read-only token", () => {
   let world: BrowserWorld;
   let places: Readonly<Record<string, string>>;
@@ -90,7 +93,7 @@ describe.skipIf(!hasBrowser())("a read-only token", () => {
     return [...names.filter((name) => CHANGES.test(name)), ...Array(boxes).fill("a box of a row")];
   }
 
-  test("is offered nothing on any page, where others are", async () => {
+  test("is offered nothing on any page, where others are", { timeout: TOUR_MS }, async () => {
     const full = await logIn(world, world.shop.token);
     await full.page.getByRole("heading", { name: "Overview" }).waitFor();
     const viewer = await logIn(world, token);
