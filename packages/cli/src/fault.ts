@@ -1,6 +1,7 @@
 // Faults that a reader can repair are commander's errors, because commander makes most of them: a message for
 // people and the exit code. A code that starts with `reprise.` is ours, and its message is not printed yet.
 
+import { isRepriseError } from "@reprise/protocol";
 import { CommanderError } from "commander";
 
 export const EXIT_OK = 0;
@@ -24,7 +25,9 @@ export function unreachable(message: string): CommanderError {
 
 const UNREACHABLE = "reprise.unreachable";
 
-export function isUnreachable(error: unknown): boolean {
+/** No answer, or that of a server that is starting or stopping: the next question may be answered. */
+export function isServerAway(error: unknown): boolean {
+  if (isRepriseError(error)) return error.status === 503;
   return error instanceof CommanderError && error.code === UNREACHABLE;
 }
 

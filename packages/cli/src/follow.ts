@@ -2,7 +2,7 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { type Api, connectApi } from "./api-client.ts";
-import { isUnreachable } from "./fault.ts";
+import { isServerAway } from "./fault.ts";
 import { note, type Terminal } from "./terminal.ts";
 
 export interface Following {
@@ -51,7 +51,7 @@ export async function lookAgain(
       if ((await look()) === "end") return;
       isAway = false;
     } catch (error) {
-      if (signal.aborted || !isUnreachable(error)) throw error;
+      if (signal.aborted || !isServerAway(error)) throw error;
       if (!isAway) note(terminal, "the server does not answer; trying again until Ctrl-C ...");
       isAway = true;
     }

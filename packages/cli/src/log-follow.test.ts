@@ -1,9 +1,25 @@
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { devServerConfig, startServer } from "@reprise/server";
 import { expect, test } from "vitest";
 import { runCommand, until } from "./failing-app.test.fixture.ts";
+
+/** Refuses as a server does whose storage is not open yet, until it has been asked so often. */
+async function refuse(port: number, count: number): Promise<void> {
+  let asked = 0;
+  const body = JSON.stringify({ error: "the server is starting", code: "storage_unavailable" });
+  const server = createServer((_request, response) => {
+    asked += 1;
+    response.writeHead(503, { "content-type": "application/json" }).end(body);
+  });
+  await once(server.listen(port, "127.0.0.1"), "listening");
+  await until("the refusals", () => (asked >= count ? true : null));
+  server.closeAllConnections();
+  await once(server.close(), "close");
+}
 
 test("following goes on when the server was away, and repeats nothing", async () => {
   const dataDir = mkdtempSync(join(tmpdir(), "reprise-cli-"));
@@ -34,7 +50,9 @@ test("following goes on when the server was away, and repeats nothing", async ()
   await until("the second line", () => (count() === 2 ? true : null));
   await first.close();
   await until("the remark", () => (err.includes("does not answer") ? true : null));
-  const second = await startServer({ ...config, port: Number(new URL(first.url).port) });
+  const port = Number(new URL(first.url).port);
+  await refuse(port, 2);
+  const second = await startServer({ ...config, port });
   await publish();
   await until("the third line", () => (count() === 3 ? true : null));
   stop("SIGINT");
