@@ -60,7 +60,10 @@ export class Shop {
       );
     const server = await start(settings.port ?? 0);
     let shop: Shop | null = null;
-    const http = createServer((request, response) => void shop?.answer(request, response));
+    const http = createServer((request, response) => {
+      // A request that its server gives up ends in an error of nobody's.
+      shop?.answer(request, response).catch(() => response.destroy());
+    });
     await new Promise<void>((resolve) => http.listen(place?.port ?? 0, "127.0.0.1", resolve));
     const address = http.address();
     const port = typeof address === "object" && address !== null ? address.port : 0;
