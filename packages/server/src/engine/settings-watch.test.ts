@@ -54,21 +54,23 @@ test("a hint makes it read at once; other hints do not", async () => {
     },
   });
   watching.start();
-  // The watch takes a moment to stand; until then hints are lost.
-  let isHeard = false;
-  void refreshed.promise.then(() => {
-    isHeard = true;
-  });
-  while (!isHeard) {
-    store.hints?.send('{"type":"gate","gate":"origin:a"}');
-    store.hints?.send("what nobody understands");
-    await store.now();
-    expect(refreshes).toBe(0);
-    tellSettings(store);
-    await Promise.race([refreshed.promise, store.now()]);
-  }
+  await othersAreHeard();
+  expect(refreshes).toBe(0);
+  tellSettings(store);
+  await refreshed.promise;
   await watching.stop();
 });
+
+/** Sends what is about no settings, and waits until it was heard: a watch takes a moment to stand, and until then hints are lost. */
+async function othersAreHeard(): Promise<void> {
+  const others = ['{"type":"gate","gate":"origin:a"}', "what nobody understands"];
+  const heard = new Set<string>();
+  const unwatch = store.hints?.watch((hint) => void heard.add(hint));
+  for (; heard.size < others.length; await store.now()) {
+    for (const hint of others) store.hints?.send(hint);
+  }
+  unwatch?.();
+}
 
 test("a refresh that fails is logged, and the next one comes", async () => {
   let count = 0;
