@@ -5,6 +5,7 @@ import { createWorkflow, serveMany } from "@upstash/workflow/nextjs";
 import { expect, test } from "vitest";
 import { Counters } from "./counters.ts";
 import { sdkOptions } from "./sdk.ts";
+import { gate } from "./surface.ts";
 import { until } from "./until.ts";
 import { useWorld } from "./world.ts";
 
@@ -52,16 +53,14 @@ test("a wait gives the event, or says that its time is up", async () => {
 });
 
 test("an event that comes before its wait is kept", async () => {
-  let isFree = false;
+  const free = gate();
   const url = world.serve("/flow", async (context) => {
-    await context.run("hold", () => {
-      if (!isFree) throw new Error("not yet");
-    });
+    await context.run("hold", () => free.opened);
     return context.waitForEvent("wait", "early");
   });
-  const runId = await world.trigger({ url, retries: 5, retryDelay: "100" });
+  const runId = await world.trigger({ url });
   await world.client.notify({ eventId: "early", eventData: "now", workflowRunId: runId });
-  isFree = true;
+  free.open();
   const run = await world.succeeded(runId);
   expect(JSON.parse(run.workflowRunResponse ?? "")).toEqual({ eventData: "now", timeout: false });
 });

@@ -1,6 +1,7 @@
 // Events that are long, or kept in numbers: what waits for them gets every byte, and nobody can fill the store with them.
 
 import { expect, test } from "vitest";
+import { gate } from "./surface.ts";
 import { useWorld } from "./world.ts";
 
 const world = useWorld();
@@ -38,21 +39,19 @@ test("an event too long for all who wait in one transaction wakes each of them o
 });
 
 test("steps that wait at the same moment each take one of the events that were kept", async () => {
-  let isFree = false;
+  const free = gate();
   const url = world.serve("/flow", async (context) => {
-    await context.run("hold", () => {
-      if (!isFree) throw new Error("not yet");
-    });
+    await context.run("hold", () => free.opened);
     const waits = Array.from({ length: 8 }, (_, n) => context.waitForEvent(`wait ${n}`, "kept"));
     const found = await Promise.all(waits);
     return found.map(({ eventData }) => eventData).toSorted();
   });
-  const workflowRunId = await world.trigger({ url, retries: 100, retryDelay: "20" });
+  const workflowRunId = await world.trigger({ url });
   const expected = Array.from({ length: 8 }, (_, n) => `event ${n}`);
   for (const eventData of expected) {
     await world.client.notify({ eventId: "kept", eventData, workflowRunId });
   }
-  isFree = true;
+  free.open();
   const run = await world.succeeded(workflowRunId);
   expect(JSON.parse(run.workflowRunResponse ?? "")).toEqual(expected);
 });

@@ -2,7 +2,7 @@
 
 import { request } from "node:http";
 import { expect, test } from "vitest";
-import { recordsOf, resultAt, resultOf, waitersFor, waiting } from "./surface.ts";
+import { gate, recordsOf, resultAt, resultOf, waitersFor, waiting } from "./surface.ts";
 import { until } from "./until.ts";
 import { useWorld } from "./world.ts";
 
@@ -16,15 +16,15 @@ interface Seen {
   readonly timeout: boolean;
 }
 
-/** A run that makes a webhook and waits for `count` calls of it, once `isFree` says so. */
-async function startHooked(options: { count?: number; isFree?: () => boolean } = {}) {
-  const { count = 1, isFree = () => true } = options;
+/** A run that makes a webhook and waits for `count` calls of it, once it is `freed`. */
+async function startHooked(options: { count?: number; freed?: Promise<void> } = {}) {
+  const { count = 1, freed } = options;
   const made: string[] = [];
   const url = world.serve("/flow", async (context) => {
     const webhook = await context.createWebhook("make");
-    await context.run("hold", () => {
+    await context.run("hold", async () => {
       made.push(webhook.webhookUrl);
-      if (!isFree()) throw new Error("not yet");
+      await freed;
     });
     const seen: Seen[] = [];
     for (let n = 1; n <= count; n += 1) {
@@ -35,7 +35,7 @@ async function startHooked(options: { count?: number; isFree?: () => boolean } =
     }
     return seen;
   });
-  const runId = await world.trigger({ url, retries: 100, retryDelay: "20" });
+  const runId = await world.trigger({ url });
   const hook = await until("a webhook", () => made[0]);
   return { runId, hook, eventId: hook.split("/").at(-1) ?? "" };
 }
@@ -137,12 +137,12 @@ test("a body of any bytes is kept byte by byte", async () => {
 });
 
 test("calls that come early are taken in their order, one by each wait", async () => {
-  let isFree = false;
-  const { runId, hook, eventId } = await startHooked({ count: 4, isFree: () => isFree });
+  const { opened: freed, open: free } = gate();
+  const { runId, hook, eventId } = await startHooked({ count: 4, freed });
   for (const n of [1, 2, 3]) {
     expect((await fetch(`${hook}?n=${n}`, { method: "POST", body: `${n}` })).status).toBe(200);
   }
-  isFree = true;
+  free();
   await waiting(world, eventId);
   await fetch(`${hook}?n=4`, { method: "POST", body: "4" });
   expect((await seenBy(runId)).map(({ body, url }) => [body, url?.slice(-4)])).toEqual([
@@ -224,8 +224,8 @@ test("a webhook wakes no step that waits for an event", async () => {
 });
 
 test("too many calls that no step takes are refused, and those before them are kept", async () => {
-  let isFree = false;
-  const { runId, hook } = await startHooked({ count: 1, isFree: () => isFree });
+  const { opened: freed, open: free } = gate();
+  const { runId, hook } = await startHooked({ freed });
   const statuses: number[] = [];
   while (statuses.length < 1_000) {
     const calls = Array.from({ length: 100 }, () => fetch(hook, { method: "POST" }));
@@ -237,7 +237,7 @@ test("too many calls that no step takes are refused, and those before them are k
     429,
     expect.stringMatching(/called too often/),
   ]);
-  isFree = true;
+  free();
   expect(await seenBy(runId)).toHaveLength(1);
 });
 
