@@ -169,11 +169,9 @@ test("a workflow of 0.2 notifies another, and a wait that nobody ends times out"
   });
   const client = oldClient(world);
   const { workflowRunId } = await client.trigger({ url: waiting });
-  await until("both waiters", async () => {
-    const [told, untold] = await Promise.all(
-      ["told", "untold"].map((eventId) => client.getWaiters({ eventId })),
-    );
-    return told?.length === 1 && untold?.length === 1;
+  // The other one may have timed out before anybody looks.
+  await until("the waiter", async () => {
+    return (await client.getWaiters({ eventId: "told" })).length === 1;
   });
   const telling = serveOld(world, "/teller", async (context) => {
     const { notifyResponse, eventData } = await context.notify("tell", "told", { a: 1 });
