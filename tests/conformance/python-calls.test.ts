@@ -162,14 +162,14 @@ test("a call that is asked for twice, because the answer was lost, is made once"
 
 test("a callback that arrives after a cancellation is passed over", async () => {
   const url = world.app.on("/third", () => new Response("1"));
-  let runId = "";
+  const started = Promise.withResolvers<string>();
   const workflow = pythonWorkflow(world, (context) => context.call("third", { url }));
   world.app.on("/caller", async (request, received) => {
     const isCallback = received.headers["upstash-workflow-callback"] !== undefined;
-    if (isCallback) await world.client.cancel(runId);
+    if (isCallback) await world.client.cancel(await started.promise);
     return workflow(request, received);
   });
-  runId = await callEndpoint(world, "/caller");
+  started.resolve(await callEndpoint(world, "/caller"));
   const [callback] = await until("the answer to the callback", () => {
     const answered = callbacks().filter(({ status }) => status !== 0);
     return answered.length > 0 && answered;
