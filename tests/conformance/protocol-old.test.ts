@@ -145,6 +145,7 @@ test.each([
     const isQuestion = ({ headers: sent }: Received) =>
       sent["upstash-workflow-unknown-sdk"] === "true";
     expect(world.app.at("/unknown").filter(isQuestion)).toHaveLength(1);
+    await until("the run that it has made of the question", () => counters.all().first === 1);
     await world.close();
     // Each question more would have made one run more, with the list of steps as its payload.
     expect(counters.all()).toEqual({ first: 1 });
