@@ -32,10 +32,16 @@ export class Gatekeeper {
   #wake: () => void = () => {};
   #awake: Promise<void> = Promise.resolve();
   #claims = 0;
+  readonly #hints: string[] = [];
 
   /** Times that the node has claimed what is due. */
   get claims(): number {
     return this.#claims;
+  }
+
+  /** Whether the node itself has heard such a hint. */
+  hasHeard(isIt: (hint: string) => boolean): boolean {
+    return this.#hints.some(isIt);
   }
 
   /** Lets go of whatever a failed test has left standing. */
@@ -77,6 +83,7 @@ export class Gatekeeper {
 
   readonly wrap = (store: Store): Store =>
     passOnStore(store, {
+      hints: this.#listen(store.hints),
       transaction: async (work) => {
         await this.#awake;
         let written: readonly Change[] = [];
@@ -95,6 +102,18 @@ export class Gatekeeper {
         return result;
       },
     });
+
+  #listen(hints: Store["hints"]): Store["hints"] {
+    if (hints === null) return null;
+    return {
+      send: (hint) => hints.send(hint),
+      watch: (listener) =>
+        hints.watch((hint) => {
+          listener(hint);
+          this.#hints.push(hint);
+        }),
+    };
+  }
 
   async #run<R>(
     transaction: Transaction,

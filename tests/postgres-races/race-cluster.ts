@@ -3,7 +3,6 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from "nod
 import type { AddressInfo } from "node:net";
 import { parseServerConfig, type RunningServer, startServer } from "@reprise/server";
 import { type EmbeddedPostgres, embeddedPostgres } from "@reprise/server/embedded-postgres.suite";
-import { Client } from "pg";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import { ANSWER_HEADERS } from "../bench/wire.ts";
 import { Gatekeeper, type Held } from "./gatekeeper.ts";
@@ -168,24 +167,6 @@ export class RaceCluster {
   async query<T>(sql: string): Promise<readonly T[]> {
     const rows = await this.#postgres?.query(sql, this.#databaseUrl);
     return (rows ?? []) as unknown as readonly T[]; // Each caller names its columns.
-  }
-
-  /** Hears what the nodes tell one another. */
-  async listenToHints(): Promise<{ heard(isIt: (hint: string) => boolean): Promise<void> }> {
-    const client = new Client({ connectionString: this.#databaseUrl });
-    const hints: string[] = [];
-    client.on("error", () => {});
-    client.on("notification", ({ payload = "" }) => hints.push(payload));
-    await client.connect();
-    await client.query("LISTEN reprise_hints");
-    return {
-      heard: async (isIt) => {
-        await this.until("a hint", () => Promise.resolve(hints.some(isIt)));
-        // The nodes are told at the same moment; behind a round trip they have read it too.
-        await this.count("SELECT 1");
-        await client.end();
-      },
-    };
   }
 
   /** One number, as the query gives it. */
