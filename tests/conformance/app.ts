@@ -3,6 +3,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Receiver } from "@upstash/qstash";
 import { ConnectedRoutes, handleRequestOf, type ServerAddress } from "./connected-routes.ts";
 
+/** The fault of a request whose signature is being looked at. */
+export const NOT_CHECKED = "not checked yet";
+
 /** One request that the app has got, with the answer that it gave. */
 export interface Received {
   readonly path: string;
@@ -159,7 +162,7 @@ function note(incoming: IncomingMessage, target: string, body: Buffer): Received
     body: body.toString("utf8"),
     bytes: body,
     at: Date.now(),
-    signatureFault: "not checked yet",
+    signatureFault: NOT_CHECKED,
     status: 0,
     answer: "",
     answerHeaders: {},

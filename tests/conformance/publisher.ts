@@ -6,7 +6,7 @@ import {
 } from "@reprise/protocol";
 import { type PublishRequest, Client as QstashClient } from "@upstash/qstash";
 import { expect } from "vitest";
-import type { Received } from "./app.ts";
+import { NOT_CHECKED, type Received } from "./app.ts";
 import { until } from "./until.ts";
 import type { World } from "./world.ts";
 
@@ -29,7 +29,7 @@ export async function messageOf(world: World, messageId: string): Promise<Messag
 export function deliveryAt(world: World, path: string, index = 0): Promise<Received> {
   return until(`delivery ${index} at ${path}`, () => {
     const received = world.app.at(path)[index];
-    return received?.signatureFault === "not checked yet" ? null : received;
+    return received?.signatureFault === NOT_CHECKED ? null : received;
   });
 }
 

@@ -6,7 +6,7 @@ import { devServerConfig, type RunningServer, type Store, startServer } from "@r
 import { Client as QstashClient } from "@upstash/qstash";
 import { Client, serve } from "@upstash/workflow";
 import { afterEach, beforeEach, expect } from "vitest";
-import { App } from "./app.ts";
+import { App, NOT_CHECKED } from "./app.ts";
 import { quietSdk } from "./quiet-sdk.ts";
 import { sdkOptions } from "./sdk.ts";
 import { until } from "./until.ts";
@@ -206,6 +206,10 @@ export function useWorld(options: WorldOptions = {}): World {
   afterEach(async () => {
     const { received } = world.app;
     await world.close();
+    // Whoever was cut off in the middle of a delivery has got it nevertheless, and may still be at its signature.
+    await until("every signature's check", () =>
+      received.every(({ signatureFault }) => signatureFault !== NOT_CHECKED),
+    );
     const unsigned = received.filter(
       ({ headers, signatureFault }) =>
         headers["upstash-message-id"] !== undefined && signatureFault !== null,
