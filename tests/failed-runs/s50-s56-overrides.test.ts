@@ -1,11 +1,10 @@
 // What a resume or restart may change, for one entry and for many.
 
-import type { RunResource } from "@reprise/protocol";
 import { expect, test } from "vitest";
 import type { Received } from "../conformance/app.ts";
 import { until } from "../conformance/until.ts";
 import { useWorld } from "../conformance/world.ts";
-import { expectAbout, nextOf } from "./next-step.ts";
+import { expectAbout, nextOf, plannedDelayMs } from "./next-step.ts";
 import { askToRevive, revivedBy, WAYS, type Way } from "./revive.ts";
 
 const world = useWorld();
@@ -48,12 +47,12 @@ function firstDelivery(runId: string): Received | undefined {
   return world.app.at("/order").find(({ headers }) => headers["upstash-workflow-runid"] === runId);
 }
 
-/** Milliseconds from an instant of the run to the delivery that is planned. */
-async function plannedAfter(runId: string, since: (run: RunResource) => number): Promise<number> {
+/** Milliseconds from the creation of the run to the delivery that is planned. */
+async function plannedAfter(runId: string): Promise<number> {
   return until("the planned delivery", async () => {
     const run = await world.log(runId);
     const at = nextOf(run).nextDeliveryTime;
-    return run !== null && at !== undefined && at - since(run);
+    return run !== null && at !== undefined && at - run.workflowRunCreatedAt;
   });
 }
 
@@ -97,13 +96,13 @@ test.each([
   ["1d10h30m", 124_200_000],
 ])("S51: a delay of %s is %i ms", async (delay, expectedMs) => {
   const runId = await revive("resume one", { "Upstash-Delay": delay });
-  expectAbout(await plannedAfter(runId, (run) => run.workflowRunCreatedAt), expectedMs);
+  expectAbout(await plannedAfter(runId), expectedMs);
 });
 
 test.each(WAYS)("S52: the remaining retries follow the new retry delay: %s", async (way) => {
   const runId = await revive(way, { "Upstash-Retry-Delay": "60000 * (1 + retried)" });
-  const delayMs = await plannedAfter(runId, (run) => nextOf(run).errors?.at(-1)?.time ?? 0);
-  expectAbout(delayMs, 60_000);
+  // The first attempt is planned as well, for at once: the failed one has to be there.
+  expectAbout(await plannedDelayMs(world, runId, 0), 60_000);
 });
 
 test.each(WAYS)("S53: the remaining steps count under the new key: %s", async (way) => {
@@ -116,7 +115,8 @@ test.each(WAYS)("S53: the remaining steps count under the new key: %s", async (w
     headers: { "Upstash-Flow-Control-Key": "new-key", "Upstash-Flow-Control-Value": "rate=9" },
   });
   await until("a step under the new key", async () => (await inFlight("new-key")) === 1);
-  expect(await inFlight("old-key")).toBe(0);
+  // The failure call of the failed run may be on its way still.
+  await until("nothing under the old key", async () => (await inFlight("old-key")) === 0);
   gate.resolve();
   const [newest] = (await world.client.logs()).runs;
   expect(newest).toMatchObject({ flowControlKey: "new-key" });
