@@ -38,9 +38,11 @@ test("S70: the failure callback is in progress while it is delivered and between
   const alarm = serveGated("/alarm");
   const failureUrl = alarm.url;
   const url = serveDown(world, "/down");
-  const entry = await failRun(world, { url, failureUrl, retries: 1, retryDelay: "200" });
+  const entry = await failRun(world, { url, failureUrl, retries: 1, retryDelay: "1" });
   await expectState(entry, "CALLBACK_INPROGRESS");
-  await alarm.answer(new Response("not now", { status: 503 }));
+  // The time in which the planned retry has to be seen.
+  const headers = { "retry-after": "3" };
+  await alarm.answer(new Response("not now", { status: 503, headers }));
   const call = await until("the planned retry", async () => {
     const { failureFunction } = await world.failed(entry.workflowRunId);
     return failureFunction?.nextDeliveryTime !== undefined && failureFunction;
@@ -92,6 +94,8 @@ test("S73: the failure callback is cancelled when somebody has cancelled it", as
   const alarm = serveGated("/alarm");
   const entry = await failRun(world, { failureUrl: alarm.url });
   const path = `/v2/workflows/dlq/callback/${entry.dlqId}`;
+  // A call that is cancelled before it is made would not be answered.
+  await until("the call", () => world.app.at("/alarm").length === 1);
   expect((await world.call("DELETE", path)).status).toBe(200);
   await expectState(entry, "CALLBACK_CANCELED");
   await alarm.answer(new Response("too late"));
@@ -104,7 +108,7 @@ test("S73: a failure callback that waits for its retry is not sent any more once
   const entry = await failRun(world, { failureUrl, retries: 1, retryDelay: "1" });
   await until("the planned retry", async () => {
     const { failureFunction } = await world.failed(entry.workflowRunId);
-    return failureFunction?.nextDeliveryTime;
+    return failureFunction?.errors?.length === 1 && failureFunction.nextDeliveryTime;
   });
   await world.call("DELETE", `/v2/workflows/dlq/callback/${entry.dlqId}`);
   await expectState(entry, "CALLBACK_CANCELED");
