@@ -133,14 +133,14 @@ describe("of a server that waits for a moment only", () => {
 
   test("S3: a step that takes longer than the limit fails the attempt as a timeout", async () => {
     const url = hasty.app.onRaw("/silent", () => {});
-    const before = Date.now();
+    const before = performance.now();
     const runId = await hasty.trigger({ url, retries: 0 });
     const next = nextOf(await hasty.failed(runId));
     expect(next.errors?.[0]).toMatchObject({
       status: 0,
       error: "no complete response within 400 ms",
     });
-    expect(Date.now() - before).toBeGreaterThanOrEqual(400);
+    expect(performance.now() - before).toBeGreaterThanOrEqual(400);
     expect(await attemptsOf(runId, hasty)).toMatchObject([{ cause: "timeout" }]);
   });
 
@@ -148,9 +148,10 @@ describe("of a server that waits for a moment only", () => {
     const silent = hasty.app.onRaw("/silent", () => {});
     const late = await hasty.trigger({ url: silent, retries: 0 });
     const slow = await attemptsOf(late, hasty);
-    const url = `${hasty.app.url}/gone`;
-    await hasty.app.stop();
-    const gone = await attemptsOf(await hasty.trigger({ url, retries: 0 }), hasty);
+    const url = `${world.app.url}/gone`;
+    await world.app.stop();
+    // A busy machine may take longer over the refusal than the hasty server waits.
+    const gone = await attemptsOf(await world.trigger({ url, retries: 0 }));
     const causes = [...slow, ...gone].map(({ cause }) => cause);
     expect(causes).toEqual(["timeout", "refused"]);
   });
