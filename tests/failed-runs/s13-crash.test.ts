@@ -72,9 +72,10 @@ test.each<[Death, readonly string[]]>([
     expect(await isDead).toEqual([null, "SIGKILL"]);
     expect(heardBy(app).told).toEqual([]);
 
-    await startProcess({ dataDir, port: first.at.port, death: "never" });
+    // Its port is a new one: somebody else may have taken the other meanwhile.
+    const second = await startProcess({ dataDir, port: 0, death: "never" });
     const entry = await until("the entry whose failure function was called", async () => {
-      const path = `${first.at.url}/v2/workflows/dlq`;
+      const path = `${second.at.url}/v2/workflows/dlq`;
       const answer = await fetch(path, { headers: { authorization: `Bearer ${first.at.token}` } });
       // The shape is what the tests of S14 check.
       const { messages } = (await answer.json()) as DeadLetterPage;
