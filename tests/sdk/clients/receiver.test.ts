@@ -50,6 +50,17 @@ async function faultOf(request: VerifyRequest): Promise<SignatureError> {
   throw new Error(`no SignatureError: ${String(error)}`);
 }
 
+/** Does something that counts whole seconds, again when one has begun meanwhile. */
+async function withinOneSecond<T>(work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    const second = now();
+    const [result] = await Promise.allSettled([work()]);
+    if (now() !== second) continue;
+    if (result.status === "rejected") throw result.reason;
+    return result.value;
+  }
+}
+
 describe.each(Object.entries(PLATFORMS))("what is genuine in %s", (_name, on) => {
   const receiver = on(() => new Receiver(KEYS));
 
@@ -173,8 +184,10 @@ const FAULTS: readonly (readonly [SignatureFault, string, () => VerifyRequest])[
 ];
 
 test.each(FAULTS)("%s: %s", async (fault, text, toRequest) => {
-  const request = toRequest();
-  const error = await faultOf(request);
+  const { request, error } = await withinOneSecond(async () => {
+    const made = toRequest();
+    return { request: made, error: await faultOf(made) };
+  });
   expect(error).toMatchObject({ name: "SignatureError", fault });
   expect(error.message).toContain(text);
   const { body, ...rest } = request;
