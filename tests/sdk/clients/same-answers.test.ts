@@ -6,6 +6,7 @@ import { Client as TheirMessages } from "@upstash/qstash";
 import { Client as TheirRuns } from "@upstash/workflow";
 import { beforeEach, expect, test } from "vitest";
 import { deadMessageOf, logUntil } from "../../conformance/publisher.ts";
+import { until } from "../../conformance/until.ts";
 import { useWorld } from "../../conformance/world.ts";
 import { messageClient, runClient } from "./clients.ts";
 
@@ -129,6 +130,12 @@ test("runs, failed runs and events", async () => {
   await client.trigger({ url: waiting });
   await world.succeeded(done);
   await world.deadLetterIn(failed, null);
+  // What is under way changes from one question to the next.
+  await until("the run that waits", async () => {
+    const where = [{ type: "in", column: "state", values: ["active"] }] as const;
+    const waiters = await client.getWaiters({ eventId: "paid" });
+    return waiters.length === 1 && (await world.store.count("messages", where)) === 0;
+  });
   await expectSame({
     logs: ({ runs }) => runs.logs(),
     "logs of one": ({ runs }) => runs.logs({ filter: { workflowRunId: done } }),
