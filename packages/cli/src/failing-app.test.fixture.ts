@@ -74,7 +74,10 @@ export async function startApp(server: () => Reachable): Promise<FailingApp> {
     finished.push(runId);
     response.end("{}");
   };
-  const http = createServer((request, response) => void answer(request, response));
+  // A server that has stopped breaks deliveries off, and answers no more: that is no fault of the test, and such a delivery fails.
+  const http = createServer((request, response) => {
+    answer(request, response).catch(() => response.destroy());
+  });
   const port = await listen(http);
   return {
     url: `http://127.0.0.1:${port}/order`,
