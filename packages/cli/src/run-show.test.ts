@@ -24,6 +24,9 @@ test("a sleep says how long, a wait for what, and both until when", async () => 
     ]);
   });
   const runId = await world.trigger(url, "--body", "the order");
+  // Each has a delivery of its own, in whatever order.
+  await world.shown(runId, /waits for event paid 7/);
+  await world.shown(runId, /sleeps until/);
   const { out, err } = await world.shown(runId, /ready \(Run\)\n {6}result: "now"$/m);
   expect(out).toMatch(
     /^ {2}side by side\n {4}STEP_PROGRESS {2}nap \(SleepFor\)\n {6}sleeps until \d{4}-.*Z \(60 min\)$/m,
@@ -103,15 +106,20 @@ test("parent and child name each other", async () => {
 });
 
 test("a branch that fails shows each attempt, beside those that did not", async () => {
+  // Behind the end of the run no result is recorded any more.
+  const hasResult = Promise.withResolvers<void>();
   const url = world.serve("/w", async (context) => {
     await Promise.all([
       context.run("good", () => 1),
-      context.run("bad", () => {
+      context.run("bad", async () => {
+        await hasResult.promise;
         throw new Error("out of stock");
       }),
     ]);
   });
   const runId = await world.trigger(url, "--retries", "1", "--retry-delay", "10");
+  await world.shown(runId, /STEP_SUCCESS {2}good \(Run\)/);
+  hasResult.resolve();
   const { out } = await world.shown(runId, /^state +RUN_FAILED$/m);
   expect(out).toMatch(/^ {4}STEP_SUCCESS {2}good \(Run\)\n {6}result: 1$/m);
   expect(out).toMatch(/^ {4}STEP_FAILED {2}bad \(Run\)\n {6}attempt 1 of 2 failed at /m);
