@@ -20,7 +20,7 @@ afterEach(async () => {
 });
 
 function plant(sql: string): void {
-  const database = new DatabaseSync(join(directory, "reprise.db"), { timeout: 2_000 });
+  const database = new DatabaseSync(join(directory, "reprise.db"), { timeout: 60_000 });
   database.exec(sql);
   database.close();
 }

@@ -128,10 +128,11 @@ test("one that takes too long is handed back, and made again under the same numb
   const first = await start(directory, { REPRISE_DRAIN_TIMEOUT: "1s" });
   await publish(first, app.url);
   await app.arrived(1);
-  const signalledAt = Date.now();
+  const signalledAt = performance.now();
   first.child.kill("SIGTERM");
   expect(await first.exit).toEqual([0, null]);
-  expect(Date.now() - signalledAt).toBeGreaterThanOrEqual(1_000);
+  // The second is one of the other process, whose clocks and timers need not agree with ours to the millisecond.
+  expect(performance.now() - signalledAt).toBeGreaterThan(900);
   expect(first.err()).toMatch(summary(0, 1));
   await start(directory, {});
   const { request, response } = await app.arrived(2);
