@@ -126,7 +126,7 @@ describe("the server says stop", () => {
   test("when the invocation has ended, and what it submits is recorded and delivered", async () => {
     const { world, first } = await begin();
     first.submit([]);
-    await world.settled();
+    await expect.poll(() => world.runIn("RUN_STARTED", "wfr_a")).toMatchObject({ isStuck: true });
     expect(await world.proceed("wfr_a", first.held, [result(1)])).toEqual(LOST);
     expect((await world.delivery(2)).list).toHaveLength(2);
   });

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished } from "vitest";
+import { expect, onTestFinished, vi } from "vitest";
 import { devServerConfig, type ServerConfig } from "./config.ts";
 import { type Delivered, type HttpApp, openHttpApp } from "./http-app.suite.ts";
 import { type RunningServer, type Surroundings, startServer } from "./main.ts";
@@ -54,8 +54,8 @@ export interface FastDelivery extends Delivered {
   readonly submit: (lines: readonly unknown[], field?: string) => void;
 }
 
-/** Requests after which a fact that is waited for is taken to be missing. */
-const LOOKS_MAX = 400;
+/** After this a fact that is waited for is taken to be missing. */
+const WAITING = { timeout: 60_000, interval: 4 };
 
 export async function openFastWorld(
   own: Partial<ServerConfig> = {},
@@ -112,16 +112,15 @@ export async function openFastWorld(
         body: JSON.stringify({ queueName: "q", parallelism: 1 }),
       });
     },
-    runIn: async (state, runId) => {
-      for (let look = 0; look < LOOKS_MAX; look += 1) {
+    runIn: (state, runId) =>
+      vi.waitFor(async () => {
         const { body } = await call("GET", `/v2/workflows/logs?workflowRunId=${runId}`);
         // The shape of the answer is the wire's.
         const runs = body.runs as readonly Readonly<Record<string, unknown>>[];
         const run = runs.find(({ workflowState }) => workflowState === state);
-        if (run !== undefined) return run;
-      }
-      throw new Error(`run ${runId} is not ${state}`);
-    },
+        if (run === undefined) throw new Error(`run ${runId} is not ${state}`);
+        return run;
+      }, WAITING),
   };
 }
 
