@@ -150,7 +150,7 @@ describe("a door that is closed", () => {
 
 describe("a server that stops", () => {
   test("lets deliveries end, and takes no new apps meanwhile", async () => {
-    await world.start({}, { drainMs: 5_000 });
+    await world.start({}, { drainMs: 60_000 });
     const { server } = world;
     const app = await world.connect();
     await world.publish("http://shop.connected.alt/");

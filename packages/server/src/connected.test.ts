@@ -222,7 +222,7 @@ describe("a delivery", () => {
   });
 
   test("that is under way may end while the server stops", async () => {
-    await world.start({}, { drainMs: 5_000 });
+    await world.start({}, { drainMs: 60_000 });
     const app = await world.connect();
     const reported = await world.publish(world.http.url);
     (await world.http.arrived(1))[0]?.answer();

@@ -188,7 +188,7 @@ describe.skipIf(!hasIpv6)("localhost", () => {
 
 describe("closing", () => {
   test("waits for a delivery in flight, and takes the step that it leads to", async () => {
-    const server = await start({ drainMs: 10_000 });
+    const server = await start({ drainMs: 60_000 });
     await trigger(server, "wfr_a");
     const [first] = await app.arrived(1);
     const closing = server.close();
@@ -245,7 +245,8 @@ describe("a restart on the same data", () => {
   });
 
   test("keeps a retry that was waiting", async () => {
-    const first = await start();
+    // So long that it has read the answer before it ends.
+    const first = await start({ drainMs: 60_000 });
     const item = message("wfr_a", "payload", true);
     const headers = { ...item.headers, "upstash-retry-delay": "300" };
     await call(first, "POST", "/v2/batch", [{ ...item, headers }]);

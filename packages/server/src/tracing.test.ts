@@ -72,7 +72,8 @@ async function start(ratio = 1): Promise<RunningServer> {
   const config = devServerConfig({ port: 0, dataDir: ":memory:", logLevel: "warn" });
   const tracing = { url: collector.url, serviceName: "shop-queue", ratio };
   const writeLine = (line: string) => lines.push(line);
-  return startServer({ ...config, drainMs: 200, tracing }, { writeLine });
+  // Every delivery is answered before the server stops, which need only read the answers: however long that takes.
+  return startServer({ ...config, drainMs: 60_000, tracing }, { writeLine });
 }
 
 beforeEach(async () => {
