@@ -30,7 +30,7 @@ function post(url: string, more: Partial<OutgoingRequest> = {}): OutgoingRequest
     method: "POST",
     headers: {},
     body: "",
-    timeoutMs: 10_000,
+    timeoutMs: 60_000,
     responseBytesMax: 65_536,
     ...more,
   };
