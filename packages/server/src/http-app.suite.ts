@@ -27,10 +27,12 @@ export async function openHttpApp(): Promise<HttpApp> {
   const deliveries: Delivered[] = [];
   const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
   const server = createServer((request, response) => {
-    void readText(request).then((body) => {
+    const take = (body: string): void => {
       deliveries.push({ headers: request.headers, body, answer: answerOf(response) });
       for (const { count, resolve } of waiting) if (deliveries.length >= count) resolve();
-    });
+    };
+    // One that a server breaks off while it comes, because it stops, has not arrived.
+    readText(request).then(take, () => response.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   // A server that listens on a port has an address of this form.
