@@ -1,5 +1,5 @@
 import { QueryClient, QueryObserver } from "@tanstack/react-query";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { askAgain } from "./ask-again.ts";
 
 /** What a page shows: answers of the server, which a test gives when it likes. */
@@ -45,10 +45,10 @@ test("what a change is about is asked for again, and nothing else", async () => 
   const both = new Shown([["runs", "messages"]]);
   const queues = new Shown(["queues"]);
   for (const shown of [runs, both, queues]) shown.answer("old");
-  await vi.waitFor(() => expect([runs.text, both.text, queues.text]).toEqual(Array(3).fill("old")));
+  await expect.poll(() => [runs.text, both.text, queues.text]).toEqual(Array(3).fill("old"));
   askAgain(client, ["runs"]);
   for (const shown of [runs, both]) shown.answer("new");
-  await vi.waitFor(() => expect([runs.text, both.text]).toEqual(["new", "new"]));
+  await expect.poll(() => [runs.text, both.text]).toEqual(["new", "new"]);
   expect([runs.asked, both.asked, queues.asked]).toEqual([2, 2, 1]);
 });
 
@@ -57,9 +57,9 @@ test("a first answer that was under way at the change is shown, and asked for on
   const queues = new Shown(["queues"]);
   askAgain(client, ["runs"]);
   for (const shown of [runs, queues]) shown.answer("old");
-  await vi.waitFor(() => expect(runs.asked).toBe(2));
+  await expect.poll(() => runs.asked).toBe(2);
   expect(runs.text).toBe("old");
   runs.answer("new");
-  await vi.waitFor(() => expect(runs.text).toBe("new"));
+  await expect.poll(() => runs.text).toBe("new");
   expect([runs.asked, queues.asked]).toEqual([2, 1]);
 });
