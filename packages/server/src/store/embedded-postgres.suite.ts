@@ -1,5 +1,6 @@
 import assert from "node:assert";
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
+import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -60,6 +61,9 @@ export interface DatabaseOptions {
 
 const START_ATTEMPTS_MAX = 5;
 const START_TIMEOUT_MS = 60_000;
+/** Below those that a system gives to whoever asks for any: the port of a server that is down for a moment stays its own. */
+const PORT_MIN = 20_000;
+const PORT_MAX = 31_999;
 
 let shared: Promise<EmbeddedPostgres> | null = null;
 
@@ -242,18 +246,19 @@ class LocalPostgres implements EmbeddedPostgres {
 
   async #untilReady(started: PostgresProcess, port: number): Promise<void> {
     const until = performance.now() + START_TIMEOUT_MS;
-    const exited = exitOf(started).then(() => {
+    // Not its exit: what it has said may be read later than that.
+    const closed = once(started.child, "close").then(() => {
       throw new Error(`PostgreSQL ended as soon as it was started:\n${started.output()}`);
     });
     // The last one that looks handles it.
-    exited.catch(() => {});
+    closed.catch(() => {});
     const url = `postgres://postgres:${this.#cluster.password}@127.0.0.1:${port}/postgres`;
     for (;;) {
       const answered = this.query("SELECT 1", url).then(
         () => true,
         (error: unknown) => String(error),
       );
-      const result = await Promise.race([answered, exited]);
+      const result = await Promise.race([answered, closed]);
       if (result === true) return;
       if (performance.now() > until) {
         throw new Error(`PostgreSQL does not answer: ${result}\n${started.output()}`);
@@ -289,14 +294,19 @@ function childrenOf(processId: number): readonly number[] {
   return children;
 }
 
-function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(PORT_MIN, PORT_MAX + 1);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      assert(address !== null && typeof address === "object", "a TCP server has a port");
-      server.close(() => resolve(address.port));
-    });
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      error.code === "EADDRINUSE" ? resolve(false) : reject(error),
+    );
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
   });
 }
