@@ -132,7 +132,9 @@ test.each(COMMAND_NAMES)("%s is done as a whole or not at all", async (name) => 
     // The audit trail commits before the command, and behind it.
     stage.failCall(isAudited ? 2 : 1);
     expectUnavailable(await stage.send(command));
-    expect(stage.calls).toBe(isAudited ? 3 : 1);
+    if (isAudited) expect(await lastAudited(stage.world)).toBe(503);
+    // The server looks for what was lost, which may have committed as well by now.
+    expect(stage.calls).toBeGreaterThanOrEqual(isAudited ? 3 : 1);
     await stage.recover();
     expect(await readShape(stage.world)).toEqual(done);
     const again = await stage.send(command);
