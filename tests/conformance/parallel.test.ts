@@ -157,27 +157,30 @@ test("a group of one call and a nap joins whichever comes last", async () => {
 });
 
 test("a branch that fails drops the others: nothing of them begins any more", async () => {
-  const isAsked = gate();
+  const [mayFail, mayAnswer] = [gate(), gate()];
   const route: Kind = async (context) => {
     await Promise.all([
       context.sleep("nap", "1s"),
       context.waitForEvent("wait", "event"),
       context.call("ask", { url: `${world.app.url}/asked` }),
       context.run("broken", async () => {
-        await isAsked.opened;
+        await mayFail.opened;
         throw new Error("broken");
       }),
     ]);
   };
   const url = serveGroup(route);
-  world.app.on("/asked", () => {
-    isAsked.open();
+  world.app.on("/asked", async () => {
+    await mayAnswer.opened;
     return new Response("asked");
   });
   const runId = await world.trigger({ url, retries: 0 });
   await waiting(world, "event");
+  await until("the call", () => world.app.at("/asked")[0]);
+  mayFail.open();
   await world.deadLetterIn(runId, null);
   const count = world.app.at("/many/parent").length;
+  mayAnswer.open();
   await world.client.notify({ eventId: "event", eventData: "x" });
   await until("the end of the nap", async () => {
     const nap = (await world.log(runId))?.steps[1]?.steps[0];
