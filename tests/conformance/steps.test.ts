@@ -73,7 +73,8 @@ test.each([2, 3, 10, 50])(
 test("a sleeping branch gets its own slice although others have moved on, and joins last", async () => {
   const calls: string[] = [];
   const url = world.serve("/branches", async (context) => {
-    await Promise.all([context.run("a", () => calls.push("a")), context.sleep("b", "1s")]);
+    // Longer than a busy machine takes for the other branch.
+    await Promise.all([context.run("a", () => calls.push("a")), context.sleep("b", "3s")]);
     await context.run("after", () => calls.push("after"));
   });
   await world.succeeded(await world.trigger({ url }));
