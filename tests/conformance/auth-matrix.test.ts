@@ -92,7 +92,7 @@ const PATHS: readonly string[] = [
 ];
 
 /** Thousands of requests, one after the other. */
-const MS_MAX = 300_000;
+const MS_MAX = 600_000;
 
 interface Call {
   readonly method: string;

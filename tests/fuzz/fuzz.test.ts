@@ -7,7 +7,7 @@ import { sampleRequests } from "./samples.ts";
 import { openTarget, type Target, type TargetOptions } from "./target.ts";
 
 const SEED = 20_260_101;
-const MS_MAX = 180_000;
+const MS_MAX = 600_000;
 
 let target: Target | null = null;
 

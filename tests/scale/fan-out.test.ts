@@ -10,7 +10,7 @@ import { costOf, type ScaleWorld, stateOf, useScaleWorlds } from "./scale-world.
 const openWorld = useScaleWorlds();
 
 /** A machine with other work takes several times as long as one without. */
-const MS_MAX = 300_000;
+const MS_MAX = 600_000;
 
 /** Every step from the first to the last, once each. */
 function once(steps: number): Map<number, number> {

@@ -7,7 +7,7 @@ import { costOf, stateOf, useScaleWorlds } from "./scale-world.ts";
 const openWorld = useScaleWorlds();
 
 /** A machine with other work takes several times as long as one without. */
-const MS_MAX = 300_000;
+const MS_MAX = 600_000;
 
 const STEPS = 3_000;
 
