@@ -71,6 +71,10 @@ async function scrapeUntil(
   }
 }
 
+/** A storage that takes long on a busy machine is left out of a scrape. */
+const hasStorage = (families: ReadonlyMap<string, ParsedFamily>) =>
+  sumOf(families, "reprise_storage_up") === 1;
+
 const publish = (
   server: RunningServer,
   url: string,
@@ -82,7 +86,7 @@ test("a scrape is OpenMetrics, and needs a token that may look", async () => {
   expect((await ask(server, "/metrics", "")).status).toBe(401);
   expect((await ask(server, "/metrics", SENDER)).status).toBe(403);
   expect((await ask(server, "/metrics", server.token)).status).toBe(200);
-  const families = await scrape(server);
+  const families = await scrapeUntil(server, hasStorage);
   expect(sumOf(families, "reprise_auth_failures")).toBe(1);
   expect(sumOf(families, "reprise_info", { store: "sqlite", mode: "development" })).toBe(1);
   expect(sumOf(families, "reprise_storage_up")).toBe(1);
@@ -123,7 +127,7 @@ test("messages are counted from their acceptance to their end, with what went wr
     expect((await publish(server, app.url, headers)).ok).toBe(true);
   }
   const [first, second] = await app.arrived(2);
-  const during = await scrape(server);
+  const during = await scrapeUntil(server, hasStorage);
   expect(sumOf(during, "reprise_attempts_in_flight")).toBe(2);
   expect(sumOf(during, "reprise_messages", { state: "active" })).toBe(2);
   first?.answer();
@@ -150,7 +154,7 @@ test("messages are counted from their acceptance to their end, with what went wr
 test("labels are the program's own words, however many URLs, names and paths there are", async () => {
   const server = await start();
   const known = async () => {
-    const families = await scrape(server);
+    const families = await scrapeUntil(server, hasStorage);
     return [...families.values()].flatMap(({ samples }) =>
       samples.map(({ name, labels }) => JSON.stringify([name, labels])),
     );
@@ -179,7 +183,7 @@ test("labels are the program's own words, however many URLs, names and paths the
     await ask(server, `/v2/keys`, mark);
     await ask(server, `/v2/keys`, server.token, { method: "OPTIONS" });
   };
-  await scrape(server);
+  await scrapeUntil(server, hasStorage);
   await go("canaryfirst");
   const before = await known();
   for (let count = 0; count < 30; count++) await go(`canary${count}`);
@@ -213,7 +217,7 @@ test("a storage that hangs costs its own gauges, and no scrape waits for long", 
   expect(families.has("reprise_oldest_due_age_seconds")).toBe(false);
   expect(sumOf(families, "reprise_heap_bytes")).toBeGreaterThan(1e6);
   isHanging = false;
-  await scrapeUntil(server, (now) => sumOf(now, "reprise_storage_up") === 1);
+  await scrapeUntil(server, hasStorage);
 });
 
 test("nodes on one PostgreSQL see each other, their clock, and the same rows", async () => {
@@ -225,10 +229,11 @@ test("nodes on one PostgreSQL see each other, their clock, and the same rows", a
   await publish(first, "http://127.0.0.1:1/later", { "upstash-delay": "1d" });
   for (const server of [first, second]) {
     const families = await scrapeUntil(server, (now) => {
-      return sumOf(now, "reprise_messages", { state: "scheduled" }) === 1;
+      const isAccepted = sumOf(now, "reprise_messages", { state: "scheduled" }) === 1;
+      // A lease that is renewed late is over for a while.
+      return isAccepted && sumOf(now, "reprise_nodes") === 2;
     });
     expect(sumOf(families, "reprise_info", { store: "postgres" })).toBe(1);
-    expect(sumOf(families, "reprise_nodes")).toBe(2);
     expect(Math.abs(sumOf(families, "reprise_clock_offset_seconds") ?? 99)).toBeLessThan(5);
     expect(sumOf(families, "reprise_oldest_due_age_seconds")).toBe(0);
     // An empty database of PostgreSQL takes some megabytes.
