@@ -47,23 +47,25 @@ interface Plan {
 
 /** Follows the cursor to its end, while runs of the same kind start and fail. */
 async function followCursor({ verb, query, headers = {} }: Plan): Promise<Batch> {
-  const arriving = startMore();
+  const ask = (cursor: string): Promise<BulkRunsAnswer & BulkDeleteAnswer> => {
+    const at = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+    return actOnMany(world, verb, query + at, headers);
+  };
   const begin = performance.now();
+  // What the batch is about is settled when its first request comes, so that none of the others may have failed by then.
+  let next = ask("");
+  const arriving = startMore();
   const pages: number[] = [];
   let handled = 0;
   let cursor = "";
+  let pageBegin = begin;
   do {
-    const pageBegin = performance.now();
-    const at = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-    const answer: BulkRunsAnswer & BulkDeleteAnswer = await actOnMany(
-      world,
-      verb,
-      query + at,
-      headers,
-    );
+    const answer = await next;
     pages.push(performance.now() - pageBegin);
     handled += handledBy(answer);
     cursor = answer.cursor ?? "";
+    pageBegin = performance.now();
+    if (cursor !== "") next = ask(cursor);
   } while (cursor !== "" && pages.length < 1_000);
   const tookMs = performance.now() - begin;
   await arriving.stop();
