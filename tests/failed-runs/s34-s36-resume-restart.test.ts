@@ -38,7 +38,8 @@ test("S35: a resume runs the branches of a group that failed or were pending, an
         }
         return counters.step("bad", 3)();
       }),
-      context.sleep("nap", "1s"),
+      // Longer than it takes until the resume: only then is something left of it.
+      context.sleep("nap", "3s"),
     ]);
     return [before, ...group];
   });
@@ -48,7 +49,7 @@ test("S35: a resume runs the branches of a group that failed or were pending, an
   const run = await world.succeeded(await revive(world, runId));
   expect(JSON.parse(run.workflowRunResponse ?? "")).toEqual([1, 2, 3, null]);
   expect(counters.all()).toEqual({ before: 1, good: 1, bad: 2 });
-  // The sleep kept what was left of its second: it neither began anew nor was cut short.
+  // The sleep kept what was left of its time: it neither began anew nor was cut short.
   const endOf = (of: RunResource) => of.steps[2]?.steps[2];
   expect(endOf(failed)).toMatchObject({ stepName: "nap", sleepUntil: expect.any(Number) });
   const sleepUntil = Reflect.get(endOf(failed) ?? {}, "sleepUntil");
