@@ -109,7 +109,7 @@ export const groupCases: readonly Case[] = [
     name: "a resume of a run whose branch failed",
     // By its second attempt the other branch is recorded.
     retries: 1,
-    retryDelay: "300",
+    retryDelay: "2000",
     revive: "resume",
     route: (world) => async (context: Context) => {
       const results = await Promise.all([
