@@ -177,7 +177,8 @@ describe("a process that is cut off in the middle of a step", () => {
     one.cut();
     await world.succeeded(workflowRunId);
     mayEnd.open();
-    await until(() => one.connection.state === "connected");
+    one.mend();
+    await until(() => one.states.includes("waiting") && one.connection.state === "connected");
     expect(done).toEqual(["first one", "first two", "second two", "second three"]);
     expect(await world.stepNames(workflowRunId)).toEqual(["init", "one", "two", "three"]);
     expect(one.states).toEqual(["connected", "waiting", "connecting", "connected"]);

@@ -24,8 +24,10 @@ export interface World {
 export interface App {
   readonly connection: Connection;
   readonly states: readonly string[];
-  /** Cuts the way to the server as the end of a process or of a network does: without a goodbye. */
+  /** Cuts the way to the server as the end of a process or of a network does: without a goodbye. It stays cut until `mend`. */
   cut(): void;
+  /** Whoever has dialled meanwhile gets through. */
+  mend(): void;
 }
 
 /** Waits until `fact` gives something. */
@@ -115,15 +117,16 @@ async function logOf(runId: string, client: Client) {
   return runs[0];
 }
 
-function openApp(options: ConnectOptions, { cut }: Path): App {
+function openApp(options: ConnectOptions, { cut, mend }: Path): App {
   const states: string[] = [];
   const onStateChange = (state: string) => states.push(state);
-  return { connection: connect({ onStateChange, ...options }), states, cut };
+  return { connection: connect({ onStateChange, ...options }), states, cut, mend };
 }
 
 interface Path {
   readonly url: string;
   cut(): void;
+  mend(): void;
   close(): Promise<void>;
 }
 
@@ -135,9 +138,13 @@ async function openPath(portNow: () => number): Promise<Path> {
     socket.on("error", () => {});
     socket.on("close", () => sockets.delete(socket));
   };
-  const wire = createServer((near) => {
-    const far = dial({ port: portNow(), host: "127.0.0.1" });
+  let way = gate();
+  way.open();
+  const wire = createServer(async (near) => {
     keep(near);
+    await way.opened;
+    if (near.destroyed) return;
+    const far = dial({ port: portNow(), host: "127.0.0.1" });
     keep(far);
     near.on("close", () => far.destroy());
     far.on("close", () => near.destroy());
@@ -148,11 +155,13 @@ async function openPath(portNow: () => number): Promise<Path> {
   const address = wire.address();
   if (typeof address !== "object" || address === null) throw new Error("it listens on no port");
   const cut = () => {
+    way = gate();
     for (const socket of sockets) socket.destroy();
   };
   return {
     url: `http://127.0.0.1:${address.port}`,
     cut,
+    mend: () => way.open(),
     close: () =>
       new Promise((resolve) => {
         wire.close(() => resolve());
