@@ -45,8 +45,8 @@ describe("an app that does not read", () => {
     }
     await world.publish("http://other.connected.alt/");
     await other.nextWith("deliver");
-    const last = await world.messageOf(published.at(-1) ?? "");
-    expect(last.waitingFor).toContain("line of http://shop.connected.alt");
+    const last = async () => (await world.messageOf(published.at(-1) ?? "")).waitingFor;
+    await expect.poll(last).toContain("line of http://shop.connected.alt");
     socket.resume();
     await until(async () => delivered.length === published.length);
     await world.logged(published.at(-1) ?? "", "DELIVERED");
