@@ -52,15 +52,22 @@ function put(name: string, { cert, key }: Certificate) {
 
 const authority = (name = "authority") => encodeURIComponent(join(directory, `${name}.pem`));
 
+/** Which connections of stores to the database are encrypted. */
+function connections(at: string): Promise<readonly Record<string, unknown>[]> {
+  const name = new URL(at).pathname.slice(1);
+  return server.query(
+    `SELECT DISTINCT s.ssl FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid)
+     WHERE a.datname = '${name}' AND a.application_name LIKE 'reprise %'`,
+  );
+}
+
 /** Whether the store's connections are encrypted, or why there are none. */
 async function openedWith(query: string, at = url): Promise<string> {
+  // A store that has been closed waits for the database only for a moment.
+  while ((await connections(at)).length > 0);
   try {
     const store = await openPostgresStore({ url: `${at}?${query}` });
-    const name = new URL(at).pathname.slice(1);
-    const rows = await server.query(
-      `SELECT DISTINCT s.ssl FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid)
-       WHERE a.datname = '${name}' AND a.application_name LIKE 'reprise %'`,
-    );
+    const rows = await connections(at);
     await store.close();
     return rows.map(({ ssl }) => (ssl === true ? "encrypted" : "plain")).join();
   } catch (error) {
