@@ -143,10 +143,16 @@ test("a missing directory is created for this user alone", async () => {
 });
 
 test("a store in memory leaves no file and no lock", async () => {
-  const before = readdirSync(".");
-  await open(":memory:");
-  await open(":memory:");
-  expect(readdirSync(".")).toEqual(before);
+  // Where nobody else makes files meanwhile.
+  const before = process.cwd();
+  process.chdir(directory);
+  try {
+    await open(":memory:");
+    await open(":memory:");
+  } finally {
+    process.chdir(before);
+  }
+  expect(readdirSync(directory)).toEqual([]);
 });
 
 test("a directory that cannot be made is refused", async () => {
