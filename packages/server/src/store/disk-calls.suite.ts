@@ -25,7 +25,7 @@ export interface DiskRun {
 
 const ERROR_NUMBERS: Readonly<Record<DiskFault["error"], number>> = { EIO: 5, ENOSPC: 28 };
 /** Only what never ends takes so long: each of a thousand commits waits for the disk. */
-const RUN_MS_MAX = 60_000;
+const RUN_MS_MAX = 240_000;
 const COMPILER = "cc";
 const TRACER = "strace";
 const execute = promisify(execFile);

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type DiskCall, type DiskFault, type DiskRun, runWatched } from "./disk-calls.suite.ts";
 
 // Several processes each, one after the other.
-vi.setConfig({ testTimeout: 300_000 });
+vi.setConfig({ testTimeout: 800_000 });
 
 const COMMITS = 20;
 const storeUrl = new URL("./sqlite.ts", import.meta.url).href;
