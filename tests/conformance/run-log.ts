@@ -55,10 +55,12 @@ export async function eventsOf(
   return events.toReversed();
 }
 
+type CallbackStatus = number | null | Promise<number | null>;
+
 /** What the app does with the deliveries that tell it the answer of a call. */
 export interface CallbackRule {
-  /** The status that it answers with; null lets the SDK answer. A promise keeps the delivery waiting. */
-  next: number | null | Promise<number | null>;
+  /** The status that it answers with; null lets the SDK answer. A promise keeps the delivery waiting; a function is asked each time. */
+  next: CallbackStatus | (() => CallbackStatus);
 }
 
 /** An answer without it comes from somebody who is no SDK. */
@@ -75,7 +77,8 @@ export function serveWithCallbacks(
   const handler = world.workflow(route, options);
   const url = world.app.on(path, async (request) => {
     if (request.headers.get("upstash-workflow-callback") !== "true") return handler(request);
-    const status = await rule.next;
+    const { next } = rule;
+    const status = await (typeof next === "function" ? next() : next);
     return status === null
       ? handler(request)
       : new Response("not now", { status, headers: SDK_HEADERS });
