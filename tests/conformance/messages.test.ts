@@ -1,6 +1,6 @@
 import type { BulkActionResource, BulkCancelAnswer } from "@reprise/protocol";
 import { describe, expect, test } from "vitest";
-import { idOf, qstash } from "./publisher.ts";
+import { idOf, logUntil, qstash } from "./publisher.ts";
 import { sendRaw } from "./raw-http.ts";
 import { until } from "./until.ts";
 import { useWorld } from "./world.ts";
@@ -77,7 +77,7 @@ describe("get", () => {
     const headers = new Headers(message.header as unknown as Record<string, string>);
     expect(headers.get("test-header")).toBe("test-value");
     expect(headers.get("content-type")).toBe("application/json");
-    await until("the delivery", () => world.app.at("/hook").length === 1);
+    await logUntil(world, messageId, "DELIVERED");
     // An open message says more: where it stands.
     expect(message).toMatchObject(await client().messages.get(messageId));
   });
