@@ -2,7 +2,7 @@
 
 import type { RunPage, RunResource } from "@reprise/protocol";
 import { expect, test } from "vitest";
-import { until } from "./until.ts";
+import { CLOCK_STEP_MS, until } from "./until.ts";
 import { type TriggerOptions, useWorld } from "./world.ts";
 
 const world = useWorld();
@@ -16,7 +16,8 @@ function serveShort(path: string): string {
 async function run(options: Partial<TriggerOptions> = {}): Promise<RunResource> {
   const url = options.url ?? serveShort("/short");
   const ended = await world.ended(await world.trigger({ retries: 0, ...options, url }));
-  await until("the clock's next millisecond", () => Date.now() > ended.workflowRunCreatedAt);
+  const { workflowRunCreatedAt } = ended;
+  await until("a later time", () => Date.now() > workflowRunCreatedAt + CLOCK_STEP_MS);
   return ended;
 }
 

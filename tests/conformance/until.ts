@@ -2,6 +2,9 @@
 const DEADLINE_MS = 60_000;
 const PAUSE_MS = 4;
 
+/** The clock of a machine may be set back by so much while a test measures with it. */
+export const CLOCK_STEP_MS = 20;
+
 /**
  * Asks again and again until there is an answer other than `null`, `undefined` and `false`; an error counts as no answer yet.
  * A test awaits facts with it instead of sleeping.
