@@ -30,7 +30,9 @@ async function logOfFailure(failure: Failure): Promise<readonly LogResource[]> {
 
 /** Milliseconds from the failed attempt to the next one. */
 async function delayMsAfter(failure: Failure): Promise<number> {
-  const { time, nextDeliveryTime = 0 } = (await logOfFailure(failure)).at(-1) ?? { time: 0 };
+  // A delay of a second may be over before the log is read: then it has a second retry.
+  const first = (await logOfFailure(failure)).find(({ state }) => state === "RETRY");
+  const { time, nextDeliveryTime = 0 } = first ?? { time: 0 };
   return nextDeliveryTime - time;
 }
 

@@ -95,6 +95,7 @@ describe("flow control", () => {
   test("is there once a message has named it", async () => {
     const flowControl = { key: "k", parallelism: 3, rate: 10, period: "1m" } as const;
     await client.publish({ url, flowControl });
+    await until("the request", () => held.length === 1);
     const shown = await client.flowControl.get("k");
     expect(shown).toMatchObject({
       flowControlKey: "k",
