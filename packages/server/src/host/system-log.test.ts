@@ -109,10 +109,17 @@ test("a file is written at its end, beside what others write there", async () =>
   onTestFinished(() => rmSync(directory, { recursive: true }));
   const path = join(directory, "log");
   const file = openSync(path, "w");
-  const child = startWriter(
-    `write("one"); setTimeout(() => { process.stderr.write("two\\n"); write("three"); }, 50);`,
-    file,
-  );
+  // A thread writes, which may have to wait for its turn.
+  const program = `
+    const { fstatSync } = process.getBuiltinModule("node:fs");
+    write("one");
+    const timer = setInterval(() => {
+      if (fstatSync(2).size === 0) return;
+      clearInterval(timer);
+      process.stderr.write("two\\n");
+      write("three");
+    }, 5);`;
+  const child = startWriter(program, file);
   expect(await once(child, "exit")).toEqual([0, null]);
   closeSync(file);
   expect(readFileSync(path, "utf8")).toBe("one\ntwo\nthree\n");
