@@ -173,6 +173,8 @@ test("S35: a call under way survives the restart of the server between failure a
 test("S36: a restart asks the service itself, and what it answered the failed run is of no account", async () => {
   const { branch, service } = callService();
   await branch.fail();
+  // A call that has not begun by then never does.
+  await until("the first request", () => service.asked === 1);
   await branch.healAndRevive("restart");
   await until("the second request", () => service.asked === 2);
   await service.answer(200, "for the failed run");

@@ -139,6 +139,7 @@ test("S36: a restart invokes a child of its own, and the end of the first one is
   const child = new InvokedChild();
   const { branch } = child;
   await branch.fail();
+  await until("the first child", () => child.runIds.length === 1);
   await branch.healAndRevive("restart");
   await until("the second child", () => child.runIds.length === 2);
   await child.end(() => "for the failed run");
