@@ -77,7 +77,7 @@ test("histories of a server are replayed as its logs and its list give them", as
     return pair;
   });
   const { workflowRunId } = await server.client.trigger({ url, body: "payload" });
-  const log = await server.until(workflowRunId, "RUN_SUCCESS");
+  const log = await server.until(workflowRunId, "RUN_SUCCESS", { timeoutMs: 60_000 });
   const same = async (context: WorkflowContext<string>) => {
     if (context.requestPayload !== "payload") throw new Error("another payload");
     await Promise.all([context.run("a", () => 0), context.run("b", () => 0)]);

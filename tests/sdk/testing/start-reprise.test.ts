@@ -7,6 +7,9 @@ import { createWorkflow, serveMany, type WorkflowContext } from "@reprise/sdk";
 import { startReprise } from "@reprise/sdk/testing";
 import { expect, test } from "vitest";
 
+/** Only what never ends takes so long. */
+const PATIENT = { timeoutMs: 60_000 };
+
 const greet = async (context: WorkflowContext<string>) =>
   context.run("greet", () => `hello ${context.requestPayload}`);
 
@@ -14,7 +17,7 @@ test("a workflow is served, triggered and waited for", async () => {
   await using server = await startReprise();
   const url = await server.serve(greet);
   const { workflowRunId } = await server.client.trigger({ url, body: "Ada" });
-  const { workflowRunResponse } = await server.until(workflowRunId, "RUN_SUCCESS");
+  const { workflowRunResponse } = await server.until(workflowRunId, "RUN_SUCCESS", PATIENT);
   expect(workflowRunResponse).toBe('"hello Ada"');
 });
 
@@ -49,7 +52,7 @@ test("workflows of one handler invoke each other", async () => {
   });
   const url = await server.serve(serveMany({ parent, child }), { path: "parent" });
   const { workflowRunId } = await server.client.trigger({ url });
-  const { workflowRunResponse } = await server.until(workflowRunId, "RUN_SUCCESS");
+  const { workflowRunResponse } = await server.until(workflowRunId, "RUN_SUCCESS", PATIENT);
   expect(workflowRunResponse).toBe('"hello child"');
 });
 
@@ -64,7 +67,7 @@ test("a run survives a restart on the same data", async () => {
     const { workflowRunId } = await server.client.trigger({ url });
     await server.restart();
     await server.client.notify({ eventId: "go", eventData: "on", workflowRunId });
-    const { workflowRunResponse } = await server.until(workflowRunId, "RUN_SUCCESS");
+    const { workflowRunResponse } = await server.until(workflowRunId, "RUN_SUCCESS", PATIENT);
     expect(workflowRunResponse).toBe('"on"');
   } finally {
     rmSync(dataDir, { recursive: true });
