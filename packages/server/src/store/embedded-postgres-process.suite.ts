@@ -139,7 +139,7 @@ export function prepareCluster({ directory: programs, user }: PostgresBinaries):
       cause: error,
     });
   }
-  return { directory, password, remove: () => rmSync(parent, { recursive: true, force: true }) };
+  return { directory, password, remove: () => removeAll(parent) };
 }
 
 /** Another cluster with the same files, from one whose server has stopped. */
@@ -152,7 +152,7 @@ export function copyCluster(
   watch(parent);
   const directory = join(parent, "data");
   execFileSync("cp", ["-a", source, directory]);
-  return { directory, password, remove: () => rmSync(parent, { recursive: true, force: true }) };
+  return { directory, password, remove: () => removeAll(parent) };
 }
 
 /** Makes a standby of a copy: it follows the server at `port`. */
@@ -166,6 +166,11 @@ export function makeStandby(
   const mark = join(directory, "standby.signal");
   writeFileSync(mark, "");
   if (user !== null) own(mark, user);
+}
+
+/** A server that was killed may leave processes that write for a moment longer. */
+function removeAll(parent: string): void {
+  rmSync(parent, { recursive: true, force: true, maxRetries: 10 });
 }
 
 function own(path: string, { uid, gid }: { readonly uid: number; readonly gid: number }): void {
