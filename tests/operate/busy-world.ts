@@ -10,6 +10,7 @@ import {
 import { Client as QstashClient } from "@upstash/qstash";
 import { Client, serve } from "@upstash/workflow";
 import { until } from "../conformance/until.ts";
+import { keptPort } from "../dashboard/kept-port.ts";
 
 /**
  * A server with something in every state: runs that sleep, wait, call, invoke, have failed, were resumed; messages that are late, wait in
@@ -49,10 +50,10 @@ export class BusyWorld {
   /** Starts a server; the next one listens at the same address. */
   async start(settings: Partial<ServerConfig>): Promise<void> {
     if (this.#appUrl === "") await this.#startApp();
+    if (this.#port === 0) this.#port = await keptPort();
     this.#settings = settings;
     const base = devServerConfig({ port: this.#port, logLevel: "error" });
     this.#server = await startServer({ ...base, drainMs: 100, ...settings });
-    this.#port = this.server.port;
   }
 
   async stop(): Promise<void> {

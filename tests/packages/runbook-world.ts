@@ -4,6 +4,7 @@ import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
+import { keptPort } from "../dashboard/kept-port.ts";
 import type { Image } from "./image.ts";
 
 /** A machine as the runbooks know it: `reprise`, `systemctl` and `sudo` on the path, a data directory, a file of settings, and an app. */
@@ -44,7 +45,8 @@ export async function openRunbookWorld({ home }: Image): Promise<RunbookWorld> {
   const app: RunbookWorld["app"] = { mode: "broken", deliveries: 0 };
   const appPort = await listen(createApp(app, () => url));
   const appUrl = `http://127.0.0.1:${appPort.port}`;
-  const port = await freePort();
+  // The servers keep theirs over restarts.
+  const port = await keptPort();
   const url = `http://127.0.0.1:${port}`;
   const shims = join(directory, "bin");
   writeShims(shims, command);
@@ -62,7 +64,7 @@ export async function openRunbookWorld({ home }: Image): Promise<RunbookWorld> {
     REPRISE_WATCHDOG_INTERVAL: "1s",
   });
   // A second machine has the same settings, and here its own port.
-  const secondPort = String(await freePort());
+  const secondPort = String(await keptPort());
   const units = {
     "": createUnit(command, () => readSettings(settings)),
     second: createUnit(command, () => ({ ...readSettings(settings), REPRISE_PORT: secondPort })),
@@ -248,13 +250,6 @@ async function listen(server: Server): Promise<Listening> {
       server.closeAllConnections();
     });
   return { port, close };
-}
-
-/** A port that was free a moment ago: the server keeps it over its restarts. */
-async function freePort(): Promise<number> {
-  const probe = await listen(createServer());
-  await probe.close();
-  return probe.port;
 }
 
 /** Asks until the answer is not null. */
