@@ -110,6 +110,16 @@ export class RaceWorld {
     return { runId, dlqId: dlqId ?? "" };
   }
 
+  /** When the time of the run's wait is up, in epoch ms. */
+  async endOf(runId: string): Promise<number> {
+    const { store } = this.#world;
+    const [run] = await store.find("runs", "byId", [[runId]]);
+    const where = [{ type: "in", column: "runKey", values: [run?.key ?? -1] }] as const;
+    const [wait] = await store.list("waits", { where, order: "ascending", limit: 1 });
+    if (typeof wait?.dueAt !== "number") throw new Error(`${runId} waits for no time`);
+    return wait.dueAt;
+  }
+
   /** A run, the result of its first step if there is one, its waits and what is kept for it. */
   async stateOf(runId: string): Promise<RunFacts> {
     const { store } = this.#world;
