@@ -1,10 +1,13 @@
 // docs/runbooks.md, typed by a machine: each section in a world in the state that it is about, with a real server as a process of its own.
 
 import { type EmbeddedPostgres, startPostgres } from "@reprise/server/embedded-postgres.suite";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { buildImage, type Image } from "./image.ts";
 import { type Ended, openRunbookWorld, type RunbookWorld, until } from "./runbook-world.ts";
 import { readRunbooks } from "./runbooks.ts";
+
+// Longer than what is waited for one after the other, on a machine with other work.
+vi.setConfig({ testTimeout: 300_000 });
 
 interface Scenario {
   /** Makes the state, and gives the variables of the section. */
@@ -41,7 +44,7 @@ async function openDatabase(): Promise<string> {
 /** Starts the server of this world on a database of its own. */
 async function startOnPostgres(): Promise<string> {
   const url = await openDatabase();
-  world.set({ REPRISE_DATABASE_URL: url, REPRISE_NODE_LEASE: "2s" });
+  world.set({ REPRISE_DATABASE_URL: url });
   await world.start();
   return url;
 }
