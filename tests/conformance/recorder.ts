@@ -1,4 +1,5 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { buffer } from "node:stream/consumers";
 
 /** One request that went through, and the status that it was answered with. */
 export interface Exchange {
@@ -25,24 +26,27 @@ export class Recorder {
   }
 
   async start(): Promise<void> {
-    const server = createServer(async (incoming, outgoing) => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of incoming) chunks.push(chunk);
-      const { method = "GET", url: target = "/", headers } = incoming;
-      const body = Buffer.concat(chunks);
-      const answer = await fetch(this.#target + target, {
-        method,
-        headers: pick(headers, FORWARDED),
-        ...(body.byteLength === 0 ? {} : { body }),
-      });
-      const text = await answer.text();
-      await this.#look({ method, target, body: body.toString("utf8"), status: answer.status });
-      outgoing.writeHead(answer.status, { "content-type": "application/json" }).end(text);
+    const server = createServer((incoming, outgoing) => {
+      // A server that closes answers no more, and neither does this one.
+      this.#pass(incoming, outgoing).catch(() => outgoing.destroy());
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const address = server.address();
     if (typeof address === "object" && address !== null) this.#port = address.port;
     this.#server = server;
+  }
+
+  async #pass(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const { method = "GET", url: target = "/", headers } = incoming;
+    const body = await buffer(incoming);
+    const answer = await fetch(this.#target + target, {
+      method,
+      headers: pick(headers, FORWARDED),
+      ...(body.byteLength === 0 ? {} : { body }),
+    });
+    const text = await answer.text();
+    await this.#look({ method, target, body: body.toString("utf8"), status: answer.status });
+    outgoing.writeHead(answer.status, { "content-type": "application/json" }).end(text);
   }
 
   async stop(): Promise<void> {
