@@ -4,8 +4,11 @@ import { execFile } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { type Block, blocksOf, openWorkshop, repository } from "./blocks.ts";
+
+// Compilers have the processor to themselves for a while: where others want it too, they take many times as long.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 /** Pages whose blocks stand for themselves. */
 const WHOLE = ["testing.md"];
