@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { Receiver } from "@upstash/qstash";
 import { ConnectedRoutes, handleRequestOf, type ServerAddress } from "./connected-routes.ts";
+import { onSamePort } from "./same-port.ts";
 
 /** The fault of a request whose signature is being looked at. */
 export const NOT_CHECKED = "not checked yet";
@@ -88,15 +89,20 @@ export class App {
 
   /** Listens; on the same port as before when it has been down. */
   async start(): Promise<void> {
+    const server = await onSamePort(() => this.#listen());
+    const address = server.address();
+    if (typeof address === "object" && address !== null) this.#port = address.port;
+    this.#server = server;
+    this.connected?.start();
+  }
+
+  async #listen(): Promise<Server> {
     const server = createServer((request, response) => void this.#serve(request, response));
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen(this.#port, "127.0.0.1", resolve);
     });
-    const address = server.address();
-    if (typeof address === "object" && address !== null) this.#port = address.port;
-    this.#server = server;
-    this.connected?.start();
+    return server;
   }
 
   /** Refuses connections from now on and cuts those that are open. */

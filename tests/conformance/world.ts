@@ -8,6 +8,7 @@ import { Client, serve } from "@upstash/workflow";
 import { afterEach, beforeEach, expect } from "vitest";
 import { App, NOT_CHECKED } from "./app.ts";
 import { quietSdk } from "./quiet-sdk.ts";
+import { onSamePort } from "./same-port.ts";
 import { sdkOptions } from "./sdk.ts";
 import { until } from "./until.ts";
 
@@ -103,7 +104,7 @@ export class World {
     await this.server.close();
     // Clients of this process see their connections end, and take new ones.
     await new Promise((resolve) => setImmediate(resolve));
-    this.#server = await this.#startServer(port);
+    this.#server = await onSamePort(() => this.#startServer(port));
   }
 
   async #startServer(port: number): Promise<RunningServer> {
