@@ -14,6 +14,8 @@ import { askAgain } from "./ask-again.ts";
 import { followChanges } from "./changes.ts";
 import { sessionOptions } from "./session.ts";
 
+const FIRST_LOOK_MS = 1_000;
+
 export type Connection = "live" | "paused" | "lost";
 
 interface Live {
@@ -39,15 +41,23 @@ export function LiveProvider({ children }: { readonly children: ReactNode }) {
       if (pausedRef.current) setMissed((count) => count + 1);
       else look();
     };
-    return followChanges({
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const unfollow = followChanges({
       onChange: (topics) => unlessPaused(() => askAgain(client, topics)),
       onConnected: setConnected,
       onFirst: () => {
-        if (!pausedRef.current) askAgain(client, CHANGE_TOPICS);
+        // What a person waits for comes first.
+        timer = setTimeout(() => {
+          if (!pausedRef.current) askAgain(client, CHANGE_TOPICS);
+        }, FIRST_LOOK_MS);
       },
       onReturn: () => unlessPaused(() => client.invalidateQueries()),
       onRefused: () => void client.invalidateQueries({ queryKey: sessionOptions.queryKey }),
     });
+    return () => {
+      clearTimeout(timer);
+      unfollow();
+    };
   }, [client]);
   const setPaused = useCallback(
     (next: boolean) => {
